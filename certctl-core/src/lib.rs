@@ -1,0 +1,10 @@
+//! certctl's engine: issue, deploy, verify and renew TLS certificates, embedded in any program.
+//!
+//! This crate holds the domain, the ports to the world, the contracts of storage and connectors, the decisions, the
+//! operations, the jobs and the agent's runtime. It does no I/O of its own.
+
+pub mod domain;
+pub mod entity;
+pub mod ports;
+pub mod signal;
+pub mod state;

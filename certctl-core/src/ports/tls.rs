@@ -1,0 +1,76 @@
+//! What a TLS endpoint serves.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{Egress, Endpoint};
+
+/// A probe to make.
+#[derive(Clone, Debug)]
+pub struct TlsProbeRequest {
+    /// Where.
+    pub endpoint: Endpoint,
+    /// The server name to ask for; `None` sends the endpoint's host when it is a name.
+    pub server_name: Option<String>,
+    /// For connecting and the handshake together.
+    pub timeout: Duration,
+    /// Which addresses may be reached.
+    pub egress: Egress,
+}
+
+/// What was served, trusted or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsObservation {
+    /// DER certificates as sent, leaf first.
+    pub chain: Vec<Vec<u8>>,
+    /// Such as `TLSv1.3`.
+    pub protocol: String,
+    /// Such as `TLS13_AES_128_GCM_SHA256`.
+    pub cipher_suite: String,
+}
+
+/// Nothing was observed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProbeError {
+    /// The egress guard refused an address.
+    #[error("{endpoint} resolves to {address}, which must not be called; add it to [egress] allow if it should")]
+    Refused {
+        /// Where it should have gone.
+        endpoint: Endpoint,
+        /// The address it stands for.
+        address: String,
+    },
+    /// No connection.
+    #[error("cannot connect to {endpoint}: {reason}")]
+    Unreachable {
+        /// Where it should have gone.
+        endpoint: Endpoint,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A connection, but no handshake.
+    #[error("no TLS handshake with {endpoint}: {reason}")]
+    Handshake {
+        /// Where it went.
+        endpoint: Endpoint,
+        /// What went wrong.
+        reason: String,
+    },
+    /// Not within the time.
+    #[error("no TLS handshake with {endpoint} within {after:?}")]
+    Timeout {
+        /// Where it went.
+        endpoint: Endpoint,
+        /// The limit.
+        after: Duration,
+    },
+}
+
+/// Makes handshakes to see what is served. It trusts nothing and judges nothing: the caller compares.
+#[async_trait]
+pub trait TlsProbe: Send + Sync {
+    /// Makes one handshake.
+    async fn probe(&self, request: &TlsProbeRequest) -> Result<TlsObservation, ProbeError>;
+}
