@@ -8,3 +8,4 @@ pub mod entity;
 pub mod ports;
 pub mod signal;
 pub mod state;
+pub mod storage;

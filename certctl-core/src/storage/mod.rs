@@ -1,0 +1,105 @@
+//! The storage contract: what a backend must do, in terms of data.
+//!
+//! Reads go through a [`Snapshot`], writes through [`Storage::apply`] and nothing else. No write transaction is open
+//! while a caller waits; what was decided on a read is protected by pins, checked when the changes are applied.
+//! Everything generic lives on `dyn Snapshot` and [`UnitOfWork`], so the trait is object safe.
+
+mod changes;
+mod claim;
+mod error;
+mod query;
+mod unit;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use changes::{AUDIT_TABLE, Changes, Committed, Hint, Pin, TableChanges};
+pub use claim::{Claim, Claimed, ClaimedRow, DueQuery, Fence, Lease, Leased, QueueSchema};
+pub use error::{ApplyError, LeaseError, StorageError};
+pub use query::{Cursor, Page, Query, Select};
+pub use unit::UnitOfWork;
+
+use crate::domain::Timestamp;
+use crate::entity::{Entity, Record, Row};
+use crate::signal::Signal;
+
+/// A store of records.
+#[async_trait]
+pub trait Storage: Send + Sync {
+    /// Opens a view for reading. Never waits for a writer.
+    async fn read(&self, view: View) -> Result<Box<dyn Snapshot>, StorageError>;
+
+    /// Applies every change or none; the only way to write records.
+    ///
+    /// Implementations call [`Changes::checked`] first, which refuses what no store may hold.
+    async fn apply(&self, changes: Changes) -> Result<Committed, ApplyError>;
+
+    /// Leases due rows of a queue; no row is handed to two holders at once.
+    async fn claim(&self, claim: Claim) -> Result<Claimed, StorageError>;
+
+    /// Moves the end of a lease to `lease` from now, without touching the row's version.
+    async fn prolong(&self, fence: Fence, lease: Duration) -> Result<(), LeaseError>;
+
+    /// How long until the first row of these partitions is due; zero when one is. `None` when none is waiting.
+    async fn next_due(&self, query: &DueQuery) -> Result<Option<Duration>, StorageError>;
+
+    /// Fires when another process may have committed. A hint only, so that polling may be slow; `None` where no other
+    /// process can write.
+    fn changed(&self) -> Option<Signal>;
+}
+
+/// What several reads through one [`Snapshot`] may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// Each read sees the newest commit. Costs nothing to open; safe in a unit of work, whose pins are checked at commit.
+    Latest,
+    /// All reads see the same point in time. Holds a connection; for reports and exports.
+    PointInTime,
+}
+
+/// Rows by schema: the untyped half that a backend implements. Callers use the typed half on `dyn Snapshot`.
+#[async_trait]
+pub trait Snapshot: Send + Sync {
+    /// The rows that match, in the order of `select.sort` and then of the id.
+    async fn select(&self, select: &Select) -> Result<Vec<Row>, StorageError>;
+
+    /// How many rows match, whatever the page.
+    async fn count(&self, select: &Select) -> Result<u64, StorageError>;
+
+    /// The time by the store's clock, which every replica shares.
+    fn now(&self) -> Timestamp;
+}
+
+impl dyn Snapshot + '_ {
+    /// The record with this id.
+    pub async fn get<E: Entity>(&self, id: &str) -> Result<Option<Record<E>>, StorageError> {
+        let mut rows = self.select(&Select::by_id(E::SCHEMA, id)).await?;
+        Ok(rows.pop().map(Record::from_row).transpose()?)
+    }
+
+    /// One page of records, with the cursor of the next.
+    pub async fn list<E: Entity>(&self, query: Query<E>) -> Result<Page<E>, StorageError> {
+        let mut select = query.into_select()?;
+        let limit = select.limit;
+        // One row more than the page tells whether another page follows.
+        select.limit = limit.saturating_add(1);
+        let mut rows = self.select(&select).await?;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).and_then(|row| Cursor::after(&select, row));
+        let records = rows.into_iter().map(Record::from_row).collect::<Result<_, _>>()?;
+        Ok(Page { records, next })
+    }
+
+    /// The first record that matches.
+    pub async fn first<E: Entity>(&self, query: Query<E>) -> Result<Option<Record<E>>, StorageError> {
+        let mut rows = self.select(&query.limit(1).into_select()?).await?;
+        Ok(rows.pop().map(Record::from_row).transpose()?)
+    }
+
+    /// How many records match, whatever the page.
+    pub async fn total<E: Entity>(&self, query: &Query<E>) -> Result<u64, StorageError> {
+        self.count(&query.to_count()).await
+    }
+}
