@@ -1,0 +1,65 @@
+//! The production side of the core's ports, over tokio, rustls and the operating system.
+//!
+//! The only place of this crate that touches a clock, a random source, a socket, a process or a file.
+
+mod clock;
+mod command;
+mod dialer;
+mod egress;
+mod files;
+mod http;
+mod http_clients;
+mod owner;
+mod rng;
+mod spawner;
+mod tls;
+mod trust;
+
+pub use clock::SystemClock;
+pub use command::SystemCommands;
+pub use dialer::GuardedDialer;
+pub use egress::{AddressClass, EgressPolicy, EgressRefused, Guard, GuardError};
+pub use files::SystemFiles;
+pub use http::GuardedHttpClient;
+pub use rng::OsRng;
+pub use spawner::TokioSpawner;
+pub use tls::GuardedTlsProbe;
+
+use std::sync::Arc;
+
+use certctl_core::ports::{Keys, Ports};
+
+/// How a process meets the world.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostConfig {
+    /// What outbound calls may reach beyond the rule (requirements D6).
+    pub egress: EgressPolicy,
+}
+
+/// The production ports could not be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostError {
+    /// The TLS stack refuses its own defaults.
+    #[error("cannot set up TLS: {0}")]
+    Tls(String),
+}
+
+/// The production ports. Nothing is dialled; a tokio runtime must run when they are used.
+///
+/// # Errors
+/// [`HostError`] when TLS cannot be set up.
+pub fn ports(config: &HostConfig, keys: Arc<dyn Keys>) -> Result<Ports, HostError> {
+    let guard = Guard::new(config.egress.clone());
+    Ok(Ports {
+        clock: Arc::new(SystemClock::new()),
+        rng: Arc::new(OsRng),
+        keys,
+        spawner: Arc::new(TokioSpawner),
+        http: Arc::new(GuardedHttpClient::new(guard.clone())),
+        dialer: Arc::new(GuardedDialer::new(guard.clone())),
+        tls: Arc::new(GuardedTlsProbe::new(guard)?),
+        commands: Arc::new(SystemCommands),
+        files: Arc::new(SystemFiles),
+    })
+}
