@@ -5,6 +5,7 @@
 
 pub mod domain;
 pub mod entity;
+pub mod pki;
 pub mod ports;
 pub mod signal;
 pub mod state;

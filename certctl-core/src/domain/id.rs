@@ -128,6 +128,13 @@ ids! {
     VersionId = "cv",
 }
 
+impl KeyId {
+    /// The id of a public key: SHA-256 over its DER SubjectPublicKeyInfo, in lower-case hexadecimal.
+    pub fn of(spki: &[u8]) -> Self {
+        Self(super::Fingerprint::of(spki).to_string())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

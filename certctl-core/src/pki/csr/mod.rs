@@ -1,0 +1,5 @@
+//! Certification requests (PKCS#10, RFC 2986).
+
+mod parse;
+
+pub use parse::{CsrError, MAX_CSR_OCTETS, parse_der, parse_pem};
