@@ -10,3 +10,5 @@ pub mod ports;
 pub mod signal;
 pub mod state;
 pub mod storage;
+#[cfg(feature = "testing")]
+pub mod testing;

@@ -1,0 +1,24 @@
+//! A world for tests: public fakes for every port, with the world's faults and none of its accidents.
+
+mod block_on;
+mod clock;
+mod commands;
+mod dialer;
+mod files;
+mod http;
+mod ports;
+mod rng;
+mod script;
+mod spawner;
+mod tls;
+
+pub use block_on::block_on;
+pub use clock::ManualClock;
+pub use commands::ScriptedCommands;
+pub use dialer::{FakeDialer, Peer};
+pub use files::{Entry, Fault, MemoryFiles};
+pub use http::ScriptedHttp;
+pub use ports::FakePorts;
+pub use rng::SeededRng;
+pub use spawner::InlineSpawner;
+pub use tls::FakeTls;

@@ -1,0 +1,68 @@
+//! All fakes of one world, in one hand.
+
+use std::sync::Arc;
+
+use crate::ports::{Keys, Ports};
+
+use super::{FakeDialer, FakeTls, InlineSpawner, ManualClock, MemoryFiles, ScriptedCommands, ScriptedHttp, SeededRng};
+
+/// The fakes of one world. Keep it to steer them; give [`ports`](Self::ports) to the code under test.
+#[derive(Clone)]
+pub struct FakePorts {
+    /// Time.
+    pub clock: ManualClock,
+    /// Randomness from the seed.
+    pub rng: Arc<SeededRng>,
+    /// Private keys.
+    pub keys: Arc<dyn Keys>,
+    /// Tasks.
+    pub spawner: InlineSpawner,
+    /// HTTP answers.
+    pub http: ScriptedHttp,
+    /// Peers of streams.
+    pub dialer: FakeDialer,
+    /// TLS endpoints.
+    pub tls: FakeTls,
+    /// Processes.
+    pub commands: ScriptedCommands,
+    /// Files.
+    pub files: MemoryFiles,
+}
+
+impl FakePorts {
+    /// A new world: time stands at [`ManualClock::START`], nothing answers, no file exists.
+    pub fn new(seed: u64, keys: Arc<dyn Keys>) -> Self {
+        Self {
+            clock: ManualClock::new(),
+            rng: Arc::new(SeededRng::new(seed)),
+            keys,
+            spawner: InlineSpawner::new(),
+            http: ScriptedHttp::new(),
+            dialer: FakeDialer::new(),
+            tls: FakeTls::new(),
+            commands: ScriptedCommands::new(),
+            files: MemoryFiles::new(),
+        }
+    }
+
+    /// The world as the code under test sees it.
+    pub fn ports(&self) -> Ports {
+        Ports {
+            clock: Arc::new(self.clock.clone()),
+            rng: Arc::clone(&self.rng) as _,
+            keys: Arc::clone(&self.keys),
+            spawner: Arc::new(self.spawner.clone()),
+            http: Arc::new(self.http.clone()),
+            dialer: Arc::new(self.dialer.clone()),
+            tls: Arc::new(self.tls.clone()),
+            commands: Arc::new(self.commands.clone()),
+            files: Arc::new(self.files.clone()),
+        }
+    }
+}
+
+impl std::fmt::Debug for FakePorts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FakePorts").field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
