@@ -3,12 +3,18 @@
 //! This crate holds the domain, the ports to the world, the contracts of storage and connectors, the decisions, the
 //! operations, the jobs and the agent's runtime. It does no I/O of its own.
 
+pub mod connector;
+pub mod decide;
 pub mod domain;
 pub mod entity;
+pub mod error;
 pub mod pki;
 pub mod ports;
+pub mod seal;
 pub mod signal;
 pub mod state;
 pub mod storage;
 #[cfg(feature = "testing")]
 pub mod testing;
+
+pub use error::{Error, ErrorKind, FieldError, Retry};

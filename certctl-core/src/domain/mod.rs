@@ -1,18 +1,34 @@
 //! Plain data and pure functions. Nothing here waits, and `now` is always a value.
 
+mod agent;
+mod audit;
+mod certificate;
 mod certificate_facts;
 mod chain;
 mod csr;
 mod fingerprint;
 mod id;
+mod issuer;
+mod job;
 mod key;
 mod name;
+mod notification;
+mod ownership;
 pub mod pem;
+mod principal;
+mod profile;
+mod renewal;
 mod san;
 mod serial;
 mod timestamp;
 mod unknown_name;
 
+pub use agent::{Agent, AgentFields, AgentStatus, TargetFields, TargetRecord};
+pub use audit::{ActorType, AuditAction, AuditEvent, AuditEventFields};
+pub use certificate::{
+    Certificate, CertificateFields, CertificateKey, CertificateKeyFields, CertificateStatus, CertificateTarget,
+    CertificateTargetFields, Lifecycle, Version, VersionFields,
+};
 pub use certificate_facts::CertificateFacts;
 pub use chain::{Chain, InvalidChain, MAX_CHAIN, MAX_CHAIN_OCTETS};
 pub use csr::Csr;
@@ -22,9 +38,44 @@ pub use id::{
     InvalidId, IssuerId, JobId, KeyId, NotificationId, OwnerId, ProfileId, RenewalPolicyId, SettingId, TargetId,
     TeamId, VersionId,
 };
+pub use issuer::{
+    AuthorityFields, AuthorityRecord, AuthorityState, ConfigSource, EngineKey, EngineKeyFields, EngineKeyPurpose,
+    IssuerFields, IssuerRecord, Setting, SettingFields, TestStatus,
+};
+pub use job::{Job, JobFields, JobState, JobType, VerificationStatus};
 pub use key::{KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 pub use name::{MAX_COMMON_NAME, MAX_NAMES, NameError, SubjectNames};
+pub use notification::{Notification, NotificationFields, NotificationState, NotificationType};
+pub use ownership::{Owner, OwnerFields, Team, TeamFields};
+pub use principal::{ApiKey, ApiKeyFields, EnrolToken, EnrolTokenFields, Principal, Role};
+pub use profile::{EnforcedTerms, ExtendedKeyUsage, KeyRule, Profile, ProfileFields, SanKind};
+pub use renewal::{RenewalPolicy, RenewalPolicyFields};
 pub use san::{DnsName, EmailAddress, SanUri, SubjectAltName};
 pub use serial::{InvalidSerial, Serial};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use unknown_name::{UnknownName, nearest};
+
+use crate::entity::{Entity, Schema};
+
+/// Every table of the engine, parents before children: the order in which they are made.
+pub const SCHEMAS: &[&Schema] = &[
+    Team::SCHEMA,
+    Owner::SCHEMA,
+    IssuerRecord::SCHEMA,
+    EngineKey::SCHEMA,
+    AuthorityRecord::SCHEMA,
+    Setting::SCHEMA,
+    Profile::SCHEMA,
+    RenewalPolicy::SCHEMA,
+    Agent::SCHEMA,
+    ApiKey::SCHEMA,
+    EnrolToken::SCHEMA,
+    TargetRecord::SCHEMA,
+    Certificate::SCHEMA,
+    CertificateTarget::SCHEMA,
+    Version::SCHEMA,
+    CertificateKey::SCHEMA,
+    Job::SCHEMA,
+    Notification::SCHEMA,
+    AuditEvent::SCHEMA,
+];

@@ -1,0 +1,123 @@
+//! Issuers: what turns a certificate signing request into a certificate.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{ConfigError, ConnectorContext, ConnectorError};
+use crate::domain::{Chain, Csr, EnforcedTerms, ExtendedKeyUsage, KeyFamily, SanKind, Serial, SubjectNames, Timestamp};
+use crate::text_enum;
+
+/// A kind of issuer: how it is configured and built.
+pub trait IssuerPlugin: 'static {
+    /// The wire name, such as `GenericCA`.
+    const KIND: &'static str;
+    /// Other spellings that are understood.
+    const ALIASES: &'static [&'static str] = &[];
+    /// The connector's page, in Markdown.
+    const DOCS: &'static str;
+    /// As written by operators. Must refuse unknown fields; secrets are typed [`Secret`](crate::ports::Secret).
+    type Config: Serialize + DeserializeOwned + JsonSchema;
+    /// As parsed and checked.
+    type Valid: Send + Sync;
+    /// Checks a configuration. Pure; runs whenever one is written.
+    fn validate(config: Self::Config) -> Result<Self::Valid, ConfigError>;
+    /// Makes the issuer. Must not call anybody.
+    fn build(valid: Self::Valid, cx: &ConnectorContext) -> Result<Arc<dyn Issuer>, ConnectorError>;
+}
+
+/// A configured issuer.
+#[async_trait]
+pub trait Issuer: Debug + Send + Sync {
+    /// What it can do, compared with profiles before anything is asked of it.
+    fn capabilities(&self) -> IssuerCapabilities;
+
+    /// Begins an order. Returns [`Issuance::Pending`] before any effect that is expensive to lose or to repeat.
+    ///
+    /// A second call with the same [`IssueOrder::idempotency_key`] must not obtain a second certificate where the other
+    /// side offers a way to know.
+    async fn issue(&self, order: IssueOrder<'_>) -> Result<Issuance, ConnectorError>;
+
+    /// Goes on with an order from the state that an earlier step returned, also in another process.
+    async fn resume(&self, order: IssueOrder<'_>, state: &OrderState) -> Result<Issuance, ConnectorError>;
+}
+
+/// What is ordered. Everything in it has been checked.
+#[derive(Clone, Copy, Debug)]
+pub struct IssueOrder<'a> {
+    /// Stable for all steps and retries of one order.
+    pub idempotency_key: &'a str,
+    /// The request, its signature verified.
+    pub csr: &'a Csr,
+    /// The names to certify; equal to those of the request.
+    pub names: &'a SubjectNames,
+    /// What the profile enforces.
+    pub terms: &'a EnforcedTerms,
+    /// The serial of the version that this one replaces.
+    pub replaces: Option<&'a Serial>,
+    /// The moment, by the store's clock.
+    pub now: Timestamp,
+}
+
+/// How far an order got.
+#[derive(Clone, Debug)]
+pub enum Issuance {
+    /// The certificate, leaf first.
+    Issued(Chain),
+    /// Not yet. The state is stored, sealed, before anything else happens.
+    Pending {
+        /// What [`Issuer::resume`] needs.
+        state: OrderState,
+        /// The serial, where it is already decided.
+        serial: Option<Serial>,
+        /// When to go on; at once when zero.
+        retry_after: Duration,
+    },
+}
+
+/// What an issuer needs to go on with an order; only the issuer reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderState(pub Vec<u8>);
+
+text_enum! {
+    /// How long an issuer takes.
+    pub enum IssuePace {
+        /// It signs in this process, so that an agent's request is answered with a certificate.
+        Immediate = "immediate",
+        /// It asks somebody else; a job waits for it.
+        Deferred = "deferred",
+    }
+}
+
+text_enum! {
+    /// Which lint rules apply before signing.
+    pub enum LintScope {
+        /// RFC 5280 and the rules that it rests on.
+        Private = "private",
+        /// Also those of publicly trusted certificates.
+        PublicTrust = "public_trust",
+    }
+}
+
+/// What an issuer can do, as data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuerCapabilities {
+    /// The kinds of subject alternative names.
+    pub san_kinds: BTreeSet<SanKind>,
+    /// The families of keys.
+    pub key_families: BTreeSet<KeyFamily>,
+    /// The extended key usages; empty for whatever it decides.
+    pub ekus: BTreeSet<ExtendedKeyUsage>,
+    /// The longest lifetime, if it has one.
+    pub max_lifetime: Option<Duration>,
+    /// Whether it certifies wildcard names.
+    pub wildcards: bool,
+    /// How long it takes.
+    pub pace: IssuePace,
+}

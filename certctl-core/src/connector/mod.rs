@@ -1,0 +1,23 @@
+//! What connects the engine to the world's issuers, targets and notifiers: contracts, registry and typed configuration.
+//!
+//! A connector is a folder that implements one plugin trait. It never sees storage, never reads its environment, and never
+//! loops on failure: its errors say what kind they are and when to try again (architecture: "Connectors").
+
+mod authorities;
+mod context;
+mod error;
+mod issuer;
+mod notifier;
+mod registry;
+pub mod secret;
+mod target;
+
+pub use authorities::{Authorities, Authority, AuthorityOrigin, AuthorityRequest};
+pub use context::ConnectorContext;
+pub use error::{ConfigError, ConnectorError, ConnectorErrorKind};
+pub use issuer::{Issuance, IssueOrder, IssuePace, Issuer, IssuerCapabilities, IssuerPlugin, LintScope, OrderState};
+pub use notifier::{Notice, Notifier, NotifierPlugin, Severity};
+pub use registry::{ConnectorInfo, IssuerEntry, NotifierEntry, Registry, TargetEntry, TargetSpecEntry, UnknownKind};
+pub use target::{
+    DeployCause, DeployError, DeployOutcome, Deployment, ProbePoint, Target, TargetContext, TargetPlugin, TargetSpec,
+};

@@ -1,0 +1,126 @@
+//! The audit trail: who did what to what, when.
+
+use serde_json::Value;
+
+use super::{AuditEventId, Timestamp};
+use crate::entity::{Index, Json};
+use crate::{entity, text_enum};
+
+text_enum! {
+    /// What kind of actor it was.
+    pub enum ActorType {
+        /// An agent, by its credential.
+        Agent = "Agent",
+        /// Nobody known.
+        Anonymous = "Anonymous",
+        /// The engine itself.
+        System = "System",
+        /// A person or program with an API key.
+        User = "User",
+    }
+}
+
+text_enum! {
+    /// Every action that is recorded.
+    pub enum AuditAction {
+        /// An agent was added by an operator or enrolled itself.
+        AgentRegistered = "agent_registered",
+        /// An enrolment token was made.
+        EnrolTokenCreated = "agent_enrol_token_created",
+        /// An API key was made.
+        ApiKeyCreated = "api_key_created",
+        /// The first administrator was made with the setup token.
+        Bootstrapped = "auth_bootstrapped",
+        /// A CA certificate and key were made or taken over.
+        AuthorityCreated = "authority_created",
+        /// A certificate was created.
+        CertificateCreated = "certificate_created",
+        /// A certificate was changed.
+        CertificateUpdated = "certificate_updated",
+        /// A certificate was archived.
+        CertificateArchived = "certificate_archived",
+        /// A version was issued.
+        CertificateIssued = "certificate_issued",
+        /// A certificate signing request was taken.
+        CsrSubmitted = "csr_submitted",
+        /// An operator asked for a deployment.
+        DeploymentTriggered = "deployment_triggered",
+        /// A deployment went well.
+        DeploymentCompleted = "deployment_job_completed",
+        /// A deployment failed.
+        DeploymentFailed = "deployment_job_failed",
+        /// An issuer was created.
+        IssuerCreated = "create_issuer",
+        /// An issuer was changed.
+        IssuerUpdated = "update_issuer",
+        /// An issuer was deleted.
+        IssuerDeleted = "delete_issuer",
+        /// A job was taken up by a worker or an agent.
+        JobClaimed = "job_claimed",
+        /// A job was cancelled.
+        JobCancelled = "job_cancelled",
+        /// A job was put back for another try.
+        JobRetry = "job_retry",
+        /// A job waited too long.
+        JobTimeout = "job_timeout",
+        /// An agent reported on a job.
+        JobStatusReported = "job_status_reported",
+        /// A deployed certificate was seen served.
+        VerificationSucceeded = "job_verification_success",
+        /// Something else was seen served, or nothing.
+        VerificationFailed = "job_verification_failed",
+        /// A notification was delivered.
+        NotificationSent = "notification_sent",
+        /// A notification was not delivered.
+        NotificationFailed = "notification_failed",
+        /// An owner was created.
+        OwnerCreated = "create_owner",
+        /// A profile was created.
+        ProfileCreated = "create_profile",
+        /// A renewal policy was created.
+        RenewalPolicyCreated = "create_renewal_policy",
+        /// An operator asked for a renewal.
+        RenewalTriggered = "renewal_triggered",
+        /// The engine began a renewal.
+        RenewalJobCreated = "renewal_job_created",
+        /// A renewal or a first issuance failed for good.
+        RenewalJobFailed = "renewal_job_failed",
+        /// A target was created.
+        TargetCreated = "create_target",
+        /// A target was changed.
+        TargetUpdated = "update_target",
+        /// A target was deleted.
+        TargetDeleted = "delete_target",
+        /// A team was created.
+        TeamCreated = "create_team",
+        /// What every store holds was written.
+        StoreInitialized = "store_initialized",
+    }
+}
+
+entity! {
+    /// One entry of the audit trail. Written with the change it is about, never changed.
+    pub struct AuditEvent in "audit_events" as AppendOnly, fields AuditEventFields {
+        /// Its id.
+        id: AuditEventId,
+        /// Who: the id of a key or agent, or `system`.
+        actor: String,
+        /// What kind of actor.
+        actor_type: ActorType,
+        /// What was done.
+        action: AuditAction,
+        /// To what kind of thing, such as `certificate`.
+        resource_type: String,
+        /// To which.
+        resource_id: String,
+        /// More of it, as a JSON object without secrets.
+        details: Json<Value>,
+        /// When, by the store's clock.
+        timestamp: Timestamp,
+    }
+    indexes [
+        Index::on("audit_events_by_time", &["timestamp", "id"]),
+        Index::on("audit_events_by_resource", &["resource_type", "resource_id"]),
+    ]
+    references []
+}

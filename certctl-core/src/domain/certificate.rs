@@ -1,0 +1,208 @@
+//! Managed certificates, their state, their targets and their versions.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Agent, AgentId, CertificateId, CertificateTargetId, Chain, Fingerprint, IssuerId, IssuerRecord, KeyId, Owner,
+    OwnerId, Profile, ProfileId, RenewalPolicy, RenewalPolicyId, Serial, TargetId, TargetRecord, Team, TeamId,
+    Timestamp, VersionId,
+};
+use crate::entity::{Index, Json};
+use crate::{entity, text_enum, transitions};
+
+text_enum! {
+    /// What is stored of a certificate's state; [`CertificateStatus`] is computed from it.
+    pub enum Lifecycle {
+        /// Put away.
+        Archived = "Archived",
+        /// The first issuance used up its attempts.
+        Failed = "Failed",
+        /// At least one version was issued.
+        Issued = "Issued",
+        /// Not issued yet.
+        Pending = "Pending",
+        /// Revoked.
+        Revoked = "Revoked",
+    }
+}
+
+transitions! {
+    Lifecycle as "certificate" {
+        Pending => [Issued, Failed, Revoked, Archived],
+        Issued => [Issued, Revoked, Archived],
+        Failed => [Issued, Revoked, Archived],
+        Revoked => [Issued, Archived],
+        Archived => [],
+    }
+}
+
+text_enum! {
+    /// The state of a certificate as the wire names it.
+    pub enum CertificateStatus {
+        /// Issued, and not due for renewal.
+        Active = "Active",
+        /// Put away.
+        Archived = "Archived",
+        /// Past its end.
+        Expired = "Expired",
+        /// Due for renewal, or near its end where nothing renews it.
+        Expiring = "Expiring",
+        /// The first issuance used up its attempts.
+        Failed = "Failed",
+        /// Not issued yet.
+        Pending = "Pending",
+        /// A renewal job is open.
+        RenewalInProgress = "RenewalInProgress",
+        /// Revoked.
+        Revoked = "Revoked",
+    }
+}
+
+entity! {
+    /// A certificate that is kept alive.
+    pub struct Certificate in "managed_certificates" as Mutable, fields CertificateFields {
+        /// Its id.
+        id: CertificateId,
+        /// Unique; 1 to 255 characters.
+        name: String,
+        /// The subject's common name.
+        common_name: String,
+        /// The subject alternative names, as given.
+        sans: Json<Vec<String>>,
+        /// Free text, such as `production`.
+        environment: String,
+        /// Who answers for it.
+        owner_id: OwnerId,
+        /// Their team.
+        team_id: TeamId,
+        /// Who issues it.
+        issuer_id: IssuerId,
+        /// When it renews.
+        renewal_policy_id: RenewalPolicyId,
+        /// What it must look like; the default profile when absent.
+        certificate_profile_id: Option<ProfileId>,
+        /// The agent that holds its key when it has no targets.
+        agent_id: Option<AgentId>,
+        /// Free labels.
+        tags: Json<BTreeMap<String, String>>,
+        /// How it entered; empty for the API.
+        source: String,
+        /// The stored part of its state.
+        lifecycle: Lifecycle,
+        /// Whether an Issuance or Renewal job is open.
+        renewing: bool,
+        /// The earliest end among the newest versions of all key holders; never before the first issuance.
+        expires_at: Timestamp,
+        /// From when the wire says `Expiring`.
+        expiring_at: Timestamp,
+        /// When the next renewal is due; absent exactly while an Issuance or Renewal job is open, and where none is due.
+        renew_at: Option<Timestamp>,
+        /// How many renewals in a row used up their attempts.
+        failed_renewals: i64,
+        /// When it was last issued.
+        last_renewal_at: Option<Timestamp>,
+        /// When it was last deployed.
+        last_deployment_at: Option<Timestamp>,
+        /// When it was revoked.
+        revoked_at: Option<Timestamp>,
+        /// Why.
+        revocation_reason: Option<String>,
+        /// When it was made.
+        created_at: Timestamp,
+        /// When it was last changed.
+        updated_at: Timestamp,
+    }
+    indexes [
+        Index::unique("managed_certificates_name", &["name"]),
+        Index::on("managed_certificates_by_creation", &["created_at", "id"]),
+        Index::on("managed_certificates_by_update", &["updated_at", "id"]),
+        Index::on("managed_certificates_by_expiry", &["expires_at", "id"]),
+        Index::on("managed_certificates_due", &["renew_at"]),
+        Index::on("managed_certificates_owner", &["owner_id"]),
+        Index::on("managed_certificates_team", &["team_id"]),
+        Index::on("managed_certificates_issuer", &["issuer_id"]),
+        Index::on("managed_certificates_policy", &["renewal_policy_id"]),
+        Index::on("managed_certificates_profile", &["certificate_profile_id"]),
+    ]
+    references [
+        owner_id -> Owner,
+        team_id -> Team,
+        issuer_id -> IssuerRecord,
+        renewal_policy_id -> RenewalPolicy,
+        certificate_profile_id -> Profile,
+        agent_id -> Agent,
+    ]
+}
+
+entity! {
+    /// That a certificate is deployed to a target.
+    pub struct CertificateTarget in "certificate_targets" as Mutable, fields CertificateTargetFields {
+        /// Its id.
+        id: CertificateTargetId,
+        /// The certificate.
+        certificate_id: CertificateId,
+        /// The target.
+        target_id: TargetId,
+        /// The target's agent, which holds the key.
+        agent_id: AgentId,
+    }
+    indexes [
+        Index::unique("certificate_targets_pair", &["certificate_id", "target_id"]),
+        Index::on("certificate_targets_target", &["target_id"]),
+    ]
+    references [certificate_id -> Certificate, target_id -> TargetRecord]
+}
+
+entity! {
+    /// One issued certificate.
+    pub struct Version in "certificate_versions" as Mutable, fields VersionFields {
+        /// Its id.
+        id: VersionId,
+        /// The certificate it is a version of.
+        certificate_id: CertificateId,
+        /// The issuer that made it.
+        issuer_id: IssuerId,
+        /// Who holds the key: an agent's id, or empty for whoever sent the request.
+        key_holder: String,
+        /// The serial number.
+        serial_number: Serial,
+        /// First moment of validity.
+        not_before: Timestamp,
+        /// Last moment of validity.
+        not_after: Timestamp,
+        /// SHA-256 of the DER.
+        fingerprint_sha256: Fingerprint,
+        /// The certificate and those above it.
+        chain: Chain,
+        /// The DER of the request.
+        csr: Vec<u8>,
+        /// The public key.
+        key_id: KeyId,
+        /// The family of the key, such as `ECDSA`.
+        key_algorithm: String,
+        /// In bits.
+        key_size: i64,
+        /// When it was issued, by the store's clock.
+        created_at: Timestamp,
+    }
+    indexes [
+        Index::unique("certificate_versions_serial", &["issuer_id", "serial_number"]),
+        Index::unique("certificate_versions_fingerprint", &["fingerprint_sha256"]),
+        Index::on("certificate_versions_of", &["certificate_id", "created_at", "id"]),
+    ]
+    references [certificate_id -> Certificate]
+}
+
+entity! {
+    /// That a public key belongs to a certificate: no second certificate may use it.
+    pub struct CertificateKey in "certificate_keys" as Mutable, fields CertificateKeyFields {
+        /// SHA-256 of the SubjectPublicKeyInfo, in lower-case hex.
+        id: KeyId,
+        /// The only certificate that may use it.
+        certificate_id: CertificateId,
+        /// The key holder that first used it.
+        key_holder: String,
+    }
+    indexes [Index::on("certificate_keys_of", &["certificate_id"])]
+    references [certificate_id -> Certificate]
+}

@@ -1,0 +1,39 @@
+//! Renewal policies.
+
+use super::{RenewalPolicyId, Timestamp};
+use crate::entity;
+use crate::entity::{Index, Json};
+
+entity! {
+    /// When and how often certificates are renewed, and when people are told.
+    pub struct RenewalPolicy in "renewal_policies" as Mutable, fields RenewalPolicyFields {
+        /// Its id.
+        id: RenewalPolicyId,
+        /// Unique; 1 to 255 characters.
+        name: String,
+        /// Days before the end at which renewal is due; 0 for a fraction of the lifetime.
+        renewal_window_days: i64,
+        /// Whether certificates renew by themselves.
+        auto_renew: bool,
+        /// Attempts per job, at least 1.
+        max_retries: i64,
+        /// The first pause between attempts, in seconds.
+        retry_interval_seconds: i64,
+        /// Days before the end at which people are told.
+        alert_thresholds_days: Json<Vec<i64>>,
+        /// When it was made.
+        created_at: Timestamp,
+        /// When it was last changed.
+        updated_at: Timestamp,
+    }
+    indexes [
+        Index::unique("renewal_policies_name", &["name"]),
+        Index::on("renewal_policies_by_creation", &["created_at", "id"]),
+    ]
+    references []
+}
+
+impl RenewalPolicy {
+    /// The policy of a fresh store.
+    pub const DEFAULT_ID: &'static str = "rp-default";
+}
