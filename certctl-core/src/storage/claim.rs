@@ -3,6 +3,7 @@
 //! `due_at` is when anyone may claim a row: its first run, its retry, or the end of the current lease. A claim raises
 //! `attempt`, the fencing token, and the version, so every write that an earlier holder pinned is refused as stale.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::StorageError;
@@ -95,6 +96,18 @@ pub struct DueQuery {
     pub queue: &'static QueueSchema,
     /// The partitions that have a free permit.
     pub partitions: Vec<String>,
+}
+
+impl Claim {
+    /// The permits by partition, in order, those with none left out. A partition that is named twice has the sum.
+    pub fn permits(&self) -> BTreeMap<&str, u32> {
+        let mut permits = BTreeMap::new();
+        for (partition, free) in self.partitions.iter().filter(|(_, free)| *free > 0) {
+            let sum: &mut u32 = permits.entry(partition.as_str()).or_default();
+            *sum = sum.saturating_add(*free);
+        }
+        permits
+    }
 }
 
 impl Claimed {

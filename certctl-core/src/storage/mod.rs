@@ -7,6 +7,7 @@
 mod changes;
 mod claim;
 mod error;
+mod memory;
 mod query;
 mod unit;
 
@@ -17,6 +18,7 @@ use async_trait::async_trait;
 pub use changes::{AUDIT_TABLE, Changes, Committed, Hint, Pin, TableChanges};
 pub use claim::{Claim, Claimed, ClaimedRow, DueQuery, Fence, Lease, Leased, QueueSchema};
 pub use error::{ApplyError, LeaseError, StorageError};
+pub use memory::MemoryStorage;
 pub use query::{Cursor, Page, Query, Select};
 pub use unit::UnitOfWork;
 

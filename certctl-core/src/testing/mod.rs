@@ -10,6 +10,7 @@ mod ports;
 mod rng;
 mod script;
 mod spawner;
+pub mod storage;
 mod tls;
 
 pub use block_on::block_on;

@@ -1,0 +1,48 @@
+//! Selects: filter, sort, page.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use super::State;
+use crate::entity::{Row, Test, Value};
+use crate::storage::{Select, StorageError};
+
+impl State {
+    pub(super) fn select(&self, select: &Select) -> Result<Vec<Row>, StorageError> {
+        let mut rows: Vec<&Arc<Row>> = self.matching(select)?.filter(|row| is_after(select, row)).collect();
+        rows.sort_by(|a, b| order(select, a, (sort_value(select, b), b.id())));
+        Ok(rows.into_iter().skip(select.offset).take(select.limit).map(|row| Row::clone(row)).collect())
+    }
+
+    pub(super) fn count(&self, select: &Select) -> Result<u64, StorageError> {
+        Ok(self.matching(select)?.count() as u64)
+    }
+
+    fn matching<'a>(&'a self, select: &'a Select) -> Result<impl Iterator<Item = &'a Arc<Row>>, StorageError> {
+        let table = self.table(select.schema)?;
+        let indexed = select.tests.iter().find_map(|(column, test)| match test {
+            Test::Equals(value) if table.is_indexed(*column) => Some((*column, value)),
+            _ => None,
+        });
+        let rows: Box<dyn Iterator<Item = &Arc<Row>>> = match indexed {
+            Some((column, value)) => table.having(column, value),
+            None => Box::new(table.rows()),
+        };
+        let holds = |row: &Row, (column, test): &(usize, Test)| row.values.get(*column).is_some_and(|v| test.holds(v));
+        Ok(rows.filter(move |row| select.tests.iter().all(|test| holds(row, test))))
+    }
+}
+
+fn sort_value<'a>(select: &Select, row: &'a Row) -> &'a Value {
+    row.values.get(select.sort).unwrap_or(&Value::Null)
+}
+
+/// How a row stands to a place in the list.
+fn order(select: &Select, row: &Row, place: (&Value, &str)) -> Ordering {
+    let ascending = (sort_value(select, row), row.id()).cmp(&place);
+    if select.descending { ascending.reverse() } else { ascending }
+}
+
+fn is_after(select: &Select, row: &Row) -> bool {
+    select.after.as_ref().is_none_or(|(value, id)| order(select, row, (value, id)) == Ordering::Greater)
+}
