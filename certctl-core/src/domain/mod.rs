@@ -6,6 +6,7 @@ mod certificate;
 mod certificate_facts;
 mod chain;
 mod csr;
+mod extended_key_usage;
 mod fingerprint;
 mod id;
 mod issuer;

@@ -46,6 +46,23 @@ pub fn identifier(spki: &[u8]) -> Result<Vec<u8>, PkiError> {
     Ok(digest(&SHA1_FOR_LEGACY_USE_ONLY, key.bits).as_ref().to_vec())
 }
 
+/// Whether both are the same key; parameters that some CAs add or leave out for RSA make no difference.
+pub fn are_same(one: &[u8], other: &[u8]) -> bool {
+    match (read(one), read(other)) {
+        (Ok(a), Ok(b)) => one == other || (a.algorithm.is_some() && a.algorithm == b.algorithm && a.bits == b.bits),
+        _ => false,
+    }
+}
+
+/// Whether the algorithm of a SubjectPublicKeyInfo has parameters.
+pub(crate) fn has_parameters(spki: &[u8]) -> bool {
+    let parameters = || {
+        let identifier = Tlv::only(spki)?.open(tlv::SEQUENCE, "a SubjectPublicKeyInfo")?.value()?;
+        algorithm::parts(identifier.whole).map(|(_, parameters)| parameters.is_some())
+    };
+    parameters().unwrap_or(false)
+}
+
 /// Takes a SubjectPublicKeyInfo apart.
 pub(crate) fn read(spki: &[u8]) -> Result<PublicKey<'_>, Damage> {
     let mut inner = Tlv::only(spki)?.open(tlv::SEQUENCE, "a SubjectPublicKeyInfo")?;
@@ -67,7 +84,7 @@ pub(crate) fn read(spki: &[u8]) -> Result<PublicKey<'_>, Damage> {
     } else if is(rfc8410::ID_ED_25519, oid) && parameters.is_none() && bits.len() == 32 {
         known(KeyAlgorithm::Ed25519)
     } else if is(rfc5912::RSA_ENCRYPTION, oid) && parameters.is_none_or(|p| p.whole == [tlv::NULL, 0]) {
-        known(KeyAlgorithm::Rsa { bits: modulus_bits(bits)? })
+        known(KeyAlgorithm::Rsa { bits: bit_length(rsa_numbers(bits)?.0)? })
     } else {
         (None, dotted(oid.unwrap_or_default()))
     };
@@ -95,13 +112,14 @@ pub(crate) fn rsa_numbers(bits: &[u8]) -> Result<(&[u8], &[u8]), Damage> {
     Ok((modulus, exponent))
 }
 
-fn modulus_bits(bits: &[u8]) -> Result<u16, Damage> {
-    let (modulus, _) = rsa_numbers(bits)?;
+/// Bits of an unsigned number without leading zeros.
+pub(crate) fn bit_length(modulus: &[u8]) -> Result<u16, Damage> {
     let first = modulus.first().map_or(8, |octet| octet.leading_zeros() as usize);
     u16::try_from(modulus.len() * 8 - first).map_err(|_| Damage::Expected("a modulus of less than 65536 bits"))
 }
 
-fn unsigned<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Damage> {
+/// The next INTEGER, which must be positive, without its sign octet.
+pub(crate) fn unsigned<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Damage> {
     let contents = reader.expect(tlv::INTEGER, "an INTEGER of an RSA key")?.contents;
     match contents.split_first() {
         Some((0, rest)) if rest.first().is_some_and(|octet| octet & 0x80 != 0) => Ok(rest),

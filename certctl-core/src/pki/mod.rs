@@ -5,8 +5,11 @@
 
 pub mod algorithm;
 pub mod certificate;
+pub mod chain;
 pub mod csr;
 pub mod key;
+pub mod lint;
+pub mod private_key;
 pub mod verify;
 
 mod error;

@@ -1,5 +1,19 @@
-//! Certificates (RFC 5280 §4): reading what they say.
+//! Certificates (RFC 5280 §4): reading what they say, and building them in two steps.
+//!
+//! A certificate is built as an [`UnsignedCertificate`], linted, and signed by a [`Signer`](crate::ports::Signer) or by
+//! somebody else who gets the bytes; what was signed is what goes into the certificate, byte for byte.
 
+mod authority;
+mod build;
+mod extension;
 mod parse;
+mod request;
+mod unsigned;
 
+pub use authority::Authority;
+pub use build::{leaf, ocsp_responder, root, subordinate};
+pub(crate) use extension::{OCSP_NO_CHECK, TLS_FEATURE};
 pub use parse::{MAX_CERTIFICATE_OCTETS, parse};
+pub(crate) use parse::{authority_key_id, is_ca, subject_key_id};
+pub use request::{AuthorityRequest, DistinguishedName, LeafRequest, OcspResponderRequest};
+pub use unsigned::{SigningError, UnsignedCertificate};

@@ -1,5 +1,7 @@
 //! Certification requests (PKCS#10, RFC 2986).
 
+mod build;
 mod parse;
 
+pub use build::{BuildError, build};
 pub use parse::{CsrError, MAX_CSR_OCTETS, parse_der, parse_pem};

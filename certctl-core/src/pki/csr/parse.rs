@@ -6,7 +6,7 @@ use const_oid::ObjectIdentifier;
 use const_oid::db::{rfc5280, rfc5912};
 
 use crate::domain::pem::{self, PemError};
-use crate::domain::{Csr, KeyAlgorithm, MAX_NAMES, NameError, SubjectAltName, SubjectNames};
+use crate::domain::{Csr, KeyAlgorithm, MAX_NAMES, NameError, SubjectNames};
 use crate::pki::general_name::{self, Unfit};
 use crate::pki::tlv::{self, Damage, Reader, Tlv};
 use crate::pki::{PkiError, algorithm, key, name, parts, verify};

@@ -1,0 +1,214 @@
+//! Chains of certificates: put in order, and checked against what was asked for.
+
+use std::time::Duration;
+
+use crate::domain::{CertificateFacts, Chain, InvalidChain, SubjectNames, Timestamp};
+use crate::pki::parts::{Certificate, Tbs};
+use crate::pki::{PkiError, algorithm, certificate, key, verify};
+
+/// How far in the future a certificate's beginning may lie: clocks of CAs differ from the store's.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
+
+/// Why a chain does not fit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// A certificate that cannot be read.
+    #[error("certificate {position} of the chain is unusable: {source}")]
+    Certificate {
+        /// 0 for the leaf.
+        position: usize,
+        /// What is wrong.
+        source: PkiError,
+    },
+    /// The leaf certifies another key.
+    #[error("the certificate is for another key than the request's")]
+    WrongKey,
+    /// The leaf has other names.
+    #[error("the certificate has other names than asked for: {found}; asked for: {expected}")]
+    WrongNames {
+        /// What was asked for.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// The leaf is a CA.
+    #[error("the certificate is a CA certificate; a leaf was asked for")]
+    LeafIsAuthority,
+    /// Not valid now.
+    #[error("certificate {position} of the chain is valid from {not_before} to {not_after}, not now")]
+    NotValidNow {
+        /// 0 for the leaf.
+        position: usize,
+        /// First moment.
+        not_before: Timestamp,
+        /// Last moment.
+        not_after: Timestamp,
+    },
+    /// A certificate that is not issued by the next one.
+    #[error("certificate {position} of the chain is not issued by the one after it: {why}")]
+    BrokenLink {
+        /// 0 for the leaf.
+        position: usize,
+        /// What does not fit.
+        why: &'static str,
+    },
+    /// The parts cannot be a chain.
+    #[error(transparent)]
+    Invalid(#[from] InvalidChain),
+}
+
+/// What a chain must fit.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// The key that was certified: DER SubjectPublicKeyInfo.
+    pub spki: &'a [u8],
+    /// The names that were asked for.
+    pub names: &'a SubjectNames,
+    /// The store's time.
+    pub now: Timestamp,
+}
+
+/// Whether a certificate authority's own certificate, at the end, belongs to a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Root {
+    /// Keep it: relying parties are given it on another way.
+    Keep,
+    /// Leave it out, as servers should (RFC 8446 §4.4.2).
+    Omit,
+}
+
+/// Puts a leaf and those of the `pool` that issued it in order; the rest of the pool is left out.
+///
+/// Each step takes the certificate whose name and key fit; it ends at a self-signed one or where none fits.
+///
+/// # Errors
+/// [`ChainError`] when the leaf cannot be read or the result is no chain. Others in the pool that cannot be read are
+/// left out.
+pub fn assemble(leaf: &[u8], pool: &[Vec<u8>], root: Root) -> Result<Chain, ChainError> {
+    let mut current = Link::read(leaf).map_err(|source| ChainError::Certificate { position: 0, source })?;
+    let candidates: Vec<Link<'_>> = pool.iter().filter_map(|der| Link::read(der).ok()).collect();
+    let mut chain = vec![leaf.to_vec()];
+    while chain.len() < crate::domain::MAX_CHAIN && !current.is_self_signed() {
+        // Cross-signed authorities can go in circles, so nobody stands in a chain twice.
+        let unused = |link: &&Link<'_>| !chain.iter().any(|der| der == link.der);
+        let Some(issuer) = candidates.iter().filter(unused).find(|link| current.issued_by(link).is_ok()) else { break };
+        if root == Root::Omit && issuer.is_self_signed() {
+            break;
+        }
+        chain.push(issuer.der.to_vec());
+        current = issuer.clone();
+    }
+    Ok(Chain::from_der(chain)?)
+}
+
+/// Checks that a chain is what was asked for: the leaf has the key and the names, is no CA and is valid now; each
+/// certificate is signed by the next one, which is a CA and valid now.
+///
+/// Whether the last one is trusted is not asked here.
+///
+/// # Errors
+/// [`ChainError`] with the first thing that does not fit.
+pub fn check(chain: &Chain, expected: &Expected<'_>) -> Result<CertificateFacts, ChainError> {
+    let unusable = |position| move |source| ChainError::Certificate { position, source };
+    let facts = certificate::parse(chain.leaf()).map_err(unusable(0))?;
+    if !key::are_same(&facts.spki, expected.spki) {
+        return Err(ChainError::WrongKey);
+    }
+    if !facts.other_names.is_empty() || !expected.names.are_met_by(&facts.names) {
+        let found = facts.names.san_texts().into_iter().chain(facts.other_names.iter().cloned()).collect::<Vec<_>>();
+        return Err(ChainError::WrongNames {
+            expected: expected.names.san_texts().join(", "),
+            found: format!("{} (subject {})", found.join(", "), facts.subject),
+        });
+    }
+    if facts.is_ca {
+        return Err(ChainError::LeafIsAuthority);
+    }
+    check_links(chain, expected.now)?;
+    Ok(facts)
+}
+
+/// Checks that each certificate is valid now and signed by the next one, which is a CA.
+///
+/// # Errors
+/// [`ChainError`] with the first thing that does not fit.
+pub fn check_links(chain: &Chain, now: Timestamp) -> Result<(), ChainError> {
+    let mut below: Option<Link<'_>> = None;
+    for (position, der) in chain.certificates().iter().enumerate() {
+        let unusable = |source| ChainError::Certificate { position, source };
+        let facts = certificate::parse(der).map_err(unusable)?;
+        if facts.not_before > now + CLOCK_SKEW || facts.not_after < now {
+            let CertificateFacts { not_before, not_after, .. } = facts;
+            return Err(ChainError::NotValidNow { position, not_before, not_after });
+        }
+        let link = Link::read(der).map_err(unusable)?;
+        if let Some(below) = below.replace(link.clone()) {
+            let position = position - 1;
+            below.issued_by(&link).map_err(|why| ChainError::BrokenLink { position, why })?;
+        }
+    }
+    Ok(())
+}
+
+/// One certificate, with what tells whether another one issued it.
+#[derive(Clone)]
+struct Link<'a> {
+    der: &'a [u8],
+    tbs: &'a [u8],
+    signature_algorithm: &'a [u8],
+    inner_algorithm: &'a [u8],
+    signature: &'a [u8],
+    subject: &'a [u8],
+    issuer: &'a [u8],
+    spki: &'a [u8],
+}
+
+impl<'a> Link<'a> {
+    fn read(der: &'a [u8]) -> Result<Self, PkiError> {
+        let damaged = PkiError::malformed;
+        let certificate = Certificate::read(der).map_err(damaged("certificate"))?;
+        let tbs = Tbs::read(certificate.tbs).map_err(damaged("certificate"))?;
+        Ok(Self {
+            der,
+            tbs: certificate.tbs,
+            signature_algorithm: certificate.signature_algorithm,
+            inner_algorithm: tbs.signature_algorithm,
+            signature: certificate.signature,
+            subject: tbs.subject,
+            issuer: tbs.issuer,
+            spki: tbs.spki,
+        })
+    }
+
+    fn is_self_signed(&self) -> bool {
+        self.subject == self.issuer && self.is_signed_with(self.spki)
+    }
+
+    fn is_signed_with(&self, spki: &[u8]) -> bool {
+        algorithm::decode(self.signature_algorithm)
+            .is_some_and(|algorithm| verify::signature(spki, algorithm, self.tbs, self.signature))
+    }
+
+    /// Whether `issuer` made this one; the reason if not.
+    fn issued_by(&self, issuer: &Self) -> Result<(), &'static str> {
+        if self.issuer != issuer.subject {
+            return Err("its issuer is not the next one's subject");
+        }
+        // RFC 5280 §4.1.1.2: the inner and the outer algorithm must be the same.
+        if self.signature_algorithm != self.inner_algorithm {
+            return Err("its two signature algorithms differ");
+        }
+        if algorithm::decode(self.signature_algorithm).is_none() {
+            return Err("its signature algorithm is not supported");
+        }
+        if certificate::Authority::from_certificate(issuer.der).is_err() {
+            return Err("the next one may not sign certificates");
+        }
+        if self.is_signed_with(issuer.spki) {
+            Ok(())
+        } else {
+            Err("its signature does not verify with the next one's key")
+        }
+    }
+}
