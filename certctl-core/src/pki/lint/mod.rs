@@ -10,6 +10,11 @@ mod usage;
 mod validity;
 mod view;
 
+#[cfg(test)]
+mod draft;
+#[cfg(test)]
+mod tests;
+
 pub use rules::RULES;
 use view::View;
 
