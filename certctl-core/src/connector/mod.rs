@@ -3,6 +3,7 @@
 //! A connector is a folder that implements one plugin trait. It never sees storage, never reads its environment, and never
 //! loops on failure: its errors say what kind they are and when to try again (architecture: "Connectors").
 
+mod answer;
 mod authorities;
 mod context;
 mod error;

@@ -66,13 +66,12 @@ fn keep(root: &Value, schema: &Value, stored: &Value, update: &mut Value, depth:
     for branch in branches(schema) {
         keep(root, branch, stored, update, depth + 1);
     }
-    let (Some(properties), Some(members)) =
-        (schema.get("properties").and_then(Value::as_object), update.as_object_mut())
-    else {
-        return;
-    };
-    for (name, property) in properties {
-        if let (Some(member), Some(before)) = (members.get_mut(name), stored.get(name)) {
+    let Some(members) = update.as_object_mut() else { return };
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let additional = schema.get("additionalProperties").filter(|additional| additional.is_object());
+    for (name, member) in members {
+        let property = properties.and_then(|properties| properties.get(name)).or(additional);
+        if let (Some(property), Some(before)) = (property, stored.get(name)) {
             keep(root, property, before, member, depth + 1);
         }
     }
@@ -105,6 +104,7 @@ mod tests {
         url: String,
         secret: Option<Secret>,
         nested: Nested,
+        headers: std::collections::BTreeMap<String, Secret>,
     }
     #[derive(JsonSchema)]
     #[expect(dead_code, reason = "only its schema is used")]
@@ -118,16 +118,28 @@ mod tests {
 
     #[test]
     fn secrets_are_redacted_at_every_depth() {
-        let config = json!({"url": "https://a.test", "secret": "s1", "nested": {"token": "s2"}});
-        let shown = redact(&schema(), &config);
-        assert_eq!(shown, json!({"url": "https://a.test", "secret": "********", "nested": {"token": "********"}}));
+        let config = json!({
+            "url": "https://a.test", "secret": "s1", "nested": {"token": "s2"}, "headers": {"x-api-key": "s3"}
+        });
+        let shown = json!({
+            "url": "https://a.test", "secret": "********", "nested": {"token": "********"},
+            "headers": {"x-api-key": "********"}
+        });
+        assert_eq!(redact(&schema(), &config), shown);
     }
 
     #[test]
     fn a_redacted_secret_keeps_the_stored_value() {
-        let stored = json!({"url": "https://a.test", "secret": "s1", "nested": {"token": "s2"}});
-        let update = json!({"url": "https://b.test", "secret": "********", "nested": {"token": "new"}});
-        let merged = keep_redacted(&schema(), &stored, &update);
-        assert_eq!(merged, json!({"url": "https://b.test", "secret": "s1", "nested": {"token": "new"}}));
+        let stored = json!({
+            "url": "https://a.test", "secret": "s1", "nested": {"token": "s2"}, "headers": {"a": "s3", "b": "s4"}
+        });
+        let update = json!({
+            "url": "https://b.test", "secret": "********", "nested": {"token": "new"},
+            "headers": {"a": "********", "c": "s5"}
+        });
+        let merged = json!({
+            "url": "https://b.test", "secret": "s1", "nested": {"token": "new"}, "headers": {"a": "s3", "c": "s5"}
+        });
+        assert_eq!(keep_redacted(&schema(), &stored, &update), merged);
     }
 }
