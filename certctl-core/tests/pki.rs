@@ -1,5 +1,7 @@
 //! Issuing, reading and checking certificates through the public API.
 
+#![expect(clippy::unwrap_used, reason = "a test's helper may fail the test")]
+
 use std::time::Duration;
 
 use certctl_core::domain::{Chain, ExtendedKeyUsage, KeyAlgorithm, Serial, SubjectNames, Timestamp, pem};
@@ -14,7 +16,7 @@ use certctl_core::ports::{GeneratedKey, Keys};
 use certctl_core::testing::{SeededRng, TestKeys, block_on};
 
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_900_000_000);
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 const EVERY_KEY: [KeyAlgorithm; 4] =
     [KeyAlgorithm::EcdsaP256, KeyAlgorithm::EcdsaP384, KeyAlgorithm::Ed25519, KeyAlgorithm::Rsa { bits: 2048 }];
 
@@ -73,7 +75,7 @@ impl World {
             names: names.clone(),
             spki: spki.to_vec(),
             serial: Serial::random(&self.rng),
-            not_before: NOW - Duration::from_secs(60),
+            not_before: NOW - Duration::from_mins(1),
             not_after: NOW + DAY * 90,
             extended_key_usages: [ExtendedKeyUsage::ServerAuth, ExtendedKeyUsage::ClientAuth].into(),
             must_staple: true,

@@ -7,7 +7,7 @@ use crate::pki::parts::{Certificate, Tbs};
 use crate::pki::{PkiError, algorithm, certificate, key, verify};
 
 /// How far in the future a certificate's beginning may lie: clocks of CAs differ from the store's.
-pub const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
+pub const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 /// Why a chain does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -71,22 +71,22 @@ pub(crate) fn read(spki: &[u8]) -> Result<PublicKey<'_>, Damage> {
     inner.finish()?;
     let (oid, parameters) = algorithm::parts(identifier.whole)?;
     let curve = parameters.filter(|curve| curve.tag == tlv::OBJECT_IDENTIFIER).map(|curve| curve.contents);
-    let is = |known: ObjectIdentifier, given: Option<&[u8]>| given == Some(known.as_bytes());
-    let oid = Some(oid);
-    let (algorithm, algorithm_text) = if is(rfc5912::ID_EC_PUBLIC_KEY, oid) {
+    let is = |known: ObjectIdentifier| oid == known.as_bytes();
+    let is_curve = |known: ObjectIdentifier| curve == Some(known.as_bytes());
+    let (algorithm, algorithm_text) = if is(rfc5912::ID_EC_PUBLIC_KEY) {
         // The first octet of a point tells its form (SEC 1 §2.3.3); only whole points are used in certificates.
         match (curve, bits.first(), bits.len()) {
-            (_, Some(4), 65) if is(rfc5912::SECP_256_R_1, curve) => known(KeyAlgorithm::EcdsaP256),
-            (_, Some(4), 97) if is(rfc5912::SECP_384_R_1, curve) => known(KeyAlgorithm::EcdsaP384),
+            (_, Some(4), 65) if is_curve(rfc5912::SECP_256_R_1) => known(KeyAlgorithm::EcdsaP256),
+            (_, Some(4), 97) if is_curve(rfc5912::SECP_384_R_1) => known(KeyAlgorithm::EcdsaP384),
             (Some(curve), ..) => (None, format!("ECDSA on curve {} with {} octets", dotted(curve), bits.len())),
             (None, ..) => (None, "ECDSA with explicit curve parameters".to_owned()),
         }
-    } else if is(rfc8410::ID_ED_25519, oid) && parameters.is_none() && bits.len() == 32 {
+    } else if is(rfc8410::ID_ED_25519) && parameters.is_none() && bits.len() == 32 {
         known(KeyAlgorithm::Ed25519)
-    } else if is(rfc5912::RSA_ENCRYPTION, oid) && parameters.is_none_or(|p| p.whole == [tlv::NULL, 0]) {
+    } else if is(rfc5912::RSA_ENCRYPTION) && parameters.is_none_or(|p| p.whole == [tlv::NULL, 0]) {
         known(KeyAlgorithm::Rsa { bits: bit_length(rsa_numbers(bits)?.0)? })
     } else {
-        (None, dotted(oid.unwrap_or_default()))
+        (None, dotted(oid))
     };
     Ok(PublicKey { algorithm, algorithm_text, bits })
 }

@@ -18,7 +18,7 @@ const MAX_OCTETS: usize = 64 * 1024;
 /// # Errors
 /// [`PkiError::Malformed`], or [`PkiError::UnsupportedKey`] for a kind that certctl does not use.
 pub fn algorithm(pkcs8: &[u8]) -> Result<KeyAlgorithm, PkiError> {
-    let (oid, parameters, inner) = parts(pkcs8).map_err(PkiError::malformed(WHAT))?;
+    let Parts { oid, parameters, inner } = Parts::read(pkcs8).map_err(PkiError::malformed(WHAT))?;
     let curve = parameters.map(|curve| curve.contents).unwrap_or_default();
     if oid == rfc8410::ID_ED_25519.as_bytes() {
         Ok(KeyAlgorithm::Ed25519)
@@ -64,13 +64,22 @@ pub fn to_pem(pkcs8: &[u8]) -> Zeroizing<String> {
     Zeroizing::new(pem::encode("PRIVATE KEY", pkcs8))
 }
 
-/// Object identifier, parameters and the inner key of a PrivateKeyInfo.
-fn parts(pkcs8: &[u8]) -> Result<(&[u8], Option<Tlv<'_>>, &[u8]), Damage> {
-    let mut info = Tlv::only(pkcs8)?.open(tlv::SEQUENCE, "a PrivateKeyInfo")?;
-    info.expect(tlv::INTEGER, "a version")?;
-    let (oid, parameters) = algorithm::parts(info.expect(tlv::SEQUENCE, "the algorithm of a private key")?.whole)?;
-    let inner = info.expect(tlv::OCTET_STRING, "a privateKey")?.contents;
-    Ok((oid, parameters, inner))
+/// A PrivateKeyInfo taken apart.
+struct Parts<'a> {
+    oid: &'a [u8],
+    parameters: Option<Tlv<'a>>,
+    inner: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn read(pkcs8: &'a [u8]) -> Result<Self, Damage> {
+        let mut info = Tlv::only(pkcs8)?.open(tlv::SEQUENCE, "a PrivateKeyInfo")?;
+        info.expect(tlv::INTEGER, "a version")?;
+        let identifier = info.expect(tlv::SEQUENCE, "the algorithm of a private key")?;
+        let (oid, parameters) = algorithm::parts(identifier.whole)?;
+        let inner = info.expect(tlv::OCTET_STRING, "a privateKey")?.contents;
+        Ok(Self { oid, parameters, inner })
+    }
 }
 
 /// Bits of the modulus of an RSAPrivateKey (RFC 8017 appendix A.1.2).

@@ -3,15 +3,13 @@
 use const_oid::db::rfc5280;
 
 use crate::domain::{KeyAlgorithm, SignatureAlgorithm, Timestamp};
-use crate::pki::certificate::is_ca;
+use crate::pki::certificate::extension::KEY_CERT_SIGN;
+use crate::pki::certificate::{is_ca, subject_key_id};
 use crate::pki::parts::{Certificate, Tbs};
 use crate::pki::tlv::{self, Damage, Tlv};
 use crate::pki::{PkiError, key, time};
 
 const WHAT: &str = "CA certificate";
-
-/// The bit of keyCertSign in the first octet of keyUsage (RFC 5280 §4.2.1.3).
-const KEY_CERT_SIGN: u8 = 0x04;
 
 /// What a CA certificate lends to those it signs: name, key identifier, key, end of life.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,39 +31,20 @@ impl Authority {
         let refused = |why: &str| PkiError::Malformed { what: WHAT, why: why.to_owned() };
         let certificate = Certificate::read(der).map_err(PkiError::malformed(WHAT))?;
         let tbs = Tbs::read(certificate.tbs).map_err(PkiError::malformed(WHAT))?;
-        let (flag, usage, key_id) = Self::extensions(&tbs).map_err(PkiError::malformed(WHAT))?;
-        if !flag {
+        let lent = Lent::read(&tbs).map_err(PkiError::malformed(WHAT))?;
+        if !lent.is_ca {
             return Err(refused("its basicConstraints do not make it a CA"));
         }
-        if usage.is_some_and(|bits| bits & KEY_CERT_SIGN == 0) {
+        if lent.key_usage.is_some_and(|bits| bits & KEY_CERT_SIGN == 0) {
             return Err(refused("its keyUsage lacks keyCertSign"));
         }
         Ok(Self {
             subject: tbs.subject.to_vec(),
-            key_id: key_id.map_or_else(|| key::identifier(tbs.spki), Ok)?,
+            key_id: lent.key_id.map_or_else(|| key::identifier(tbs.spki), Ok)?,
             spki: tbs.spki.to_vec(),
             algorithm: key::algorithm(tbs.spki)?,
             not_after: time::read(tbs.not_after).map_err(PkiError::malformed(WHAT))?,
         })
-    }
-
-    /// CA flag, first octet of keyUsage, subject key identifier.
-    #[expect(clippy::type_complexity, reason = "three parts used at once, by the one caller above")]
-    fn extensions(tbs: &Tbs<'_>) -> Result<(bool, Option<u8>, Option<Vec<u8>>), Damage> {
-        let value_of = |oid| tbs.extension(oid).map(|extension| extension.value);
-        let flag = value_of(rfc5280::ID_CE_BASIC_CONSTRAINTS).map_or(Ok(false), is_ca)?;
-        let usage = match value_of(rfc5280::ID_CE_KEY_USAGE) {
-            Some(value) => {
-                let bits = Tlv::only(value)?;
-                if bits.tag != tlv::BIT_STRING {
-                    return Err(Damage::Expected("the BIT STRING of keyUsage"));
-                }
-                Some(bits.contents.get(1).copied().unwrap_or(0))
-            }
-            None => None,
-        };
-        let key_id = value_of(rfc5280::ID_CE_SUBJECT_KEY_IDENTIFIER).map(super::subject_key_id).transpose()?;
-        Ok((flag, usage, key_id))
     }
 
     /// The authority's public key: DER SubjectPublicKeyInfo.
@@ -92,4 +71,31 @@ impl Authority {
     pub fn not_after(&self) -> Timestamp {
         self.not_after
     }
+}
+
+/// What the extensions of a CA certificate say.
+struct Lent {
+    is_ca: bool,
+    /// The first octet of keyUsage.
+    key_usage: Option<u8>,
+    key_id: Option<Vec<u8>>,
+}
+
+impl Lent {
+    fn read(tbs: &Tbs<'_>) -> Result<Self, Damage> {
+        let value_of = |oid| tbs.extension(oid).map(|extension| extension.value);
+        Ok(Self {
+            is_ca: value_of(rfc5280::ID_CE_BASIC_CONSTRAINTS).map_or(Ok(false), is_ca)?,
+            key_usage: value_of(rfc5280::ID_CE_KEY_USAGE).map(first_octet).transpose()?,
+            key_id: value_of(rfc5280::ID_CE_SUBJECT_KEY_IDENTIFIER).map(subject_key_id).transpose()?,
+        })
+    }
+}
+
+fn first_octet(value: &[u8]) -> Result<u8, Damage> {
+    let bits = Tlv::only(value)?;
+    if bits.tag != tlv::BIT_STRING {
+        return Err(Damage::Expected("the BIT STRING of keyUsage"));
+    }
+    Ok(bits.contents.get(1).copied().unwrap_or(0))
 }

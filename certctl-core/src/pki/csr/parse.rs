@@ -197,3 +197,68 @@ impl<'a> Info<'a> {
         Ok(values)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::KeyAlgorithm;
+    use crate::pki::tlv::write;
+    use crate::ports::Keys;
+    use crate::testing::{SeededRng, TestKeys, block_on};
+
+    fn sequence(values: &[&[u8]]) -> Vec<u8> {
+        write(tlv::SEQUENCE, values)
+    }
+
+    fn attribute(oid: ObjectIdentifier, value: &[u8]) -> Vec<u8> {
+        sequence(&[&write(tlv::OBJECT_IDENTIFIER, &[oid.as_bytes()]), &write(tlv::SET, &[value])])
+    }
+
+    fn extension_request(oid: ObjectIdentifier, general_name: &[u8]) -> Vec<u8> {
+        let san = write(tlv::OBJECT_IDENTIFIER, &[rfc5280::ID_CE_SUBJECT_ALT_NAME.as_bytes()]);
+        let value = write(tlv::OCTET_STRING, &[&sequence(&[general_name])]);
+        attribute(oid, &sequence(&[&sequence(&[&san, &value])]))
+    }
+
+    /// A signed request with these attributes in this order.
+    fn signed(attributes: &[&[u8]]) -> Vec<u8> {
+        let signer = block_on(TestKeys.generate(KeyAlgorithm::Ed25519, &SeededRng::new(1))).unwrap().signer;
+        let version = [tlv::INTEGER, 1, 0];
+        let info = sequence(&[&version, &sequence(&[]), signer.public_key(), &write(0xa0, attributes)]);
+        let signature = block_on(signer.sign(&info)).unwrap();
+        let identifier = algorithm::encode(signer.signature_algorithm());
+        sequence(&[&info, &identifier, &write(tlv::BIT_STRING, &[&[0], &signature])])
+    }
+
+    const CHALLENGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.7");
+
+    #[test]
+    fn attributes_may_stand_in_any_order() {
+        let dns = write(0x82, &[b"a.example.com"]);
+        let asked = extension_request(rfc5912::ID_EXTENSION_REQ, &dns);
+        let challenge = attribute(CHALLENGE, &write(tlv::UTF8_STRING, &[b"secret"]));
+        // DER sorts a SET OF; decoding it into a sorted set and encoding it anew would change what was signed.
+        for order in [[&asked[..], &challenge], [&challenge, &asked]] {
+            assert_eq!(parse_der(&signed(&order)).unwrap().names().san_texts(), ["a.example.com"]);
+        }
+        let microsoft = extension_request(MICROSOFT_EXTENSION_REQUEST, &dns);
+        assert_eq!(parse_der(&signed(&[&microsoft])).unwrap().names().san_texts(), ["a.example.com"]);
+    }
+
+    #[test]
+    fn names_that_are_not_issued_are_refused_not_dropped() {
+        let user_principal = hex::decode("a014060a2b060104018237140203a0060c04753a4078").unwrap();
+        for (general_name, text) in [
+            (user_principal, "otherName"),
+            (write(0xa4, &[&sequence(&[])]), "directoryName"),
+            (write(0x87, &[&[1, 2, 3]]), "iPAddress"),
+            (write(0x82, &[b"a_b.example.com"]), "a_b.example.com"),
+            (write(0x82, &[&[0xff]]), "dNSName"),
+        ] {
+            let refused = parse_der(&signed(&[&extension_request(rfc5912::ID_EXTENSION_REQ, &general_name)]));
+            let Err(CsrError::Name(why)) = refused else { panic!("{refused:?}") };
+            assert!(why.contains(text), "{why}");
+        }
+        assert!(matches!(parse_der(&signed(&[])), Err(CsrError::Name(_))), "no name at all");
+    }
+}

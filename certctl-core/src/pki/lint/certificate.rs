@@ -4,11 +4,6 @@ use super::{Verdict, View};
 use crate::domain::{KeyAlgorithm, KeyFamily};
 use crate::pki::{algorithm, key};
 
-/// Taking the certificate apart has succeeded, or no rule would be asked.
-pub(super) fn well_formed(_: &View<'_>) -> Verdict {
-    Ok(())
-}
-
 /// Certificates with extensions are v3.
 pub(super) fn version_3(view: &View<'_>) -> Verdict {
     if view.tbs.version == 2 { Ok(()) } else { Err(format!("the version is v{}", view.tbs.version.saturating_add(1))) }

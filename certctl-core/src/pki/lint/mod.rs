@@ -55,7 +55,7 @@ pub struct Finding {
 type Verdict = Result<(), String>;
 
 /// The rule that a certificate which cannot be taken apart breaks.
-const WELL_FORMED: (&str, &str) = ("well_formed", "RFC 5280 §4.1");
+const WELL_FORMED: &str = "well_formed";
 
 /// Every rule of the scope that the DER TBSCertificate breaks, in the order of [`RULES`]; empty when it may be signed.
 ///
@@ -64,8 +64,9 @@ pub fn check(tbs: &[u8], scope: Scope) -> Vec<Finding> {
     let view = match View::read(tbs) {
         Ok(view) => view,
         Err(damage) => {
-            let (rule, section) = WELL_FORMED;
-            return vec![Finding { rule, section, detail: damage.to_string() }];
+            let rules = RULES.iter().filter(|rule| rule.name == WELL_FORMED);
+            let finding = |rule: &Rule| Finding { rule: rule.name, section: rule.section, detail: damage.to_string() };
+            return rules.map(finding).collect();
         }
     };
     let held = RULES.iter().filter(|rule| rule.scope <= scope);

@@ -5,7 +5,7 @@ use const_oid::db::{rfc3280, rfc4519, rfc5280};
 
 use super::{Verdict, View};
 use crate::domain::SubjectAltName;
-use crate::pki::general_name::{GeneralName, Unfit};
+use crate::pki::general_name::GeneralName;
 use crate::pki::name::{self, Attribute};
 use crate::pki::{key, tlv};
 
@@ -133,7 +133,6 @@ fn every_san(view: &View<'_>, kind: &'static str) -> Verdict {
         match san.parse() {
             Ok(parsed) if is_canonical(san, &parsed) => {}
             Ok(parsed) => return Err(format!("{} is not written as `{parsed}`", san.to_text())),
-            Err(unfit @ Unfit::Malformed(_)) => return Err(unfit.to_string()),
             Err(unfit) => return Err(unfit.to_string()),
         }
     }

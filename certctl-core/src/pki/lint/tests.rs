@@ -10,8 +10,11 @@ use super::{RULES, Scope, check};
 use crate::pki::certificate::{OCSP_NO_CHECK, TLS_FEATURE};
 use crate::pki::tlv::{self, write};
 
+/// A rule, and what makes a good certificate break it.
+type Case = (&'static str, fn(&mut Draft));
+
 /// What makes a good leaf break one rule.
-const LEAVES: &[(&str, fn(&mut Draft))] = &[
+const LEAVES: &[Case] = &[
     ("version_3", |d| d.version = vec![]),
     ("serial_positive", |d| d.serial = vec![0]),
     ("serial_at_most_20_octets", |d| d.serial = vec![1; 21]),
@@ -97,7 +100,7 @@ const LEAVES: &[(&str, fn(&mut Draft))] = &[
 ];
 
 /// What makes a good authority break one rule.
-const AUTHORITIES: &[(&str, fn(&mut Draft))] = &[
+const AUTHORITIES: &[Case] = &[
     ("ca_subject_not_empty", |d| d.subject = vec![0x30, 0]),
     ("subject_key_identifier_in_ca", |d| d.remove(SUBJECT_KEY)),
     ("basic_constraints_critical_in_ca", |d| d.extension(CONSTRAINTS).critical = None),
@@ -107,7 +110,7 @@ const AUTHORITIES: &[(&str, fn(&mut Draft))] = &[
 ];
 
 /// What makes a leaf that is fit for public trust unfit for it and nothing else.
-const PUBLIC_TRUST: &[(&str, fn(&mut Draft))] = &[
+const PUBLIC_TRUST: &[Case] = &[
     ("br_validity", |d| d.not_after = utc("270710000000Z")),
     ("br_serial_entropy", |d| d.serial = vec![1; 7]),
     ("br_key_algorithm", |d| d.spki = ed25519()),

@@ -2,7 +2,7 @@
 
 use const_oid::db::rfc5280;
 
-use super::view::{DATA_ENCIPHERMENT, DIGITAL_SIGNATURE, KEY_AGREEMENT, KEY_CERT_SIGN, KEY_ENCIPHERMENT};
+use super::view::{DATA_ENCIPHERMENT, DIGITAL_SIGNATURE, KEY_AGREEMENT, KEY_CERT_SIGN, KEY_ENCIPHERMENT, KeyUsage};
 use super::{Verdict, View};
 use crate::domain::{ExtendedKeyUsage, KeyAlgorithm, KeyFamily};
 
@@ -51,7 +51,7 @@ pub(super) fn key_usage_critical(view: &View<'_>) -> Verdict {
 }
 
 pub(super) fn key_usage_not_empty(view: &View<'_>) -> Verdict {
-    if view.key_usage.as_ref().is_some_and(|usage| usage.is_empty()) {
+    if view.key_usage.as_ref().is_some_and(KeyUsage::is_empty) {
         return Err("no bit of keyUsage is set".to_owned());
     }
     Ok(())
