@@ -1,0 +1,193 @@
+//! PostgreSQL: one statement, and so one round trip, per set of changes; shared with other replicas.
+
+mod claim;
+mod clock;
+mod notify;
+mod write;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use certctl_core::domain::Timestamp;
+use certctl_core::entity::Schema;
+use certctl_core::ports::Clock;
+use certctl_core::signal::Signal;
+use certctl_core::storage::{
+    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, Snapshot, Storage, StorageError, View,
+};
+use sea_orm::sqlx::{AssertSqlSafe, Error, PgPool, Row as _, query};
+use sea_orm::{
+    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, IsolationLevel, Statement,
+    TransactionOptions, TransactionTrait,
+};
+
+use crate::dialect::{self, Dialect, POSTGRES_NOW, Refusal};
+use crate::explain::{Question, questions};
+use crate::read::{Now, SeaSnapshot};
+use crate::{DatabaseConfig, OpenError, migrations};
+use clock::ServerClock;
+use notify::Notifier;
+use write::Write;
+
+/// How often a set is tried that PostgreSQL gave up for a deadlock: nothing of it was written.
+const TRIES: usize = 3;
+
+/// Records in a PostgreSQL database.
+pub(crate) struct PostgresStorage {
+    connection: DatabaseConnection,
+    pool: PgPool,
+    schemas: &'static [&'static Schema],
+    clock: Arc<ServerClock>,
+    notifier: Notifier,
+}
+
+impl PostgresStorage {
+    /// Opens a database whose tables are up to date, or an empty one, whose tables are made.
+    pub(crate) async fn open(
+        url: &str,
+        config: &DatabaseConfig,
+        schemas: &'static [&'static Schema],
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
+        let failed = |error: Error| OpenError::Connect { url: config.redacted(), reason: error.to_string() };
+        let connection = connect(url, config, config.max_connections.max(1)).await?;
+        migrations::open(&connection, Dialect::Postgres, schemas).await?;
+        let pool = connection.get_postgres_connection_pool().clone();
+        let clock = Arc::new(ServerClock::measured(&pool, clock).await.map_err(failed)?);
+        let notifier = Notifier::start(url, &pool, clock.clone()).await.map_err(failed)?;
+        Ok(Self { connection, pool, schemas, clock, notifier })
+    }
+
+    pub(crate) async fn close(self) {
+        let Self { connection, notifier, .. } = self;
+        drop(notifier);
+        // Nothing is queued on this side: what was acknowledged is committed.
+        let _ = connection.close().await;
+    }
+
+    async fn write(&self, changes: &Changes) -> Result<Committed, ApplyError> {
+        let Write { sql, arguments, pins } = Write::new(changes).map_err(StorageError::fatal)?;
+        let row = match sea_orm::sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_one(&self.pool).await {
+            Ok(row) => row,
+            Err(error) => return Err(self.explain(changes, &error).await),
+        };
+        for (position, (entity, expected)) in pins.into_iter().enumerate() {
+            let held: i64 = row.try_get(position).map_err(|error| dialect::storage_error(&error))?;
+            if held != expected {
+                return Err(ApplyError::Stale { entity });
+            }
+        }
+        Ok(changes.committed())
+    }
+
+    /// The error that a caller can act on.
+    async fn explain(&self, changes: &Changes, error: &Error) -> ApplyError {
+        match Dialect::Postgres.refusal(error, self.schemas) {
+            None => dialect::storage_error(error).into(),
+            Some(Refusal::Unique { entity, field }) => ApplyError::Conflict { entity, field },
+            Some(Refusal::ForeignKey) => {
+                for question in questions(changes, self.schemas) {
+                    match self.ask(&question).await {
+                        Ok(count) => match question.answer(count) {
+                            Some(refusal) => return refusal,
+                            None => continue,
+                        },
+                        Err(error) => return dialect::storage_error(&error).into(),
+                    }
+                }
+                // The other side changed between the refusal and the questions.
+                ApplyError::Storage(StorageError::unavailable(error))
+            }
+        }
+    }
+
+    async fn ask(&self, question: &Question) -> Result<u64, Error> {
+        let sql = format!(
+            "SELECT count(*) FROM \"{}\" WHERE \"{}\" = ANY($1::text[]) AND NOT \"id\" = ANY($2::text[])",
+            question.table, question.column
+        );
+        let row = query(AssertSqlSafe(sql)).bind(&question.ids).bind(&question.except).fetch_one(&self.pool).await?;
+        Ok(u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0))
+    }
+}
+
+/// A pool on the database.
+pub(crate) async fn connect(
+    url: &str,
+    config: &DatabaseConfig,
+    connections: u32,
+) -> Result<DatabaseConnection, OpenError> {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(connections).min_connections(1).sqlx_logging(false);
+    options.acquire_timeout(config.acquire_timeout).connect_timeout(config.acquire_timeout);
+    // A ping before each use would double the round trips of a read; one that has been idle may be dead.
+    options.test_before_acquire_if_idle_for(Duration::from_secs(30));
+    // One prepared statement per shape of change set and of query; the default of 100 would evict.
+    options.map_sqlx_postgres_opts(|options| options.statement_cache_capacity(512).application_name("certctl"));
+    Database::connect(options)
+        .await
+        .map_err(|error| OpenError::Connect { url: config.redacted(), reason: error.to_string() })
+}
+
+#[async_trait]
+impl Storage for PostgresStorage {
+    async fn read(&self, view: View) -> Result<Box<dyn Snapshot>, StorageError> {
+        if view == View::Latest {
+            let clock = self.clock.clone();
+            let now: Now = Box::new(move || clock.now());
+            return Ok(Box::new(SeaSnapshot { connection: self.connection.clone(), now }));
+        }
+        let options = TransactionOptions {
+            isolation_level: Some(IsolationLevel::RepeatableRead),
+            access_mode: Some(AccessMode::ReadOnly),
+            ..Default::default()
+        };
+        let connection = self.connection.begin_with_options(options).await.map_err(dialect::orm_error)?;
+        // The first query is the point in time.
+        let statement = Statement::from_string(Dialect::Postgres.backend(), format!("SELECT {POSTGRES_NOW}"));
+        let row = connection.query_one_raw(statement).await.map_err(dialect::orm_error)?;
+        let now = row.ok_or_else(|| StorageError::fatal("the server does not tell the time"))?;
+        let now = Timestamp(now.try_get_by(0).map_err(dialect::orm_error)?);
+        Ok(Box::new(SeaSnapshot { connection, now: Box::new(move || now) }))
+    }
+
+    async fn apply(&self, changes: Changes) -> Result<Committed, ApplyError> {
+        let changes = changes.checked()?;
+        if changes.is_empty() && changes.tables().all(|table| table.pins.is_empty()) {
+            return Ok(changes.committed());
+        }
+        let mut verdict = self.write(&changes).await;
+        for _ in 1..TRIES {
+            match &verdict {
+                Err(ApplyError::Storage(StorageError::Unavailable { retry_after, .. }))
+                    if *retry_after == dialect::AT_ONCE =>
+                {
+                    verdict = self.write(&changes).await;
+                }
+                _ => break,
+            }
+        }
+        if verdict.is_ok() {
+            self.notifier.committed();
+        }
+        verdict
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Claimed, StorageError> {
+        claim::claim(&self.pool, &claim, || self.clock.now()).await.map_err(|error| dialect::storage_error(&error))
+    }
+
+    async fn prolong(&self, fence: Fence, lease: Duration) -> Result<(), LeaseError> {
+        let held = claim::prolong(&self.pool, &fence, lease).await.map_err(|error| dialect::storage_error(&error))?;
+        if held { Ok(()) } else { Err(LeaseError::Lost) }
+    }
+
+    async fn next_due(&self, query: &DueQuery) -> Result<Option<Duration>, StorageError> {
+        claim::next_due(&self.pool, query).await.map_err(|error| dialect::storage_error(&error))
+    }
+
+    fn changed(&self) -> Option<Signal> {
+        Some(self.notifier.signal())
+    }
+}

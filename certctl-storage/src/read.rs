@@ -1,0 +1,131 @@
+//! Selects, on any connection: a pool for the latest state, a transaction for a point in time.
+
+use async_trait::async_trait;
+use certctl_core::domain::Timestamp;
+use certctl_core::entity::{Row, Test, Value};
+use certctl_core::storage::{Select, Snapshot, StorageError};
+use sea_orm::ConnectionTrait;
+use sea_orm::sea_query::{
+    Alias, Condition, Expr, ExprTrait, IntoCondition, Order, Query as SeaQuery, SelectStatement, SimpleExpr,
+};
+
+use crate::dialect::{self, before_nul};
+use crate::rows;
+
+/// The time of a view: fixed for a point in time, running for the latest state.
+pub(crate) type Now = Box<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Rows over a sea-orm connection.
+pub(crate) struct SeaSnapshot<C> {
+    pub(crate) connection: C,
+    pub(crate) now: Now,
+}
+
+#[async_trait]
+impl<C: ConnectionTrait + Send + Sync> Snapshot for SeaSnapshot<C> {
+    async fn select(&self, select: &Select) -> Result<Vec<Row>, StorageError> {
+        let results = self.connection.query_all(&page(select)).await.map_err(dialect::orm_error)?;
+        let rows = results.iter().map(|result| rows::decode(result, select.schema));
+        rows.collect::<Result<_, _>>().map_err(dialect::orm_error)
+    }
+
+    async fn count(&self, select: &Select) -> Result<u64, StorageError> {
+        let mut statement = matching(select);
+        statement.expr(Expr::cust("count(*)"));
+        let row = self.connection.query_one(&statement).await.map_err(dialect::orm_error)?;
+        let row = row.ok_or_else(|| StorageError::fatal("a count returned no row"))?;
+        let count: i64 = row.try_get_by(0).map_err(dialect::orm_error)?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.now)()
+    }
+}
+
+fn matching(select: &Select) -> SelectStatement {
+    let mut statement = SeaQuery::select();
+    statement.from(Alias::new(select.schema.table));
+    for (position, test) in &select.tests {
+        statement.cond_where(condition(&column(select, *position), test));
+    }
+    statement
+}
+
+fn page(select: &Select) -> SelectStatement {
+    let mut statement = matching(select);
+    statement.columns(rows::column_names(select.schema).map(Alias::new));
+    if let Some((value, id)) = &select.after {
+        // A row comparison walks the composite index straight to the place.
+        let here = Expr::tuple([column(select, select.sort), column(select, 0)]);
+        let last = Expr::tuple([Expr::value(bind(value)), Expr::value(id.as_str())]);
+        statement.and_where(if select.descending { here.lt(last) } else { here.gt(last) });
+    }
+    let order = if select.descending { Order::Desc } else { Order::Asc };
+    if select.sort != 0 {
+        statement.order_by_expr(column(select, select.sort), order.clone());
+    }
+    statement.order_by_expr(column(select, 0), order);
+    // SQLite has no offset without a limit, and no number above this one.
+    let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX).unsigned_abs();
+    statement.limit(number(select.limit));
+    if select.offset > 0 {
+        statement.offset(number(select.offset));
+    }
+    statement
+}
+
+fn column(select: &Select, position: usize) -> SimpleExpr {
+    Expr::col(Alias::new(select.schema.columns.get(position).map_or("", |column| column.name)))
+}
+
+fn condition(column: &SimpleExpr, test: &Test) -> Condition {
+    let column = || column.clone();
+    match test {
+        Test::Below(Value::Null) => never(),
+        Test::Equals(Value::Null) => column().is_null().into_condition(),
+        Test::Differs(Value::Null) | Test::AtLeast(Value::Null) => column().is_not_null().into_condition(),
+        Test::Equals(value) if before_nul(value).is_some() => never(),
+        Test::Equals(value) => column().eq(bind(value)).into_condition(),
+        Test::Differs(value) if before_nul(value).is_some() => Condition::all(),
+        // Null differs from every value.
+        Test::Differs(value) => Condition::any().add(column().ne(bind(value))).add(column().is_null()),
+        Test::OneOf(values) => one_of(&column, values),
+        Test::Below(value) => match before_nul(value) {
+            Some(before) => column().lte(before).into_condition(),
+            None => column().lt(bind(value)).into_condition(),
+        },
+        Test::AtLeast(value) => match before_nul(value) {
+            Some(before) => column().gt(before).into_condition(),
+            None => column().gte(bind(value)).into_condition(),
+        },
+    }
+}
+
+fn one_of(column: &impl Fn() -> SimpleExpr, values: &[Value]) -> Condition {
+    let mut known: Vec<sea_orm::Value> =
+        values.iter().filter(|value| **value != Value::Null && before_nul(value).is_none()).map(bind).collect();
+    let mut condition = Condition::any();
+    if let Some(last) = known.last().cloned() {
+        // Few lengths make few texts, which keeps the statement caches useful.
+        known.resize(known.len().next_power_of_two(), last);
+        condition = condition.add(column().is_in(known));
+    } else {
+        condition = condition.add(never());
+    }
+    if values.contains(&Value::Null) { condition.add(column().is_null()) } else { condition }
+}
+
+fn never() -> Condition {
+    Expr::cust("1 = 0").into_condition()
+}
+
+fn bind(value: &Value) -> sea_orm::Value {
+    match value {
+        Value::Null => sea_orm::Value::String(None),
+        Value::Boolean(flag) => (*flag).into(),
+        Value::Integer(number) => (*number).into(),
+        Value::Text(text) => text.as_str().into(),
+        Value::Bytes(bytes) => bytes.clone().into(),
+    }
+}

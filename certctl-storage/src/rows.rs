@@ -1,0 +1,165 @@
+//! Rows out of a result, and rows into one JSON parameter.
+
+use std::fmt::Write;
+
+use certctl_core::entity::{Kind, Row, Schema, Value};
+use sea_orm::{DbErr, QueryResult};
+
+/// Reads the columns of the schema in their order, then the version.
+pub(crate) fn decode(result: &QueryResult, schema: &Schema) -> Result<Row, DbErr> {
+    let mut values = Vec::with_capacity(schema.columns.len());
+    for (position, column) in schema.columns.iter().enumerate() {
+        let value = match column.kind {
+            Kind::Text => result.try_get_by::<Option<String>, _>(position)?.map(Value::Text),
+            Kind::Integer => result.try_get_by::<Option<i64>, _>(position)?.map(Value::Integer),
+            Kind::Boolean => result.try_get_by::<Option<bool>, _>(position)?.map(Value::Boolean),
+            Kind::Bytes => result.try_get_by::<Option<Vec<u8>>, _>(position)?.map(Value::Bytes),
+        };
+        values.push(value.unwrap_or(Value::Null));
+    }
+    let version = if schema.mutable { result.try_get_by(schema.columns.len())? } else { 0 };
+    Ok(Row { values, version })
+}
+
+/// The names of the columns in the order that [`decode`] expects.
+pub(crate) fn column_names(schema: &Schema) -> impl Iterator<Item = &'static str> {
+    schema.columns.iter().map(|column| column.name).chain(schema.mutable.then_some("version"))
+}
+
+/// Rows as a JSON array of arrays, in the order of [`column_names`]; bytes as hexadecimal digits.
+pub(crate) fn encode<'a>(schema: &Schema, rows: impl Iterator<Item = &'a Row>) -> String {
+    let mut json = JsonRows::new();
+    for row in rows {
+        json.row(|json| {
+            for value in &row.values {
+                json.cell(value);
+            }
+            if schema.mutable {
+                json.integer(row.version);
+            }
+        });
+    }
+    json.finish()
+}
+
+/// Ids and versions as a JSON array of pairs.
+pub(crate) fn encode_pins<'a>(pins: impl Iterator<Item = (&'a str, i64)>) -> String {
+    let mut json = JsonRows::new();
+    for (id, version) in pins {
+        json.row(|json| {
+            json.string(id);
+            json.integer(version);
+        });
+    }
+    json.finish()
+}
+
+/// Texts as a JSON array.
+pub(crate) fn encode_texts<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let mut json = JsonRows::new();
+    for text in texts {
+        json.string(text);
+    }
+    json.finish()
+}
+
+struct JsonRows {
+    text: String,
+    first: bool,
+}
+
+impl JsonRows {
+    fn new() -> Self {
+        Self { text: "[".into(), first: true }
+    }
+
+    fn row(&mut self, cells: impl FnOnce(&mut Self)) {
+        self.separate();
+        self.text.push('[');
+        self.first = true;
+        cells(self);
+        self.text.push(']');
+        self.first = false;
+    }
+
+    fn cell(&mut self, value: &Value) {
+        match value {
+            Value::Text(text) => self.string(text),
+            Value::Integer(number) => self.integer(*number),
+            Value::Bytes(bytes) => self.bytes(bytes),
+            Value::Null => self.word("null"),
+            Value::Boolean(true) => self.word("true"),
+            Value::Boolean(false) => self.word("false"),
+        }
+    }
+
+    fn word(&mut self, word: &str) {
+        self.separate();
+        self.text.push_str(word);
+    }
+
+    fn integer(&mut self, number: i64) {
+        self.separate();
+        // A string takes all that is written to it.
+        let _ = write!(self.text, "{number}");
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        self.separate();
+        self.text.reserve(bytes.len() * 2 + 2);
+        self.text.push('"');
+        for byte in bytes {
+            self.text.push(DIGITS[usize::from(byte >> 4)].into());
+            self.text.push(DIGITS[usize::from(byte & 15)].into());
+        }
+        self.text.push('"');
+    }
+
+    fn string(&mut self, text: &str) {
+        self.separate();
+        self.text.reserve(text.len() + 2);
+        self.text.push('"');
+        let mut plain = 0;
+        for (at, byte) in text.bytes().enumerate() {
+            if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+                continue;
+            }
+            self.text.push_str(text.get(plain..at).unwrap_or_default());
+            let _ = write!(self.text, "\\u{byte:04x}");
+            plain = at + 1;
+        }
+        self.text.push_str(text.get(plain..).unwrap_or_default());
+        self.text.push('"');
+    }
+
+    fn separate(&mut self) {
+        if !std::mem::take(&mut self.first) {
+            self.text.push(',');
+        }
+    }
+
+    fn finish(mut self) -> String {
+        self.text.push(']');
+        self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_json() {
+        let texts = ["", "a", "\"", "\\", "\n\u{1}\u{1f}", "ä\u{10ffff}\u{7f}", "end\\"];
+        let decoded: Vec<String> = serde_json::from_str(&encode_texts(texts.into_iter())).unwrap();
+        assert_eq!(decoded, texts);
+    }
+
+    #[test]
+    fn pins_are_pairs() {
+        let json = encode_pins([("a", 1), ("b", i64::MIN)].into_iter());
+        assert_eq!(json, r#"[["a",1],["b",-9223372036854775808]]"#);
+        assert_eq!(encode_pins([].into_iter()), "[]");
+    }
+}

@@ -1,0 +1,53 @@
+//! Tables and indexes from the description of entities, through sea-query's builders.
+
+use certctl_core::entity::{Kind, Schema};
+use sea_orm::sea_query::{
+    Alias, ColumnDef, ConditionalStatement, Expr, ExprTrait, ForeignKey, ForeignKeyAction, Index, IndexCreateStatement,
+    Table, TableCreateStatement,
+};
+
+use crate::dialect::Dialect;
+
+pub(crate) fn table(dialect: Dialect, schema: &Schema) -> TableCreateStatement {
+    let mut table = Table::create().table(Alias::new(schema.table)).to_owned();
+    for (position, column) in schema.columns.iter().enumerate() {
+        let mut definition = dialect.column(column);
+        if position == 0 {
+            definition.primary_key();
+        }
+        table.col(definition);
+    }
+    if schema.mutable {
+        let integer = dialect.sql_type(Kind::Integer);
+        table.col(ColumnDef::new(Alias::new("version")).custom(Alias::new(integer)).not_null());
+    }
+    for reference in schema.references {
+        table.foreign_key(
+            ForeignKey::create()
+                .name(format!("{}_{}", schema.table, reference.column))
+                .from(Alias::new(schema.table), Alias::new(reference.column))
+                .to(Alias::new((reference.target)().table), Alias::new("id"))
+                .on_delete(ForeignKeyAction::Restrict),
+        );
+    }
+    if let Some(suffix) = dialect.table_suffix() {
+        table.extra(suffix);
+    }
+    table
+}
+
+pub(crate) fn indexes(schema: &Schema) -> impl Iterator<Item = IndexCreateStatement> {
+    schema.indexes.iter().map(move |index| {
+        let mut statement = Index::create().name(index.name).table(Alias::new(schema.table)).to_owned();
+        for column in index.columns {
+            statement.col(Alias::new(*column));
+        }
+        if index.unique {
+            statement.unique();
+        }
+        if let Some(only) = &index.only {
+            statement.and_where(Expr::col(Alias::new(only.column)).is_in(only.one_of.iter().copied()));
+        }
+        statement
+    })
+}
