@@ -2,6 +2,8 @@
 //!
 //! The only place of this crate that touches a clock, a random source, a socket, a process or a file.
 
+#![expect(clippy::disallowed_methods, reason = "the production side of the ports is where the ambient forms belong")]
+
 mod clock;
 mod command;
 mod dialer;

@@ -1,9 +1,0 @@
-//! Jobs.
-
-mod cancel;
-mod get;
-mod list;
-
-pub use cancel::Cancel;
-pub use get::Get;
-pub use list::{List, ListFilter};
