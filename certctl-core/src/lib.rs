@@ -6,10 +6,16 @@
 pub mod connector;
 pub mod decide;
 pub mod domain;
+pub mod engine;
 pub mod entity;
 pub mod error;
+pub mod event;
+mod jobs;
+pub mod ops;
+mod outbox;
 pub mod pki;
 pub mod ports;
+mod reconcile;
 pub mod seal;
 pub mod signal;
 pub mod state;
@@ -17,4 +23,5 @@ pub mod storage;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use engine::Engine;
 pub use error::{Error, ErrorKind, FieldError, Retry};

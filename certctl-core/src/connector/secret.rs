@@ -43,7 +43,9 @@ fn visit(root: &Value, schema: &Value, value: &mut Value, change: &mut dyn FnMut
         }
     }
     if let (Some(items), Some(elements)) = (schema.get("items"), value.as_array_mut()) {
-        elements.iter_mut().for_each(|element| visit(root, items, element, change, depth + 1));
+        for element in elements {
+            visit(root, items, element, change, depth + 1);
+        }
     }
     if let (Some(additional @ Value::Object(_)), Some(members)) =
         (schema.get("additionalProperties"), value.as_object_mut())

@@ -95,8 +95,8 @@ entity! {
         expires_at: Timestamp,
         /// From when the wire says `Expiring`.
         expiring_at: Timestamp,
-        /// When the next renewal is due; absent exactly while an Issuance or Renewal job is open, and where none is due.
-        renew_at: Option<Timestamp>,
+        /// When the next renewal is due; never while an Issuance or Renewal job is open, and where none is planned.
+        renew_at: Timestamp,
         /// How many renewals in a row used up their attempts.
         failed_renewals: i64,
         /// When it was last issued.
@@ -117,7 +117,7 @@ entity! {
         Index::on("managed_certificates_by_creation", &["created_at", "id"]),
         Index::on("managed_certificates_by_update", &["updated_at", "id"]),
         Index::on("managed_certificates_by_expiry", &["expires_at", "id"]),
-        Index::on("managed_certificates_due", &["renew_at"]),
+        Index::on("managed_certificates_due", &["renew_at", "id"]),
         Index::on("managed_certificates_owner", &["owner_id"]),
         Index::on("managed_certificates_team", &["team_id"]),
         Index::on("managed_certificates_issuer", &["issuer_id"]),

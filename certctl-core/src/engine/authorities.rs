@@ -1,0 +1,190 @@
+//! CA keys at rest: made once, sealed, the same after every restart.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use crate::connector::{Authorities, Authority, AuthorityOrigin, AuthorityRequest, ConnectorError};
+use crate::domain::{
+    ActorType, AuditAction, AuditEvent, AuditEventId, AuthorityId, AuthorityRecord, AuthorityState, Chain, EngineKey,
+    EngineKeyId, EngineKeyPurpose, Serial, Timestamp, pem,
+};
+use crate::entity::{Json, Record};
+use crate::pki;
+use crate::pki::certificate::DistinguishedName;
+use crate::pki::lint::Scope;
+use crate::ports::{GeneratedKey, Ports, Secret, Signer};
+use crate::seal::Sealer;
+use crate::storage::{ApplyError, Query, Storage, StorageError, UnitOfWork};
+
+const PURPOSE: &str = "engine-key";
+/// Room for clocks that are behind.
+const BACKDATE: std::time::Duration = std::time::Duration::from_secs(300);
+
+pub(super) struct StoredAuthorities {
+    storage: Arc<dyn Storage>,
+    ports: Ports,
+    sealer: Sealer,
+}
+
+impl StoredAuthorities {
+    pub(super) fn new(storage: Arc<dyn Storage>, ports: Ports, sealer: Sealer) -> Self {
+        Self { storage, ports, sealer }
+    }
+
+    async fn stored(&self, unit: &UnitOfWork, owner: &str) -> Result<Option<Record<AuthorityRecord>>, ConnectorError> {
+        let fields = AuthorityRecord::FIELDS;
+        let query =
+            Query::all().filter(fields.owner.equals(owner.into())).filter(fields.state.equals(AuthorityState::Active));
+        unit.first(query).await.map_err(store)
+    }
+
+    async fn unsealed(&self, unit: &UnitOfWork, record: &AuthorityRecord) -> Result<Authority, ConnectorError> {
+        let key = unit.peek::<EngineKey>(record.key_id.as_str()).await.map_err(store)?;
+        let key =
+            key.ok_or_else(|| ConnectorError::permanent(format!("the key of authority {} is gone", record.id)))?;
+        let pkcs8 = self
+            .sealer
+            .open(PURPOSE, key.id.as_str(), &key.sealed)
+            .map_err(|error| ConnectorError::permanent(error.to_string()))?;
+        let signer =
+            self.ports.keys.open(&pkcs8).await.map_err(|error| ConnectorError::permanent(error.to_string()))?;
+        Ok(Authority { id: record.id.clone(), chain: record.chain.clone(), signer })
+    }
+
+    /// The chain and key of a new authority.
+    async fn made(&self, origin: &AuthorityOrigin, now: Timestamp) -> Result<(Chain, GeneratedKey), ConnectorError> {
+        match origin {
+            AuthorityOrigin::SelfSigned { common_name, algorithm, validity } => {
+                let keys = self.ports.keys.clone();
+                let key = keys
+                    .generate(*algorithm, &*self.ports.rng)
+                    .await
+                    .map_err(|e| ConnectorError::permanent(e.to_string()))?;
+                let request = pki::certificate::AuthorityRequest {
+                    subject: DistinguishedName { common_name: common_name.clone(), ..DistinguishedName::default() },
+                    spki: key.signer.public_key().to_vec(),
+                    serial: Serial::random(&*self.ports.rng),
+                    not_before: now - BACKDATE,
+                    not_after: now + *validity,
+                    path_length: None,
+                    crl_urls: Vec::new(),
+                    ocsp_urls: Vec::new(),
+                    ca_issuer_urls: Vec::new(),
+                };
+                let unsigned =
+                    pki::certificate::root(&request).map_err(|error| ConnectorError::permanent(error.to_string()))?;
+                let signed = unsigned.lint_and_sign(Scope::Always, &*key.signer).await;
+                let der = signed.map_err(|error| ConnectorError::permanent(error.to_string()))?;
+                let chain = Chain::from_der(vec![der]).map_err(|error| ConnectorError::permanent(error.to_string()))?;
+                Ok((chain, key))
+            }
+            AuthorityOrigin::Provided { chain_pem, key_pem } => {
+                let chain = Chain::from_pem(chain_pem).map_err(|error| ConnectorError::permanent(error.to_string()))?;
+                let (signer, pkcs8) = open_pem(&self.ports, key_pem).await?;
+                Ok((chain, GeneratedKey { signer, pkcs8 }))
+            }
+        }
+    }
+
+    /// Stores a new authority, superseding `before`.
+    async fn keep(
+        &self,
+        mut unit: UnitOfWork,
+        request: &AuthorityRequest,
+        before: Option<Record<AuthorityRecord>>,
+    ) -> Result<Result<Authority, ApplyError>, ConnectorError> {
+        let now = unit.now();
+        let (chain, key) = self.made(&request.origin, now).await?;
+        let (clock, rng) = (&*self.ports.clock, &*self.ports.rng);
+        let (id, key_id) = (AuthorityId::generate(clock, rng), EngineKeyId::generate(clock, rng));
+        let sealed = self
+            .sealer
+            .seal(PURPOSE, key_id.as_str(), &key.pkcs8)
+            .map_err(|error| ConnectorError::permanent(error.to_string()))?;
+        let algorithm = key.signer.algorithm().to_string();
+        unit.insert(EngineKey {
+            id: key_id.clone(),
+            purpose: EngineKeyPurpose::Authority,
+            algorithm,
+            sealed,
+            created_at: now,
+        });
+        if let Some(mut before) = before {
+            before.state = AuthorityState::Superseded;
+            unit.update(before);
+        }
+        unit.insert(AuthorityRecord {
+            id: id.clone(),
+            owner: request.owner.clone(),
+            chain: chain.clone(),
+            key_id,
+            state: AuthorityState::Active,
+            created_at: now,
+        });
+        unit.append(AuditEvent {
+            id: AuditEventId::generate(clock, rng),
+            actor: "system".into(),
+            actor_type: ActorType::System,
+            action: AuditAction::AuthorityCreated,
+            resource_type: "authority".into(),
+            resource_id: id.to_string(),
+            details: Json(json!({ "owner": request.owner, "fingerprint_sha256": chain.fingerprint() })),
+            timestamp: now,
+        });
+        Ok(unit.commit().await.map(|_| Authority { id, chain, signer: key.signer }))
+    }
+}
+
+#[async_trait]
+impl Authorities for StoredAuthorities {
+    async fn open(&self, request: &AuthorityRequest) -> Result<Authority, ConnectorError> {
+        for _ in 0..3 {
+            let unit = UnitOfWork::begin(&self.storage).await.map_err(store)?;
+            let stored = self.stored(&unit, &request.owner).await?;
+            if let Some(record) = &stored
+                && serves(record, &request.origin)
+            {
+                return self.unsealed(&unit, record).await;
+            }
+            match self.keep(unit, request, stored).await? {
+                Ok(authority) => return Ok(authority),
+                // Somebody else made it at the same moment: theirs is it.
+                Err(ApplyError::Conflict { .. } | ApplyError::Stale { .. }) => {}
+                Err(ApplyError::Storage(error)) => return Err(store(error)),
+                Err(error) => return Err(ConnectorError::permanent(error.to_string())),
+            }
+        }
+        Err(ConnectorError::transient("the authority is being made by somebody else; try again"))
+    }
+}
+
+/// Whether the stored authority is the one that is asked for.
+fn serves(record: &AuthorityRecord, origin: &AuthorityOrigin) -> bool {
+    match origin {
+        AuthorityOrigin::SelfSigned { .. } => true,
+        AuthorityOrigin::Provided { chain_pem, .. } => {
+            Chain::from_pem(chain_pem).is_ok_and(|chain| chain.leaf() == record.chain.leaf())
+        }
+    }
+}
+
+fn store(error: StorageError) -> ConnectorError {
+    ConnectorError::transient("the store cannot be read or written").because(error)
+}
+
+/// Opens a PEM private key.
+async fn open_pem(
+    ports: &Ports,
+    key_pem: &Secret,
+) -> Result<(Arc<dyn Signer>, zeroize::Zeroizing<Vec<u8>>), ConnectorError> {
+    let blocks =
+        pem::parse(key_pem.expose(), 64 << 10).map_err(|error| ConnectorError::permanent(error.to_string()))?;
+    let block = blocks.into_iter().find(|block| block.label == "PRIVATE KEY").ok_or_else(|| {
+        ConnectorError::permanent("the CA key must be an unencrypted PKCS#8 PEM block (BEGIN PRIVATE KEY)")
+    })?;
+    let pkcs8 = zeroize::Zeroizing::new(block.der);
+    let signer = ports.keys.open(&pkcs8).await.map_err(|error| ConnectorError::permanent(error.to_string()))?;
+    Ok((signer, pkcs8))
+}

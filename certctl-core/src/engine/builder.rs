@@ -1,0 +1,217 @@
+//! Building an engine: everything that is mandatory is an argument, everything is checked, nobody is dialled.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+
+use super::authorities::StoredAuthorities;
+use super::drain::InFlight;
+use super::{Cadence, ConfiguredNotifier, Engine, Inner};
+use crate::connector::{ConnectorContext, Registry};
+use crate::domain::{Role, Setting, SettingId};
+use crate::error::{Error, ErrorKind};
+use crate::event::EventSink;
+use crate::ops;
+use crate::ops::access::AuthCache;
+use crate::ports::{Ports, Secret};
+use crate::seal::{Sealer, SealingKey};
+use crate::signal::Signal;
+use crate::storage::{ApplyError, Changes, Storage, View};
+
+/// How agents prove who they are (requirements C2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AgentAuth {
+    /// Each by its own credential, or by a key of role agent whose name is the agent's id.
+    #[default]
+    Own,
+    /// Any key of role agent may act for any agent, as the predecessor's agents do.
+    Shared,
+}
+
+/// A key that the configuration names.
+#[derive(Clone, Debug)]
+pub struct ConfiguredKey {
+    /// What people call it.
+    pub name: String,
+    /// The key.
+    pub key: Secret,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// A notifier that the configuration names.
+#[derive(Clone, Debug)]
+pub struct NotifierConfig {
+    /// Unique; what notifications are addressed to.
+    pub name: String,
+    /// The kind of connector.
+    pub kind: String,
+    /// Its configuration.
+    pub config: Value,
+}
+
+/// What seals secrets at rest.
+#[derive(Clone, Debug)]
+pub enum SetupSecret {
+    /// A 32-byte key, such as that of `DIR/sealing.key`.
+    Key(SealingKey),
+    /// A passphrase, stretched once with a salt that the store keeps.
+    Passphrase(Secret),
+}
+
+/// Collects what an engine is built from.
+#[must_use = "call build()"]
+pub struct EngineBuilder {
+    storage: Arc<dyn Storage>,
+    ports: Ports,
+    secret: SetupSecret,
+    registry: Registry,
+    cadence: Cadence,
+    agent_auth: AgentAuth,
+    keys: Vec<ConfiguredKey>,
+    notifiers: Vec<NotifierConfig>,
+}
+
+impl std::fmt::Debug for EngineBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EngineBuilder").finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Begins an engine. What seals secrets is mandatory, as the store and the ports are: an engine without it could
+    /// not keep a CA key.
+    pub fn builder(storage: Arc<dyn Storage>, ports: Ports, secret: SetupSecret) -> EngineBuilder {
+        EngineBuilder {
+            storage,
+            ports,
+            secret,
+            registry: Registry::new(),
+            cadence: Cadence::default(),
+            agent_auth: AgentAuth::default(),
+            keys: Vec::new(),
+            notifiers: Vec::new(),
+        }
+    }
+}
+
+impl EngineBuilder {
+    /// The connectors that are compiled in.
+    pub fn connectors(mut self, registry: Registry) -> Self {
+        self.registry = registry;
+        self
+    }
+    /// Periods and limits.
+    pub fn cadence(mut self, cadence: Cadence) -> Self {
+        self.cadence = cadence;
+        self
+    }
+    /// How agents prove who they are.
+    pub fn agent_auth(mut self, agent_auth: AgentAuth) -> Self {
+        self.agent_auth = agent_auth;
+        self
+    }
+    /// The keys of the configuration. Those that are no longer named are disabled.
+    pub fn keys(mut self, keys: Vec<ConfiguredKey>) -> Self {
+        self.keys = keys;
+        self
+    }
+    /// Adds a notifier.
+    pub fn notifier(mut self, notifier: NotifierConfig) -> Self {
+        self.notifiers.push(notifier);
+        self
+    }
+
+    /// Checks everything, writes what every store holds, and opens the engine. Calls nobody but the store.
+    ///
+    /// # Errors
+    /// A sealing key that is not the store's; a notifier whose configuration is unusable; the store's.
+    pub async fn build(self) -> Result<Engine, Error> {
+        let Self { storage, ports, secret, registry, cadence, agent_auth, keys, notifiers } = self;
+        let sealer = sealer(&*storage, &ports, secret).await?;
+        let authorities = Arc::new(StoredAuthorities::new(storage.clone(), ports.clone(), sealer.clone()));
+        let mut live = BTreeMap::new();
+        for notifier in notifiers {
+            let entry = registry.find_notifier(&notifier.kind).map_err(|error| Error::invalid(error.to_string()))?;
+            let cx =
+                ConnectorContext { id: notifier.name.clone(), ports: ports.clone(), authorities: authorities.clone() };
+            let built = entry
+                .build(&notifier.config, &cx)
+                .map_err(|error| Error::invalid(format!("notifier `{}`: {error}", notifier.name)))?;
+            live.insert(notifier.name, ConfiguredNotifier { kind: entry.info.kind, live: built });
+        }
+        let mut holder = [0; 8];
+        ports.rng.fill(&mut holder);
+        let started_at = storage.read(View::Latest).await?.now();
+        let engine = Engine(Arc::new(Inner {
+            storage,
+            ports,
+            registry,
+            sealer,
+            cadence,
+            notifiers: live,
+            holder: hex::encode(holder),
+            started_at,
+            agent_auth,
+            work: Signal::default(),
+            agent_work: Mutex::default(),
+            running: Mutex::default(),
+            issuers: super::connectors::IssuerCache::default(),
+            authorities,
+            auth: AuthCache::default(),
+            in_flight: InFlight::default(),
+            events: EventSink::default(),
+        }));
+        ops::seed(&engine).await?;
+        ops::access::configure_keys(&engine, &keys).await?;
+        Ok(engine)
+    }
+}
+
+const SALT: &str = "sealing-salt";
+const KEY_ID: &str = "sealing-key-id";
+
+/// Opens the sealer and makes sure that it is the one that the store was sealed with.
+async fn sealer(storage: &dyn Storage, ports: &Ports, secret: SetupSecret) -> Result<Sealer, Error> {
+    let key = match secret {
+        SetupSecret::Key(key) => key,
+        SetupSecret::Passphrase(passphrase) => {
+            let mut salt = [0; 16];
+            ports.rng.fill(&mut salt);
+            let salt = setting_or(storage, SALT, &salt).await?;
+            SealingKey::derive(&passphrase, &salt)
+        }
+    };
+    let sealer = Sealer::new(&key, ports.rng.clone()).map_err(|error| Error::invalid(error.to_string()))?;
+    let ours = sealer.key_id();
+    let stored = setting_or(storage, KEY_ID, ours.as_bytes()).await?;
+    if stored != ours.as_bytes() {
+        let message = format!(
+            "the store was sealed with key {}, this engine has key {ours}; start it with the sealing key or passphrase \
+             that the store was first started with",
+            String::from_utf8_lossy(&stored)
+        );
+        return Err(Error::new(ErrorKind::Invalid, "wrong_sealing_key", message));
+    }
+    Ok(sealer)
+}
+
+/// The stored value of a setting; stores `value` first when there is none. Of two that start at once, one value wins.
+async fn setting_or(storage: &dyn Storage, name: &str, value: &[u8]) -> Result<Vec<u8>, Error> {
+    loop {
+        let view = storage.read(View::Latest).await?;
+        if let Some(setting) = view.get::<Setting>(name).await? {
+            return Ok(setting.into_entity().value);
+        }
+        let id = SettingId::parse(name).map_err(Error::internal)?;
+        // What an engine keeps for itself before there is a principal to audit.
+        let mut changes = Changes::bookkeeping();
+        changes.insert(Setting { id, value: value.to_vec(), updated_at: view.now() });
+        match storage.apply(changes).await {
+            Ok(_) => return Ok(value.to_vec()),
+            Err(ApplyError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Every period and limit of the engine, in one place.
+
+use std::time::Duration;
+
+/// Periods and limits. Production looks each second; a simulation of years cannot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cadence {
+    /// How long a claimed job belongs to its holder.
+    pub lease: Duration,
+    /// How long a job that an agent took belongs to it; heartbeats and reports extend it.
+    pub agent_lease: Duration,
+    /// Longest time without looking at the store. Bounds what a lost signal costs.
+    pub poll: Duration,
+    /// First pause after the store failed; doubled up to 64 times that.
+    pub retry: Duration,
+    /// Longest time one connector step may take.
+    pub step_timeout: Duration,
+    /// Jobs at once per partition, such as one issuer.
+    pub permits_per_partition: u32,
+    /// Rows per pass of a reconciler.
+    pub sweep_batch: usize,
+    /// How long a job waits for a request.
+    pub awaiting_csr: Duration,
+    /// How long a job waits for approval.
+    pub awaiting_approval: Duration,
+    /// Longest hold of a long poll.
+    pub long_poll: Duration,
+}
+
+impl Default for Cadence {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            lease: seconds(30),
+            agent_lease: seconds(300),
+            poll: seconds(1),
+            retry: seconds(1),
+            step_timeout: seconds(120),
+            permits_per_partition: 16,
+            sweep_batch: 200,
+            awaiting_csr: seconds(24 * 3600),
+            awaiting_approval: seconds(168 * 3600),
+            long_poll: seconds(50),
+        }
+    }
+}

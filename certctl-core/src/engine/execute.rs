@@ -1,0 +1,130 @@
+//! Running operations: access, fresh reads, one commit, and again when it came too late.
+
+use std::sync::{Arc, Mutex};
+
+use super::drain::Underway;
+use super::{Engine, lock};
+use crate::domain::{Agent, ApiKey, Job, Notification, Principal};
+use crate::error::{Error, ErrorKind};
+use crate::ops::{Context, Operation, allows};
+use crate::signal::Signal;
+use crate::storage::{Committed, StorageError, UnitOfWork};
+
+/// Runs after the first when a commit came too late.
+const RETRIES: u32 = 3;
+
+impl Engine {
+    /// Runs an operation for a principal and commits what it recorded, with its audit events, in one transaction.
+    ///
+    /// An operation that writes runs as a task of its own: a caller that goes away does not cut it in half. A commit that
+    /// came too late is repeated with fresh reads, at most three times.
+    ///
+    /// # Errors
+    /// `forbidden` when the principal's role may not; else what the operation or the store refuses.
+    pub async fn execute<O: Operation>(&self, principal: &Principal, operation: O) -> Result<O::Output, Error> {
+        if !allows(O::ACCESS, principal.role) {
+            let message = format!("a key of role {} may not do this ({})", principal.role, O::NAME);
+            return Err(Error::forbidden(message).during(O::NAME));
+        }
+        if !O::WRITES {
+            return self.attempt(principal, &operation).await.map_err(|error| error.during(O::NAME));
+        }
+        let (engine, principal) = (self.clone(), principal.clone());
+        let answer = Answer::default();
+        let slot = answer.clone();
+        let underway = Underway::begin(self);
+        self.ports().spawner.spawn(Box::pin(async move {
+            let result = engine.repeat(&principal, &operation).await.map_err(|error| error.during(O::NAME));
+            slot.give(result);
+            drop(underway);
+        }));
+        answer.take().await
+    }
+
+    async fn repeat<O: Operation>(&self, principal: &Principal, operation: &O) -> Result<O::Output, Error> {
+        let mut tries = 0;
+        loop {
+            match self.attempt(principal, operation).await {
+                Err(error) if tries < RETRIES && passes(&error) => tries += 1,
+                result => return result,
+            }
+        }
+    }
+
+    async fn attempt<O: Operation>(&self, principal: &Principal, operation: &O) -> Result<O::Output, Error> {
+        let unit = UnitOfWork::begin(self.storage()).await?;
+        let unit = if O::AUDITED { unit } else { unit.bookkeeping() };
+        let mut cx = Context { engine: self, principal, unit };
+        let output = operation.run(&mut cx).await?;
+        if O::WRITES {
+            let committed = cx.unit.commit().await?;
+            self.publish(&committed);
+        }
+        Ok(output)
+    }
+
+    /// Wakes whoever a commit concerns.
+    pub(crate) fn publish(&self, committed: &Committed) {
+        if committed.touches::<ApiKey>() || committed.touches::<Agent>() {
+            self.auth_cache().clear();
+        }
+        for hint in committed.hints.iter().filter(|hint| hint.topic == Self::AGENT_WORK) {
+            let signal = lock(&self.0.agent_work).get(&hint.key).cloned();
+            if let Some(signal) = signal {
+                signal.notify();
+            }
+        }
+        if committed.touches::<Job>()
+            || committed.touches::<Notification>()
+            || committed.touches::<crate::domain::Certificate>()
+        {
+            self.0.work.notify();
+        }
+        self.0.events.committed(committed);
+    }
+
+    /// Another process may have committed: everything may have changed.
+    pub(crate) fn publish_unknown(&self) {
+        self.auth_cache().clear();
+        let signals: Vec<Signal> = lock(&self.0.agent_work).values().cloned().collect();
+        signals.iter().for_each(Signal::notify);
+        self.0.work.notify();
+    }
+}
+
+/// Whether fresh reads may help.
+fn passes(error: &Error) -> bool {
+    let unavailable = std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<StorageError>())
+        .is_some_and(StorageError::is_retryable);
+    error.code() == "changed_meanwhile" || (error.kind() == ErrorKind::Unavailable && unavailable)
+}
+
+/// One answer from a task.
+struct Answer<T>(Arc<(Mutex<Option<T>>, Signal)>);
+
+impl<T> Default for Answer<T> {
+    fn default() -> Self {
+        Self(Arc::new((Mutex::new(None), Signal::default())))
+    }
+}
+impl<T> Clone for Answer<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+impl<T> Answer<T> {
+    fn give(&self, value: T) {
+        *lock(&self.0.0) = Some(value);
+        self.0.1.notify();
+    }
+    async fn take(&self) -> T {
+        loop {
+            let given = self.0.1.listen();
+            if let Some(value) = lock(&self.0.0).take() {
+                return value;
+            }
+            given.await;
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The engine: a store, the ports and the connectors, and nothing that runs unless somebody calls it.
+
+mod authorities;
+mod builder;
+mod cadence;
+mod connectors;
+mod drain;
+mod execute;
+mod run;
+mod system;
+
+pub use builder::{AgentAuth, ConfiguredKey, EngineBuilder, NotifierConfig, SetupSecret};
+pub use cadence::Cadence;
+pub use run::Progress;
+pub use system::{AgentTrust, ServerIdentity};
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::connector::{Authorities, Notifier, Registry};
+use crate::domain::{AgentId, Timestamp};
+use crate::event::EventSink;
+use crate::ops::access::AuthCache;
+use crate::ports::Ports;
+use crate::seal::Sealer;
+use crate::signal::Signal;
+use crate::storage::Storage;
+
+use connectors::IssuerCache;
+use drain::InFlight;
+pub(crate) use drain::Underway;
+
+/// One engine over one store. Clones share it.
+///
+/// Nothing runs in the background until [`run_until`](Self::run_until) is called; everything else works without it.
+#[derive(Clone)]
+pub struct Engine(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) ports: Ports,
+    pub(crate) registry: Registry,
+    pub(crate) sealer: Sealer,
+    pub(crate) cadence: Cadence,
+    pub(crate) notifiers: BTreeMap<String, ConfiguredNotifier>,
+    /// This process, in leases.
+    pub(crate) holder: String,
+    pub(crate) started_at: Timestamp,
+    agent_auth: AgentAuth,
+    /// Something for the loops: a commit, or a permit that came free.
+    pub(crate) work: Signal,
+    agent_work: Mutex<BTreeMap<String, Signal>>,
+    pub(crate) running: Mutex<BTreeMap<String, u32>>,
+    issuers: IssuerCache,
+    authorities: Arc<dyn Authorities>,
+    auth: AuthCache,
+    pub(crate) in_flight: InFlight,
+    pub(crate) events: EventSink,
+}
+
+/// A notifier that is ready to send.
+pub(crate) struct ConfiguredNotifier {
+    pub(crate) kind: &'static str,
+    pub(crate) live: Arc<dyn Notifier>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("holder", &self.0.holder).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// The topic of hints that an agent has work.
+    pub(crate) const AGENT_WORK: &'static str = "agent-work";
+
+    /// The ports that the engine was built with.
+    pub fn ports(&self) -> &Ports {
+        &self.0.ports
+    }
+
+    /// The store that the engine was built on.
+    pub fn storage(&self) -> &Arc<dyn Storage> {
+        &self.0.storage
+    }
+
+    /// The connectors that are compiled in.
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// Every period and limit.
+    pub fn cadence(&self) -> &Cadence {
+        &self.0.cadence
+    }
+
+    /// When this engine was built, by the store's clock.
+    pub fn started_at(&self) -> Timestamp {
+        self.0.started_at
+    }
+
+    /// What happens, as it happens, after it was committed. A slow receiver misses events and is told so.
+    pub fn events(&self) -> crate::event::Events {
+        self.0.events.subscribe()
+    }
+
+    pub(crate) fn sealer(&self) -> &Sealer {
+        &self.0.sealer
+    }
+
+    pub(crate) fn auth_cache(&self) -> &AuthCache {
+        &self.0.auth
+    }
+
+    pub(crate) fn shares_agent_keys(&self) -> bool {
+        self.0.agent_auth == AgentAuth::Shared
+    }
+
+    /// Wakes when the agent may have work. Listen before looking.
+    pub(crate) fn agent_signal(&self, agent: &AgentId) -> Signal {
+        lock(&self.0.agent_work).entry(agent.to_string()).or_default().clone()
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,220 @@
+//! Recording what an issuer made: version, certificate, deployments, notifications and audit, in one commit.
+
+use serde_json::json;
+
+use super::deploy;
+use super::open::{key_holders, targets_of};
+use super::order::Order;
+use crate::decide::renewal::{RenewalInput, decide};
+use crate::domain::{
+    AuditAction, Certificate, CertificateFacts, CertificateKey, Chain, Csr, Job, JobState, JobType, Lifecycle,
+    NotificationType, Principal, RenewalPolicy, Timestamp, Version, VersionId,
+};
+use crate::engine::Engine;
+use crate::entity::Record;
+use crate::error::{Error, ErrorKind};
+use crate::ops::context::audit_event;
+use crate::outbox::{self, About};
+use crate::pki;
+use crate::storage::{Query, UnitOfWork};
+
+/// What was issued, for whom.
+pub(crate) struct Issued<'a> {
+    pub(crate) certificate: Record<Certificate>,
+    /// The job as it was read, when it is stored already.
+    pub(crate) job: Option<Record<Job>>,
+    /// The job as it is, when it is not stored yet.
+    pub(crate) new_job: Option<Job>,
+    pub(crate) csr: &'a Csr,
+    pub(crate) chain: Chain,
+    pub(crate) order: &'a Order,
+    pub(crate) principal: &'a Principal,
+}
+
+/// Checks the chain against what was asked for, and gives its facts.
+pub(crate) fn check(order: &Order, csr: &Csr, chain: &Chain, now: Timestamp) -> Result<CertificateFacts, Error> {
+    let expected = pki::chain::Expected { spki: csr.spki(), names: &order.names, now };
+    pki::chain::check(chain, &expected).map_err(|error| {
+        let message = format!("the issuer answered with a certificate that does not fit the request: {error}");
+        Error::new(ErrorKind::Unprocessable, "bad_issuance", message).because(error)
+    })
+}
+
+/// Records it all in the unit. Gives the id of the version.
+pub(crate) async fn record(engine: &Engine, unit: &mut UnitOfWork, issued: Issued<'_>) -> Result<VersionId, Error> {
+    let Issued { mut certificate, job, new_job, csr, chain, order, principal } = issued;
+    let now = unit.now();
+    let facts = check(order, csr, &chain, now)?;
+    let key_holder = job.as_deref().or(new_job.as_ref()).map(|job| job.key_holder.clone()).unwrap_or_default();
+    claim_key(unit, &certificate, csr, &key_holder).await?;
+    let version = Version {
+        id: VersionId::generate(&*engine.ports().clock, &*engine.ports().rng),
+        certificate_id: certificate.id.clone(),
+        issuer_id: certificate.issuer_id.clone(),
+        key_holder: key_holder.clone(),
+        serial_number: facts.serial.clone(),
+        not_before: facts.not_before,
+        not_after: facts.not_after,
+        fingerprint_sha256: chain.fingerprint(),
+        chain,
+        csr: csr.der().to_vec(),
+        key_id: csr.key_id(),
+        key_algorithm: csr.key_algorithm().family().name().into(),
+        key_size: i64::from(csr.key_algorithm().bits()),
+        created_at: now,
+    };
+    let kind = job.as_deref().or(new_job.as_ref()).map_or(JobType::Renewal, |job| job.kind);
+    let job_id = job.as_deref().or(new_job.as_ref()).map(|job| job.id.clone());
+    let finish = |job: &mut Job| -> Result<(), Error> {
+        job.state = if job.state == JobState::Completed {
+            job.state
+        } else {
+            job.state.transition(JobState::Completed).map_err(Error::internal)?
+        };
+        (job.open_slot, job.holder, job.step, job.last_error) = (None, None, None, None);
+        (job.version_id, job.completed_at) = (Some(version.id.clone()), Some(now));
+        job.started_at = job.started_at.or(Some(now));
+        job.due_at = Timestamp::NEVER;
+        job.attempts += 1;
+        Ok(())
+    };
+    match (job, new_job) {
+        (Some(mut job), _) => {
+            finish(&mut job)?;
+            unit.update(job);
+        }
+        (None, Some(mut job)) => {
+            finish(&mut job)?;
+            unit.insert(job);
+        }
+        (None, None) => {}
+    }
+    let targets = targets_of(unit, &certificate).await?;
+    let holders = key_holders(&certificate, &targets);
+    let others = if holders.len() > 1 {
+        Others::read(unit, &certificate, &key_holder, holders.len()).await?
+    } else {
+        Others::NONE
+    };
+    renewed(engine, &mut certificate, &order.policy, &version, &others);
+    for target in targets.iter().filter(|target| target.agent_id.as_str() == key_holder) {
+        deploy::supersede(unit, &certificate.id, &target.target_id).await?;
+        deploy::insert(
+            engine,
+            unit,
+            &deploy::NewDeployment {
+                certificate: &certificate,
+                target,
+                version: &version,
+                policy: &order.policy,
+                requested_by: &principal.id,
+            },
+        );
+    }
+    let about = About { certificate: &certificate, kind: NotificationType::RenewalSuccess, key: version.id.as_str() };
+    let verb = if kind == JobType::Issuance { "issued" } else { "renewed" };
+    let subject = format!("{} was {verb} until {}", certificate.name, version.not_after);
+    outbox::notify(
+        engine,
+        unit,
+        &about,
+        &subject,
+        &format!(
+            "Certificate {} ({}) was {verb}. Serial {}, valid until {}.",
+            certificate.name, certificate.common_name, version.serial_number, version.not_after
+        ),
+    );
+    let details = json!({
+        "job_id": job_id, "version_id": version.id, "serial_number": version.serial_number,
+        "fingerprint_sha256": version.fingerprint_sha256, "not_after": version.not_after, "key_holder": key_holder,
+    });
+    unit.append(audit_event(
+        engine,
+        principal,
+        now,
+        AuditAction::CertificateIssued,
+        ("certificate", certificate.id.as_str()),
+        details,
+    ));
+    let id = version.id.clone();
+    unit.insert(version);
+    unit.update(certificate);
+    Ok(id)
+}
+
+/// A public key belongs to one certificate and one holder.
+async fn claim_key(unit: &mut UnitOfWork, certificate: &Certificate, csr: &Csr, key_holder: &str) -> Result<(), Error> {
+    let id = csr.key_id();
+    match unit.peek::<CertificateKey>(id.as_str()).await? {
+        None => {
+            let key = CertificateKey { id, certificate_id: certificate.id.clone(), key_holder: key_holder.into() };
+            unit.insert(key);
+            Ok(())
+        }
+        Some(key) if key.certificate_id == certificate.id && key.key_holder == key_holder => Ok(()),
+        Some(_) => Err(Error::conflict(
+            "key_in_use",
+            "the key of this request belongs to another certificate or another key holder; make a new key",
+        )),
+    }
+}
+
+/// How the other key holders of the certificate stand.
+struct Others {
+    /// Whether one of them has an open job.
+    open: bool,
+    /// The earliest end among their newest versions.
+    not_after: Option<Timestamp>,
+}
+
+impl Others {
+    const NONE: Self = Self { open: false, not_after: None };
+
+    async fn read(unit: &UnitOfWork, certificate: &Certificate, holder: &str, holders: usize) -> Result<Self, Error> {
+        let fields = Job::FIELDS;
+        let open = Query::<Job>::all()
+            .filter(fields.certificate_id.equals(certificate.id.clone()))
+            .filter(fields.kind.one_of([JobType::Issuance, JobType::Renewal]))
+            .filter(fields.open_slot.is_set())
+            .filter(fields.key_holder.differs(holder.into()));
+        let open = unit.total(&open).await? > 0;
+        let newest = Query::<Version>::sorted(Version::FIELDS.created_at.descending())
+            .filter(Version::FIELDS.certificate_id.equals(certificate.id.clone()))
+            .filter(Version::FIELDS.key_holder.differs(holder.into()))
+            .limit(holders * 4);
+        let mut seen = std::collections::BTreeSet::new();
+        let mut not_after: Option<Timestamp> = None;
+        for version in unit.list(newest).await?.records {
+            if seen.insert(version.key_holder.clone()) {
+                not_after = Some(not_after.map_or(version.not_after, |end| end.min(version.not_after)));
+            }
+        }
+        Ok(Self { open, not_after })
+    }
+}
+
+fn renewed(engine: &Engine, certificate: &mut Certificate, policy: &RenewalPolicy, version: &Version, others: &Others) {
+    let now = version.created_at;
+    (certificate.last_renewal_at, certificate.updated_at) = (Some(now), now);
+    if others.open {
+        // It counts as renewed when all key holders are.
+        return;
+    }
+    let not_after = others.not_after.map_or(version.not_after, |end| end.min(version.not_after));
+    let verdict = decide(&RenewalInput {
+        not_before: version.not_before,
+        not_after,
+        window: days(policy.renewal_window_days),
+        auto_renew: policy.auto_renew,
+        first_alert: days(policy.alert_thresholds_days.iter().copied().max().unwrap_or(0)),
+        random: engine.ports().rng.next_u64(),
+    });
+    certificate.lifecycle = certificate.lifecycle.transition(Lifecycle::Issued).unwrap_or(certificate.lifecycle);
+    (certificate.renewing, certificate.failed_renewals) = (false, 0);
+    (certificate.expires_at, certificate.expiring_at) = (not_after, verdict.expiring_at);
+    certificate.renew_at = verdict.renew_at.unwrap_or(Timestamp::NEVER);
+}
+
+fn days(days: i64) -> std::time::Duration {
+    std::time::Duration::from_secs(u64::try_from(days).unwrap_or(0).saturating_mul(86_400))
+}

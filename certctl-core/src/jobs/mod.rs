@@ -1,0 +1,23 @@
+//! Jobs: how they are opened, worked off, and ended.
+
+pub(crate) mod deploy;
+pub(crate) mod failed;
+pub(crate) mod issued;
+mod lease;
+pub(crate) mod open;
+pub(crate) mod order;
+mod permit;
+mod runner;
+pub(crate) mod step;
+
+pub(crate) use lease::{keep, within};
+pub(crate) use permit::Permit;
+pub(crate) use runner::{claim_and_start, next_due};
+
+use crate::domain::{Job, JobState};
+use crate::storage::Leased;
+
+impl Leased for Job {
+    const OPEN: &'static [&'static str] = Job::CLAIMABLE;
+    const RUNNING: &'static str = JobState::Running.name();
+}

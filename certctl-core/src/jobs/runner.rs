@@ -1,0 +1,183 @@
+//! Claims leased issuing jobs and performs one step of each: one call to the issuer, one commit.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::select;
+
+use super::failed::{self, Failure};
+use super::issued::{self, Issued};
+use super::lease::{keep, within};
+use super::order::Order;
+use super::permit::Permit;
+use super::step::Step;
+use crate::connector::{ConnectorError, Issuance, IssueOrder};
+use crate::domain::{Certificate, IssuerRecord, Job, JobState, Principal};
+use crate::engine::{Engine, Underway};
+use crate::entity::Record;
+use crate::error::{Error, ErrorKind};
+use crate::storage::{Claim, DueQuery, Hint, Lease, Leased, Query, UnitOfWork, View};
+
+/// Issuing jobs are few kinds of partitions: one for each issuer.
+async fn partitions(engine: &Engine) -> Result<Vec<String>, Error> {
+    let view = engine.storage().read(View::Latest).await?;
+    let issuers = view.list(Query::<IssuerRecord>::all().limit(1_000)).await?;
+    Ok(issuers.records.iter().map(|issuer| Job::issuer_partition(issuer.id.as_str())).collect())
+}
+
+pub(crate) async fn next_due(engine: &Engine) -> Result<Option<Duration>, Error> {
+    let free = Permit::free(engine, partitions(engine).await?);
+    let partitions = free.into_iter().map(|(partition, _)| partition).collect();
+    Ok(engine.storage().next_due(&DueQuery { queue: Job::QUEUE, partitions }).await?)
+}
+
+pub(crate) async fn claim_and_start(engine: &Engine) -> Result<usize, Error> {
+    let free = Permit::free(engine, partitions(engine).await?);
+    if free.is_empty() {
+        return Ok(0);
+    }
+    // The lease counts from before the question.
+    let asked_at = engine.ports().clock.monotonic();
+    let claim =
+        Claim { queue: Job::QUEUE, holder: engine.0.holder.clone(), partitions: free, lease: engine.cadence().lease };
+    let leases = engine.storage().claim(claim).await?.leases::<Job>()?;
+    let started = leases.len();
+    for lease in leases {
+        let permit = Permit::take(engine, &lease.record.partition);
+        let (engine, underway) = (engine.clone(), Underway::begin(engine));
+        let spawner = engine.ports().spawner.clone();
+        spawner.spawn(Box::pin(async move {
+            {
+                let keeper = keep(&engine, &lease.fence, asked_at);
+                // Losing the lease drops the work at its next await: the connector's future is cancelled.
+                select(pin!(perform(&engine, &lease)), pin!(keeper)).await;
+            }
+            drop((permit, underway));
+        }));
+    }
+    Ok(started)
+}
+
+/// What happened in the world must reach the store: repeated on a store that cannot be reached until the lease ends.
+async fn perform(engine: &Engine, lease: &Lease<Job>) {
+    let mut pause = engine.cadence().retry;
+    loop {
+        match step(engine, lease).await {
+            Ok(()) => return,
+            Err(error) if error.kind() == ErrorKind::Unavailable || error.code() == "changed_meanwhile" => {
+                let clock = &engine.ports().clock;
+                clock.sleep_until(clock.monotonic() + pause).await;
+                pause *= 2;
+            }
+            Err(error) => {
+                // The lease runs out and the job is taken up again.
+                tracing::error!(job = %lease.record.id, error = %error, source = ?std::error::Error::source(&error), "a job step failed");
+                return;
+            }
+        }
+    }
+}
+
+async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
+    let principal = Principal::system();
+    let mut unit = UnitOfWork::begin(engine.storage()).await?;
+    let Some(job) = unit.held::<Job>(&lease.fence).await? else { return Ok(()) };
+    let Some(step) = Step::open(engine, &job)? else { return wait_again(engine, unit, job).await };
+    let certificate = unit.get::<Certificate>(job.certificate_id.as_str()).await?;
+    let certificate = certificate.ok_or_else(|| Error::not_found("certificate", &job.certificate_id))?;
+    let order = match Order::of(engine, &unit, &certificate, Some(step.csr.key_algorithm())).await {
+        Ok(order) => order,
+        Err(error) if error.kind() == ErrorKind::Invalid => {
+            let failure =
+                Failure { message: error.message(), retryable: false, retry_after: None, principal: &principal };
+            return fail(engine, unit, job, &failure).await;
+        }
+        Err(error) => return Err(error),
+    };
+    let request = IssueOrder {
+        idempotency_key: job.id.as_str(),
+        csr: &step.csr,
+        names: &order.names,
+        terms: &order.terms,
+        replaces: None,
+        now: unit.now(),
+    };
+    let call = async {
+        match &step.state {
+            None => order.issuer.issue(request).await,
+            Some(state) => order.issuer.resume(request, state).await,
+        }
+    };
+    let limit = engine.cadence().step_timeout;
+    let answer = within(&*engine.ports().clock, limit, call)
+        .await
+        .unwrap_or_else(|| Err(ConnectorError::transient(format!("the issuer did not answer within {limit:?}"))));
+    match answer {
+        Ok(Issuance::Issued(chain)) => {
+            let issued = Issued {
+                certificate,
+                job: Some(job),
+                new_job: None,
+                csr: &step.csr,
+                chain,
+                order: &order,
+                principal: &principal,
+            };
+            issued::record(engine, &mut unit, issued).await?;
+            commit(engine, unit).await
+        }
+        Ok(Issuance::Pending { state, retry_after, .. }) => {
+            // Reading the certificate pinned it, but only its job moves on.
+            let sealed = Step { csr: step.csr.clone(), state: Some(state) }.seal(engine, &job)?;
+            requeue(engine, unit, job, sealed, retry_after).await
+        }
+        Err(error) => {
+            let failure = Failure {
+                message: &error.message,
+                retryable: error.kind.is_retryable(),
+                retry_after: error.retry_after,
+                principal: &principal,
+            };
+            fail(engine, unit, job, &failure).await
+        }
+    }
+}
+
+/// A job without a request goes back to waiting for one.
+async fn wait_again(engine: &Engine, mut unit: UnitOfWork, mut job: Record<Job>) -> Result<(), Error> {
+    job.state = job.state.transition(JobState::AwaitingCsr).map_err(Error::internal)?;
+    job.holder = None;
+    job.due_at = unit.now() + engine.cadence().awaiting_csr;
+    if let Some(agent) = &job.agent_id {
+        unit.signal(Hint { topic: Engine::AGENT_WORK, key: agent.to_string() });
+    }
+    let unit_changes = {
+        unit.update(job);
+        unit.bookkeeping()
+    };
+    commit(engine, unit_changes).await
+}
+
+async fn requeue(
+    engine: &Engine,
+    mut unit: UnitOfWork,
+    mut job: Record<Job>,
+    step: Vec<u8>,
+    after: Duration,
+) -> Result<(), Error> {
+    job.state = job.state.transition(JobState::Pending).map_err(Error::internal)?;
+    (job.holder, job.step, job.due_at) = (None, Some(step), unit.now() + after);
+    unit.update(job);
+    commit(engine, unit.bookkeeping()).await
+}
+
+async fn fail(engine: &Engine, mut unit: UnitOfWork, job: Record<Job>, failure: &Failure<'_>) -> Result<(), Error> {
+    failed::record(engine, &mut unit, job, failure).await?;
+    commit(engine, unit).await
+}
+
+async fn commit(engine: &Engine, unit: UnitOfWork) -> Result<(), Error> {
+    let committed = unit.commit().await?;
+    engine.publish(&committed);
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! What a job carries from step to step: the request, and the issuer's own state. Sealed at rest.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use crate::connector::OrderState;
+use crate::domain::{Csr, Job};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::pki;
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    csr: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    state: Option<String>,
+}
+
+/// The step that an issuing job is at.
+pub(crate) struct Step {
+    pub(crate) csr: Csr,
+    pub(crate) state: Option<OrderState>,
+}
+
+impl Step {
+    pub(crate) fn seal(&self, engine: &Engine, job: &Job) -> Result<Vec<u8>, Error> {
+        let state = self.state.as_ref().map(|state| STANDARD.encode(&state.0));
+        let stored = Stored { csr: STANDARD.encode(self.csr.der()), state };
+        engine.seal_step(job.id.as_str(), &serde_json::to_value(stored).map_err(Error::internal)?)
+    }
+
+    /// `None` when the job has no request yet.
+    pub(crate) fn open(engine: &Engine, job: &Job) -> Result<Option<Self>, Error> {
+        let Some(sealed) = &job.step else { return Ok(None) };
+        let value = engine.open_step(job.id.as_str(), sealed).map_err(Error::internal)?;
+        let stored: Stored = serde_json::from_value(value).map_err(Error::internal)?;
+        let csr = STANDARD.decode(stored.csr).map_err(Error::internal)?;
+        let state = stored.state.map(|state| STANDARD.decode(state)).transpose().map_err(Error::internal)?;
+        Ok(Some(Self { csr: pki::csr::parse_der(&csr).map_err(Error::internal)?, state: state.map(OrderState) }))
+    }
+}

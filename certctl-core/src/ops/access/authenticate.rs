@@ -1,0 +1,84 @@
+//! From a presented key to a principal.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::secret_hash;
+use crate::domain::{ActorType, Agent, ApiKey, Principal, Role};
+use crate::engine::Engine;
+use crate::error::{Error, ErrorKind};
+use crate::ports::Monotonic;
+use crate::storage::{Query, View};
+
+/// Who a key hash belongs to, for at most a second: what another process disables is refused by then, and what this one
+/// disables at once, because every commit that touches keys or agents empties the cache.
+#[derive(Debug, Default)]
+pub(crate) struct AuthCache(Mutex<BTreeMap<String, (Monotonic, Principal)>>);
+
+const KEPT: Duration = Duration::from_secs(1);
+const CAPACITY: usize = 10_000;
+
+impl AuthCache {
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn known(&self, hash: &str, now: Monotonic) -> Option<Principal> {
+        let cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.get(hash).filter(|(at, _)| at.until(now) < KEPT).map(|(_, principal)| principal.clone())
+    }
+
+    fn keep(&self, hash: String, now: Monotonic, principal: Principal) {
+        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.len() >= CAPACITY {
+            cache.clear();
+        }
+        cache.insert(hash, (now, principal));
+    }
+}
+
+impl Engine {
+    /// The principal behind a presented key: a named API key or an agent's credential.
+    ///
+    /// The key is looked up by its SHA-256, so the time it takes says nothing about other keys.
+    ///
+    /// # Errors
+    /// `unauthenticated` for a key that is unknown, disabled or expired; the store's.
+    pub async fn authenticate(&self, presented: &str) -> Result<Principal, Error> {
+        let hash = secret_hash(presented);
+        let monotonic = self.ports().clock.monotonic();
+        if let Some(principal) = self.auth_cache().known(&hash, monotonic) {
+            return Ok(principal);
+        }
+        let view = self.storage().read(View::Latest).await?;
+        let now = view.now();
+        let key = view.first(Query::<ApiKey>::all().filter(ApiKey::FIELDS.hash.equals(hash.clone()))).await?;
+        let principal = match key {
+            Some(key) if key.disabled_at.is_some() || key.expires_at.is_some_and(|end| end <= now) => None,
+            Some(key) => Some(self.principal_of(&key.into_entity())),
+            None => {
+                let query = Query::<Agent>::all().filter(Agent::FIELDS.credential_hash.equals(Some(hash.clone())));
+                view.first(query).await?.map(|agent| Principal::agent(agent.into_entity().id))
+            }
+        };
+        let principal = principal.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Unauthenticated,
+                "unauthenticated",
+                "the API key is not valid; check it, or ask an administrator for a new one",
+            )
+        })?;
+        self.auth_cache().keep(hash, monotonic, principal.clone());
+        Ok(principal)
+    }
+
+    /// A key of role agent acts for the agent whose id is the key's name, or for any in the shared mode (requirements C2).
+    fn principal_of(&self, key: &ApiKey) -> Principal {
+        let agent = (key.role == Role::Agent && !self.shares_agent_keys())
+            .then(|| crate::domain::AgentId::parse(key.name.clone()).ok())
+            .flatten();
+        let actor_type = if key.role == Role::Agent { ActorType::Agent } else { ActorType::User };
+        Principal { id: key.id.to_string(), name: key.name.clone(), role: key.role, agent, actor_type }
+    }
+}

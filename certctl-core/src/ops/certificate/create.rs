@@ -1,0 +1,144 @@
+//! Creating a certificate.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use super::CertificateView;
+use super::targets::map;
+use crate::decide::status;
+use crate::domain::{
+    Agent, AgentId, AuditAction, Certificate, CertificateId, IssuerId, JobType, Lifecycle, OwnerId, ProfileId,
+    RenewalPolicyId, TargetId, TeamId, Timestamp,
+};
+use crate::entity::Json;
+use crate::error::Error;
+use crate::jobs::open::{Opening, key_holders, open_issue_jobs};
+use crate::jobs::order::Order;
+use crate::ops::{Access, Context, Operation, check};
+
+/// Creates a certificate and, unless told otherwise, the jobs of its first issuance.
+#[derive(Clone, Debug)]
+pub struct Create {
+    /// Kept when given.
+    pub id: Option<CertificateId>,
+    /// Unique; 1 to 255 characters.
+    pub name: String,
+    /// A host name, wildcard, IP or e-mail address; at most 253 characters.
+    pub common_name: String,
+    /// Further names, at most 100: `@` makes an e-mail address, an IP literal an address, a scheme a URI, else a host.
+    pub sans: Vec<String>,
+    /// Free text of at most 64 characters.
+    pub environment: String,
+    /// Who answers for it.
+    pub owner_id: OwnerId,
+    /// Their team.
+    pub team_id: TeamId,
+    /// Who issues it.
+    pub issuer_id: IssuerId,
+    /// When it renews.
+    pub renewal_policy_id: RenewalPolicyId,
+    /// What it must look like; the default profile when absent.
+    pub certificate_profile_id: Option<ProfileId>,
+    /// Where it is deployed.
+    pub target_ids: Vec<TargetId>,
+    /// The agent that holds its key when it has no targets.
+    pub agent_id: Option<AgentId>,
+    /// Free labels, at most 64.
+    pub tags: BTreeMap<String, String>,
+    /// Whether to issue it now; otherwise it is only registered.
+    pub issue: bool,
+}
+
+#[async_trait]
+impl Operation for Create {
+    type Output = CertificateView;
+    const NAME: &'static str = "certificate.create";
+    const ACCESS: Access = Access::RUN;
+
+    async fn run(&self, cx: &mut Context<'_>) -> Result<CertificateView, Error> {
+        let mut certificate = self.checked(cx)?;
+        let order = Order::of(cx.engine, &cx.unit, &certificate, None).await?;
+        if let Some(agent) = &self.agent_id {
+            live_agent(cx, agent).await?;
+        }
+        let mappings = map(cx, &certificate.id, &self.target_ids).await?;
+        let mut jobs = Vec::new();
+        if self.issue {
+            certificate.renewing = true;
+            let holders = key_holders(&certificate, &mappings);
+            let opening = Opening {
+                certificate: &certificate,
+                holders: &holders,
+                kind: JobType::Issuance,
+                policy: &order.policy,
+                requested_by: &cx.principal.id,
+            };
+            jobs = open_issue_jobs(cx.engine, &mut cx.unit, &opening);
+        }
+        cx.unit.insert(certificate.clone());
+        let details = json!({ "name": certificate.name, "common_name": certificate.common_name, "job_ids": jobs });
+        cx.audit(AuditAction::CertificateCreated, ("certificate", certificate.id.as_str()), details);
+        let status = status::of(&certificate, cx.now());
+        let target_ids = mappings.into_iter().map(|mapping| mapping.target_id).collect();
+        Ok(CertificateView { certificate, status, target_ids, newest: None })
+    }
+}
+
+impl Create {
+    fn checked(&self, cx: &Context<'_>) -> Result<Certificate, Error> {
+        check::name("/name", &self.name, 255)?;
+        check::name("/common_name", &self.common_name, 253)?;
+        check::text("/environment", &self.environment, 64)?;
+        check_tags(&self.tags)?;
+        let id = self.id.clone().unwrap_or_else(|| CertificateId::generate(&*cx.ports().clock, &*cx.ports().rng));
+        let now = cx.now();
+        Ok(Certificate {
+            id,
+            name: self.name.clone(),
+            common_name: self.common_name.clone(),
+            sans: Json(self.sans.clone()),
+            environment: self.environment.clone(),
+            owner_id: self.owner_id.clone(),
+            team_id: self.team_id.clone(),
+            issuer_id: self.issuer_id.clone(),
+            renewal_policy_id: self.renewal_policy_id.clone(),
+            certificate_profile_id: self.certificate_profile_id.clone(),
+            agent_id: self.agent_id.clone(),
+            tags: Json(self.tags.clone()),
+            source: String::new(),
+            lifecycle: Lifecycle::Pending,
+            renewing: false,
+            expires_at: Timestamp::NEVER,
+            expiring_at: Timestamp::NEVER,
+            renew_at: Timestamp::NEVER,
+            failed_renewals: 0,
+            last_renewal_at: None,
+            last_deployment_at: None,
+            revoked_at: None,
+            revocation_reason: None,
+            created_at: now,
+            updated_at: now,
+        })
+    }
+}
+
+pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Error> {
+    if tags.len() > 64 {
+        return Err(Error::invalid_field("/tags", "too_many", "at most 64 tags are kept"));
+    }
+    tags.iter().try_for_each(|(key, value)| {
+        check::name("/tags", key, 128)?;
+        check::text("/tags", value, 1_024)
+    })
+}
+
+async fn live_agent(cx: &mut Context<'_>, id: &AgentId) -> Result<(), Error> {
+    let agent = cx.unit.get::<Agent>(id.as_str()).await?.filter(|agent| agent.retired_at.is_none() && !agent.sentinel);
+    if agent.is_none() {
+        let detail = format!("there is no agent `{id}` that could hold a key; register it first");
+        return Err(Error::invalid_field("/agent_id", "unknown_reference", detail));
+    }
+    Ok(())
+}

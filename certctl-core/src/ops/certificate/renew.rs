@@ -1,0 +1,90 @@
+//! Asking for a renewal.
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use crate::domain::{AuditAction, Certificate, CertificateId, Job, JobId, JobType, Lifecycle, Timestamp};
+use crate::error::Error;
+use crate::jobs::open::{Opening, key_holders, open_issue_jobs, targets_of};
+use crate::jobs::order::Order;
+use crate::ops::{Access, Context, Operation};
+use crate::storage::Query;
+
+/// Begins a renewal now.
+#[derive(Clone, Debug)]
+pub struct Renew {
+    /// Which.
+    pub id: CertificateId,
+}
+
+/// The jobs of a renewal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renewing {
+    /// One for each key holder.
+    pub job_ids: Vec<JobId>,
+}
+
+#[async_trait]
+impl Operation for Renew {
+    type Output = Renewing;
+    const NAME: &'static str = "certificate.renew";
+    const ACCESS: Access = Access::RUN;
+
+    async fn run(&self, cx: &mut Context<'_>) -> Result<Renewing, Error> {
+        let found = cx.unit.get::<Certificate>(self.id.as_str()).await?;
+        let mut certificate = found.ok_or_else(|| Error::not_found("certificate", &self.id))?;
+        match certificate.lifecycle {
+            Lifecycle::Archived => return Err(Error::invalid("the certificate is archived; create a new one")),
+            Lifecycle::Revoked => {
+                return Err(Error::conflict("revoked", "a revoked certificate is not renewed; create a new one"));
+            }
+            Lifecycle::Pending | Lifecycle::Issued | Lifecycle::Failed => {}
+        }
+        if certificate.renewing {
+            return self.under_way(cx, &certificate).await;
+        }
+        let order = Order::of(cx.engine, &cx.unit, &certificate, None).await?;
+        let targets = targets_of(&cx.unit, &certificate).await?;
+        let holders = key_holders(&certificate, &targets);
+        if holders.is_empty() && certificate.lifecycle == Lifecycle::Issued {
+            return Err(Error::conflict(
+                "no_key_holder",
+                "no agent holds the key of this certificate; give it targets or an agent_id, or send a certificate \
+                 signing request to its csr route",
+            ));
+        }
+        let kind = if certificate.lifecycle == Lifecycle::Issued { JobType::Renewal } else { JobType::Issuance };
+        let opening = Opening {
+            certificate: &certificate,
+            holders: &holders,
+            kind,
+            policy: &order.policy,
+            requested_by: &cx.principal.id,
+        };
+        let job_ids = open_issue_jobs(cx.engine, &mut cx.unit, &opening);
+        (certificate.renewing, certificate.renew_at) = (true, Timestamp::NEVER);
+        certificate.updated_at = cx.now();
+        cx.unit.update(certificate);
+        cx.audit(AuditAction::RenewalTriggered, ("certificate", self.id.as_str()), json!({ "job_ids": job_ids }));
+        Ok(Renewing { job_ids })
+    }
+}
+
+impl Renew {
+    /// A first issuance that is open answers with its jobs; a renewal that is open refuses.
+    async fn under_way(&self, cx: &Context<'_>, certificate: &Certificate) -> Result<Renewing, Error> {
+        if certificate.lifecycle == Lifecycle::Issued {
+            return Err(Error::conflict(
+                "renewal_in_progress",
+                "a renewal of this certificate is under way; wait for it",
+            ));
+        }
+        let open = Query::<Job>::all()
+            .filter(Job::FIELDS.certificate_id.equals(certificate.id.clone()))
+            .filter(Job::FIELDS.open_slot.is_set())
+            .filter(Job::FIELDS.kind.one_of([JobType::Issuance, JobType::Renewal]))
+            .limit(500);
+        let job_ids = cx.unit.list(open).await?.records.into_iter().map(|job| job.into_entity().id).collect();
+        Ok(Renewing { job_ids })
+    }
+}

@@ -1,0 +1,203 @@
+//! Taking a certificate signing request: from an agent, or from whoever brings their own.
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use crate::connector::{Issuance, IssueOrder, IssuePace};
+use crate::domain::{
+    AuditAction, Certificate, CertificateId, Csr, Job, JobId, JobState, JobType, Lifecycle, VersionId,
+};
+use crate::entity::Record;
+use crate::error::Error;
+use crate::jobs::failed::{self, Failure};
+use crate::jobs::issued::{self, Issued};
+use crate::jobs::open::{Opening, key_holders, new_job, targets_of};
+use crate::jobs::order::Order;
+use crate::jobs::step::Step;
+use crate::ops::{Access, Context, Operation};
+use crate::pki;
+use crate::storage::Query;
+
+/// Submits a request whose key the caller holds.
+#[derive(Clone, Debug)]
+pub struct SubmitCsr {
+    /// For which certificate.
+    pub id: CertificateId,
+    /// The request, PEM (RFC 2986, RFC 7468 §7).
+    pub csr_pem: String,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CsrOutcome {
+    /// It was certified.
+    Signed {
+        /// The job that it belongs to.
+        job_id: JobId,
+        /// The new version.
+        version_id: VersionId,
+    },
+    /// The issuer was asked; the job tells how it goes on.
+    Accepted {
+        /// The job that it belongs to.
+        job_id: JobId,
+    },
+    /// The issuer refused. The job has counted the attempt.
+    Refused {
+        /// The job that it belongs to.
+        job_id: JobId,
+        /// Why.
+        message: String,
+    },
+}
+
+#[async_trait]
+impl Operation for SubmitCsr {
+    type Output = CsrOutcome;
+    const NAME: &'static str = "certificate.submit_csr";
+    const ACCESS: Access = Access::RUN;
+
+    async fn run(&self, cx: &mut Context<'_>) -> Result<CsrOutcome, Error> {
+        let csr = parse(&self.csr_pem)?;
+        let found = cx.unit.get::<Certificate>(self.id.as_str()).await?;
+        let certificate = found.ok_or_else(|| Error::not_found("certificate", &self.id))?;
+        let targets = targets_of(&cx.unit, &certificate).await?;
+        let holders = key_holders(&certificate, &targets);
+        if !holders.is_empty() {
+            let names: Vec<&str> = holders.iter().map(AsRef::as_ref).collect();
+            let message = format!(
+                "the key of this certificate is held by {}; renew it there, or remove its targets first",
+                names.join(", ")
+            );
+            return Err(Error::conflict("held_by_agents", message));
+        }
+        accept(cx, certificate, "", &csr).await
+    }
+}
+
+/// Reads a PEM request and verifies its signature.
+pub(crate) fn parse(csr_pem: &str) -> Result<Csr, Error> {
+    pki::csr::parse_pem(csr_pem).map_err(|error| Error::invalid_field("/csr_pem", "bad_csr", error.to_string()))
+}
+
+/// Checks a request against its certificate, and has it certified.
+pub(crate) async fn accept(
+    cx: &mut Context<'_>,
+    certificate: Record<Certificate>,
+    holder: &str,
+    csr: &Csr,
+) -> Result<CsrOutcome, Error> {
+    if matches!(certificate.lifecycle, Lifecycle::Archived | Lifecycle::Revoked) {
+        let message = format!("the certificate is {}; it is not issued any more", certificate.lifecycle);
+        return Err(Error::conflict("not_issuable", message));
+    }
+    let order = Order::of(cx.engine, &cx.unit, &certificate, Some(csr.key_algorithm())).await?;
+    same_names(&order, csr)?;
+    let slot = Query::<Job>::all().filter(Job::FIELDS.open_slot.equals(Some(Job::issue_slot(&certificate.id, holder))));
+    let open = cx.unit.first(slot).await?;
+    match open {
+        Some(job) => {
+            cx.unit.pin(&job);
+            if job.state != JobState::AwaitingCsr {
+                let message = format!("a request was sent already; job {} is {}", job.id, job.state);
+                return Err(Error::conflict("csr_already_submitted", message));
+            }
+            certify(cx, certificate, Some(job), None, order, csr).await
+        }
+        None if holder.is_empty() => {
+            let job = own_job(cx, &certificate, &order);
+            certify(cx, certificate, None, Some(job), order, csr).await
+        }
+        None => Err(Error::conflict(
+            "no_open_job",
+            "no job waits for a request for this certificate from this agent; wait for the next renewal",
+        )),
+    }
+}
+
+/// The names must be exactly those of the certificate: an enrolled key must not decide what it is certified for.
+fn same_names(order: &Order, csr: &Csr) -> Result<(), Error> {
+    if order.names.are_met_by(csr.names()) {
+        return Ok(());
+    }
+    let detail = format!(
+        "the request names {}, the certificate {}; make a request for exactly the names of the certificate",
+        csr.names().san_texts().join(", "),
+        order.names.san_texts().join(", ")
+    );
+    Err(Error::invalid_field("/csr_pem", "names_differ", detail))
+}
+
+/// A job for a request that nobody asked for.
+fn own_job(cx: &Context<'_>, certificate: &Certificate, order: &Order) -> Job {
+    let kind = if certificate.lifecycle == Lifecycle::Issued { JobType::Renewal } else { JobType::Issuance };
+    let holders = std::collections::BTreeSet::new();
+    let requested_by = cx.principal.id.as_str();
+    let opening = Opening { certificate, holders: &holders, kind, policy: &order.policy, requested_by };
+    new_job(cx.engine, &opening, cx.now())
+}
+
+async fn certify(
+    cx: &mut Context<'_>,
+    mut certificate: Record<Certificate>,
+    job: Option<Record<Job>>,
+    new_job: Option<Job>,
+    order: Order,
+    csr: &Csr,
+) -> Result<CsrOutcome, Error> {
+    let Some(job_id) = job.as_deref().or(new_job.as_ref()).map(|job| job.id.clone()) else {
+        return Err(Error::invalid("there is no job for this request"));
+    };
+    if order.issuer.capabilities().pace == IssuePace::Deferred {
+        let step = |job: &Job| Step { csr: csr.clone(), state: None }.seal(cx.engine, job);
+        if let Some(mut job) = job {
+            (job.step, job.due_at) = (Some(step(&job)?), cx.unit.now());
+            job.state = job.state.transition(JobState::Pending).map_err(Error::internal)?;
+            cx.unit.update(job);
+        } else if let Some(mut job) = new_job {
+            (job.step, job.due_at) = (Some(step(&job)?), cx.unit.now());
+            job.state = JobState::Pending;
+            job.open_slot = Some(Job::issue_slot(&certificate.id, ""));
+            cx.unit.insert(job);
+            (certificate.renewing, certificate.renew_at) = (true, crate::domain::Timestamp::NEVER);
+            cx.unit.update(certificate);
+        }
+        cx.audit(AuditAction::CsrSubmitted, ("job", job_id.as_str()), json!({ "key_id": csr.key_id() }));
+        return Ok(CsrOutcome::Accepted { job_id });
+    }
+    let request = IssueOrder {
+        idempotency_key: job_id.as_str(),
+        csr,
+        names: &order.names,
+        terms: &order.terms,
+        replaces: None,
+        now: cx.now(),
+    };
+    match order.issuer.issue(request).await {
+        Ok(Issuance::Issued(chain)) => {
+            let issued = Issued { certificate, job, new_job, csr, chain, order: &order, principal: cx.principal };
+            let version_id = issued::record(cx.engine, &mut cx.unit, issued).await?;
+            Ok(CsrOutcome::Signed { job_id, version_id })
+        }
+        Ok(Issuance::Pending { .. }) => {
+            Err(Error::internal(crate::connector::ConnectorError::permanent("an immediate issuer answered later")))
+        }
+        Err(error) => {
+            let failure = Failure {
+                message: &error.message,
+                retryable: error.kind.is_retryable(),
+                retry_after: error.retry_after,
+                principal: cx.principal,
+            };
+            match job {
+                Some(job) => failed::record(cx.engine, &mut cx.unit, job, &failure).await?,
+                None => cx.audit(
+                    AuditAction::RenewalJobFailed,
+                    ("certificate", certificate.id.as_str()),
+                    json!({ "error": error.message }),
+                ),
+            }
+            Ok(CsrOutcome::Refused { job_id, message: error.message })
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Changing a certificate.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use super::CertificateView;
+use super::create::check_tags;
+use super::targets::map;
+use crate::domain::{
+    AuditAction, Certificate, CertificateId, IssuerId, Lifecycle, OwnerId, ProfileId, RenewalPolicyId, TargetId, TeamId,
+};
+use crate::error::Error;
+use crate::jobs::open::targets_of;
+use crate::jobs::order::Order;
+use crate::ops::{Access, Context, Operation, check};
+use crate::storage::Query;
+
+/// Changes what is given of a certificate. Names, issuer and profile take effect at the next issuance.
+#[derive(Clone, Debug, Default)]
+pub struct Update {
+    /// Which.
+    pub id: Option<CertificateId>,
+    /// A new name.
+    pub name: Option<String>,
+    /// A new common name.
+    pub common_name: Option<String>,
+    /// New further names.
+    pub sans: Option<Vec<String>>,
+    /// A new environment.
+    pub environment: Option<String>,
+    /// A new owner.
+    pub owner_id: Option<OwnerId>,
+    /// A new team.
+    pub team_id: Option<TeamId>,
+    /// A new issuer.
+    pub issuer_id: Option<IssuerId>,
+    /// A new renewal policy.
+    pub renewal_policy_id: Option<RenewalPolicyId>,
+    /// A new profile.
+    pub certificate_profile_id: Option<ProfileId>,
+    /// All targets from now on.
+    pub target_ids: Option<Vec<TargetId>>,
+    /// All labels from now on.
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+#[async_trait]
+impl Operation for Update {
+    type Output = CertificateView;
+    const NAME: &'static str = "certificate.update";
+    const ACCESS: Access = Access::RUN;
+
+    async fn run(&self, cx: &mut Context<'_>) -> Result<CertificateView, Error> {
+        let id = self.id.as_ref().ok_or_else(|| Error::invalid_field("/id", "required", "name the certificate"))?;
+        let found = cx.unit.get::<Certificate>(id.as_str()).await?;
+        let mut certificate = found.ok_or_else(|| Error::not_found("certificate", id))?;
+        if certificate.lifecycle == Lifecycle::Archived {
+            return Err(Error::conflict("archived", "the certificate is archived and cannot be changed"));
+        }
+        self.check()?;
+        self.apply(&mut certificate);
+        Order::of(cx.engine, &cx.unit, &certificate, None).await?;
+        certificate.updated_at = cx.now();
+        let target_ids = self.remap(cx, &certificate).await?;
+        let answer = Certificate::clone(&certificate);
+        cx.unit.update(certificate);
+        cx.audit(AuditAction::CertificateUpdated, ("certificate", id.as_str()), json!({ "changed": self.changed() }));
+        let view = CertificateView::of(&cx.unit, answer).await?;
+        Ok(CertificateView { target_ids: target_ids.unwrap_or(view.target_ids), ..view })
+    }
+}
+
+impl Update {
+    fn check(&self) -> Result<(), Error> {
+        self.name.as_ref().map_or(Ok(()), |name| check::name("/name", name, 255))?;
+        self.common_name.as_ref().map_or(Ok(()), |name| check::name("/common_name", name, 253))?;
+        self.environment.as_ref().map_or(Ok(()), |text| check::text("/environment", text, 64))?;
+        self.tags.as_ref().map_or(Ok(()), check_tags)
+    }
+
+    fn apply(&self, certificate: &mut Certificate) {
+        fn set<T: Clone>(field: &mut T, value: Option<&T>) {
+            if let Some(value) = value {
+                field.clone_from(value);
+            }
+        }
+        set(&mut certificate.name, self.name.as_ref());
+        set(&mut certificate.common_name, self.common_name.as_ref());
+        set(&mut certificate.sans.0, self.sans.as_ref());
+        set(&mut certificate.environment, self.environment.as_ref());
+        set(&mut certificate.owner_id, self.owner_id.as_ref());
+        set(&mut certificate.team_id, self.team_id.as_ref());
+        set(&mut certificate.issuer_id, self.issuer_id.as_ref());
+        set(&mut certificate.renewal_policy_id, self.renewal_policy_id.as_ref());
+        set(&mut certificate.tags.0, self.tags.as_ref());
+        if self.certificate_profile_id.is_some() {
+            certificate.certificate_profile_id.clone_from(&self.certificate_profile_id);
+        }
+    }
+
+    fn changed(&self) -> Vec<&'static str> {
+        let given = [
+            ("name", self.name.is_some()),
+            ("common_name", self.common_name.is_some()),
+            ("sans", self.sans.is_some()),
+            ("environment", self.environment.is_some()),
+            ("owner_id", self.owner_id.is_some()),
+            ("team_id", self.team_id.is_some()),
+            ("issuer_id", self.issuer_id.is_some()),
+            ("renewal_policy_id", self.renewal_policy_id.is_some()),
+            ("certificate_profile_id", self.certificate_profile_id.is_some()),
+            ("target_ids", self.target_ids.is_some()),
+            ("tags", self.tags.is_some()),
+        ];
+        given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
+    }
+
+    /// Adds and removes mappings so that the targets are exactly those given.
+    async fn remap(&self, cx: &mut Context<'_>, certificate: &Certificate) -> Result<Option<Vec<TargetId>>, Error> {
+        let Some(wanted) = &self.target_ids else { return Ok(None) };
+        let stored: BTreeSet<TargetId> =
+            targets_of(&cx.unit, certificate).await?.into_iter().map(|mapping| mapping.target_id).collect();
+        let added: Vec<TargetId> = wanted.iter().filter(|id| !stored.contains(*id)).cloned().collect();
+        map(cx, &certificate.id, &added).await?;
+        let fields = crate::domain::CertificateTarget::FIELDS;
+        for id in stored.iter().filter(|id| !wanted.contains(id)) {
+            let mapping = Query::all()
+                .filter(fields.certificate_id.equals(certificate.id.clone()))
+                .filter(fields.target_id.equals(id.clone()));
+            if let Some(mapping) = cx.unit.first(mapping).await? {
+                cx.unit.delete(&mapping);
+            }
+        }
+        Ok(Some(wanted.clone()))
+    }
+}

@@ -1,0 +1,14 @@
+//! Issuers.
+
+mod create;
+mod delete;
+mod get;
+mod list;
+mod update;
+
+pub use create::Create;
+pub(crate) use create::{config_error, object};
+pub use delete::Delete;
+pub use get::Get;
+pub use list::List;
+pub use update::Update;

@@ -1,0 +1,25 @@
+//! Operations: everything that the engine can be asked to do, one file per verb, callable without HTTP.
+//!
+//! An operation reads through a unit of work, decides, and records changes. The engine runs it for a principal, commits
+//! what it recorded in one transaction with its audit events, and runs it again with fresh reads when the commit came
+//! too late.
+
+pub mod access;
+pub mod agent;
+pub mod certificate;
+mod check;
+pub(crate) mod context;
+pub mod issuer;
+pub mod job;
+mod listing;
+pub mod owner;
+pub mod profile;
+pub mod renewal_policy;
+mod seed;
+pub mod target;
+pub mod team;
+
+pub use access::{Access, allows};
+pub use context::{Context, Operation};
+pub use listing::{Listed, PageRequest};
+pub(crate) use seed::seed;

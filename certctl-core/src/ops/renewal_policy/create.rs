@@ -1,0 +1,65 @@
+//! Creating a renewal policy.
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use crate::domain::{AuditAction, RenewalPolicy, RenewalPolicyId};
+use crate::entity::Json;
+use crate::error::Error;
+use crate::ops::{Access, Context, Operation, check};
+
+/// Creates a renewal policy.
+#[derive(Clone, Debug)]
+pub struct Create {
+    /// Kept when given.
+    pub id: Option<RenewalPolicyId>,
+    /// Unique; 1 to 255 characters.
+    pub name: String,
+    /// Days before the end at which renewal is due, 0 to 365; 0 for a fraction of the lifetime.
+    pub renewal_window_days: i64,
+    /// Whether certificates renew by themselves.
+    pub auto_renew: bool,
+    /// Attempts per job, 1 to 100.
+    pub max_retries: i64,
+    /// The first pause between attempts, 1 to 86,400 seconds.
+    pub retry_interval_seconds: i64,
+    /// Days before the end at which people are told, each 0 to 3,650, at most 20.
+    pub alert_thresholds_days: Vec<i64>,
+}
+
+#[async_trait]
+impl Operation for Create {
+    type Output = RenewalPolicy;
+    const NAME: &'static str = "renewal_policy.create";
+    const ACCESS: Access = Access::ADMIN;
+
+    async fn run(&self, cx: &mut Context<'_>) -> Result<RenewalPolicy, Error> {
+        check::name("/name", &self.name, 255)?;
+        check::within("/renewal_window_days", self.renewal_window_days, 0..=365)?;
+        check::within("/max_retries", self.max_retries, 1..=100)?;
+        check::within("/retry_interval_seconds", self.retry_interval_seconds, 1..=86_400)?;
+        if self.alert_thresholds_days.len() > 20 {
+            return Err(Error::invalid_field("/alert_thresholds_days", "too_many", "at most 20 thresholds are kept"));
+        }
+        for days in &self.alert_thresholds_days {
+            check::within("/alert_thresholds_days", *days, 0..=3_650)?;
+        }
+        let id = self.id.clone().unwrap_or_else(|| RenewalPolicyId::generate(&*cx.ports().clock, &*cx.ports().rng));
+        let now = cx.now();
+        let policy = RenewalPolicy {
+            id,
+            name: self.name.clone(),
+            renewal_window_days: self.renewal_window_days,
+            auto_renew: self.auto_renew,
+            max_retries: self.max_retries,
+            retry_interval_seconds: self.retry_interval_seconds,
+            alert_thresholds_days: Json(self.alert_thresholds_days.clone()),
+            created_at: now,
+            updated_at: now,
+        };
+        cx.unit.insert(policy.clone());
+        let details = json!({ "name": policy.name });
+        cx.audit(AuditAction::RenewalPolicyCreated, ("renewal_policy", policy.id.as_str()), details);
+        Ok(policy)
+    }
+}

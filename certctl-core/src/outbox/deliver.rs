@@ -1,0 +1,145 @@
+//! Delivering notifications: leased, repeated with growing distance, dead after the fifth failure.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::select;
+use serde_json::json;
+
+use crate::connector::{ConnectorError, Notice, Severity};
+use crate::decide::backoff;
+use crate::domain::{AuditAction, Notification, NotificationState, NotificationType, Principal, Timestamp};
+use crate::engine::{Engine, Underway};
+use crate::error::{Error, ErrorKind};
+use crate::jobs::{Permit, keep, within};
+use crate::ops::context::audit_event;
+use crate::storage::{Claim, DueQuery, Lease, Leased, UnitOfWork};
+
+fn partitions(engine: &Engine) -> Vec<(String, u32)> {
+    Permit::free(engine, engine.0.notifiers.keys().map(|name| super::partition(name)))
+}
+
+pub(crate) async fn next_due(engine: &Engine) -> Result<Option<Duration>, Error> {
+    let partitions: Vec<String> = partitions(engine).into_iter().map(|(partition, _)| partition).collect();
+    if partitions.is_empty() {
+        return Ok(None);
+    }
+    Ok(engine.storage().next_due(&DueQuery { queue: Notification::QUEUE, partitions }).await?)
+}
+
+pub(crate) async fn claim_and_start(engine: &Engine) -> Result<usize, Error> {
+    let partitions = partitions(engine);
+    if partitions.is_empty() {
+        return Ok(0);
+    }
+    let asked_at = engine.ports().clock.monotonic();
+    let (queue, holder, lease) = (Notification::QUEUE, engine.0.holder.clone(), engine.cadence().lease);
+    let claimed = engine.storage().claim(Claim { queue, holder, partitions, lease }).await?;
+    let leases = claimed.leases::<Notification>()?;
+    let started = leases.len();
+    for lease in leases {
+        let permit = Permit::take(engine, &lease.record.partition);
+        let (engine, underway) = (engine.clone(), Underway::begin(engine));
+        let spawner = engine.ports().spawner.clone();
+        spawner.spawn(Box::pin(async move {
+            {
+                let keeper = keep(&engine, &lease.fence, asked_at);
+                select(pin!(deliver(&engine, &lease)), pin!(keeper)).await;
+            }
+            drop((permit, underway));
+        }));
+    }
+    Ok(started)
+}
+
+async fn deliver(engine: &Engine, lease: &Lease<Notification>) {
+    let outcome = send(engine, &lease.record).await;
+    let mut pause = engine.cadence().retry;
+    // What was delivered must reach the store, or it is delivered again.
+    loop {
+        match record(engine, lease, &outcome).await {
+            Ok(()) => return,
+            Err(error) if error.kind() == ErrorKind::Unavailable || error.code() == "changed_meanwhile" => {
+                let clock = &engine.ports().clock;
+                clock.sleep_until(clock.monotonic() + pause).await;
+                pause *= 2;
+            }
+            Err(error) => {
+                tracing::error!(notification = %lease.record.id, error = %error, "the outcome of a delivery cannot be stored");
+                return;
+            }
+        }
+    }
+}
+
+/// `Ok(None)` when it was delivered, `Ok(Some(why))` when there is nobody left to deliver to.
+type Outcome = Result<Option<String>, ConnectorError>;
+
+async fn send(engine: &Engine, notification: &Notification) -> Outcome {
+    let Some(notifier) = engine.0.notifiers.get(&notification.notifier) else {
+        return Ok(Some(format!(
+            "notifier `{}` is not configured any more; nothing was delivered",
+            notification.notifier
+        )));
+    };
+    let notice = Notice {
+        id: notification.id.clone(),
+        event: notification.kind.name(),
+        severity: severity(notification.kind),
+        certificate_id: notification.certificate_id.clone(),
+        recipient: notification.recipient.clone(),
+        subject: notification.subject.clone(),
+        message: notification.message.clone(),
+        created_at: notification.created_at,
+        attempt: u32::try_from(notification.retry_count).unwrap_or(0) + 1,
+    };
+    let limit = engine.cadence().step_timeout;
+    let sent = within(&*engine.ports().clock, limit, notifier.live.send(&notice)).await;
+    sent.unwrap_or_else(|| Err(ConnectorError::transient(format!("no answer within {limit:?}")))).map(|()| None)
+}
+
+fn severity(kind: NotificationType) -> Severity {
+    match kind {
+        NotificationType::RenewalSuccess | NotificationType::DeploymentSuccess => Severity::Informational,
+        NotificationType::ExpirationWarning | NotificationType::PolicyViolation => Severity::Warning,
+        NotificationType::RenewalFailure | NotificationType::DeploymentFailure | NotificationType::Revocation => {
+            Severity::Critical
+        }
+    }
+}
+
+async fn record(engine: &Engine, lease: &Lease<Notification>, outcome: &Outcome) -> Result<(), Error> {
+    let mut unit = UnitOfWork::begin(engine.storage()).await?;
+    let now = unit.now();
+    let Some(mut notification) = unit.held::<Notification>(&lease.fence).await? else { return Ok(()) };
+    notification.holder = None;
+    let (state, action) = match outcome {
+        Ok(nobody) => {
+            notification.last_error.clone_from(nobody);
+            (notification.sent_at, notification.due_at) = (Some(now), Timestamp::NEVER);
+            (NotificationState::Sent, AuditAction::NotificationSent)
+        }
+        Err(error) => {
+            notification.retry_count += 1;
+            notification.last_error = Some(error.message.chars().take(2_000).collect());
+            match backoff::notification(u32::try_from(notification.retry_count).unwrap_or(u32::MAX)) {
+                Some(pause) => {
+                    notification.due_at = now + pause.max(error.retry_after.unwrap_or_default());
+                    (NotificationState::Failed, AuditAction::NotificationFailed)
+                }
+                None => {
+                    notification.due_at = Timestamp::NEVER;
+                    (NotificationState::Dead, AuditAction::NotificationFailed)
+                }
+            }
+        }
+    };
+    notification.state = notification.state.transition(state).map_err(Error::internal)?;
+    let details = json!({ "channel": notification.channel, "status": state, "attempt": notification.retry_count + 1 });
+    let resource = ("notification", notification.id.as_str());
+    unit.append(audit_event(engine, &Principal::system(), now, action, resource, details));
+    unit.update(notification);
+    let committed = unit.commit().await?;
+    engine.publish(&committed);
+    Ok(())
+}

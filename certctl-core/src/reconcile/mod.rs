@@ -1,0 +1,4 @@
+//! Reconcilers: each takes no input, is idempotent, runs when something is due and on a signal.
+
+pub(crate) mod renewals;
+pub(crate) mod waiting;
