@@ -2,6 +2,7 @@
 //!
 //! Each connector is a folder and a feature. [`registry`] holds those that are compiled in.
 
+pub mod deploy;
 pub mod host;
 pub mod issuer;
 pub mod notifier;

@@ -31,15 +31,13 @@ impl Commands for SystemCommands {
         let mut child = spawn(program, arguments)?;
         let finished = tokio::time::timeout(command.timeout, finish(&mut child, command)).await;
         let start = |reason: String| CommandError::Start { program: program.clone(), reason };
-        match finished {
-            Ok(output) => output.map_err(|error| start(error.to_string())),
-            Err(_) => {
-                if let Err(error) = child.kill().await {
-                    tracing::warn!(%program, %error, "a process that took too long could not be killed");
-                }
-                Err(CommandError::Timeout { program: program.clone(), after: command.timeout })
-            }
+        if let Ok(output) = finished {
+            return output.map_err(|error| start(error.to_string()));
         }
+        if let Err(error) = child.kill().await {
+            tracing::warn!(%program, %error, "a process that took too long could not be killed");
+        }
+        Err(CommandError::Timeout { program: program.clone(), after: command.timeout })
     }
 }
 

@@ -90,7 +90,7 @@ impl AddressClass {
         match address.segments() {
             [0xff00..=0xffff, ..] => Self::Multicast,
             [0xfe80..=0xfebf, ..] => Self::LinkLocal,
-            [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] => Self::Private,
+            [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] => Self::Private,
             // Only 2000::/3 is given out; the documentation and discard prefixes lead nowhere.
             [0x2001, 0x0db8, ..] | [0x3fff, 0x0000..=0x0fff, ..] => Self::Reserved,
             [0x2000..=0x3fff, ..] => Self::Public,
@@ -129,12 +129,14 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
         Some(Ipv4Addr::new(a, b, c, d))
     };
     match address.segments() {
-        // IPv4-compatible (RFC 4291 §2.5.5.1), IPv4-mapped (§2.5.5.2), IPv4-translated (RFC 2765).
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] => from(high, low),
         // 6to4 (RFC 3056).
-        [0x2002, high, low, ..] => from(high, low),
+        [0x2002, high, low, ..]
+        // IPv4-compatible (RFC 4291 §2.5.5.1), IPv4-mapped (§2.5.5.2), IPv4-translated (RFC 2765).
+        | [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
         // NAT64: well-known prefix (RFC 6052) and local use (RFC 8215).
-        [0x0064, 0xff9b, 0, 0, 0, 0, high, low] | [0x0064, 0xff9b, 1, _, _, _, high, low] => from(high, low),
+        | [0x0064, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x0064, 0xff9b, 1, _, _, _, high, low] => from(high, low),
         // Teredo (RFC 4380) carries the client's address inverted.
         [0x2001, 0, _, _, _, _, high, low] => from(!high, !low),
         _ => None,

@@ -236,7 +236,13 @@ fn metadata(path: &Path) -> Result<Option<FileMeta>, FileError> {
     };
     let link_target =
         if found.is_symlink() { Some(fs::read_link(path).map_err(failed("look at", path))?) } else { None };
-    Ok(Some(FileMeta { len: found.len(), mode: found.mode() & 0o7777, is_dir: found.is_dir(), link_target }))
+    Ok(Some(FileMeta {
+        len: found.len(),
+        mode: found.mode() & 0o7777,
+        is_dir: found.is_dir(),
+        owner: Some((found.uid().to_string(), found.gid().to_string())),
+        link_target,
+    }))
 }
 
 /// A random name beside `path`, hidden from programs that include whole directories.

@@ -31,7 +31,7 @@ pub use tls::GuardedTlsProbe;
 
 use std::sync::Arc;
 
-use certctl_core::ports::{Keys, Ports};
+use certctl_core::ports::Ports;
 
 /// How a process meets the world.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,17 +49,18 @@ pub enum HostError {
     Tls(String),
 }
 
-/// The production ports. Nothing is dialled; a tokio runtime must run when they are used.
+/// The production ports, with private keys in this process. Nothing is dialled; a tokio runtime must run when they are used.
 ///
 /// # Errors
 /// [`HostError`] when TLS cannot be set up.
-pub fn ports(config: &HostConfig, keys: Arc<dyn Keys>) -> Result<Ports, HostError> {
+pub fn ports(config: &HostConfig) -> Result<Ports, HostError> {
     let guard = Guard::new(config.egress.clone());
+    let spawner = Arc::new(TokioSpawner);
     Ok(Ports {
         clock: Arc::new(SystemClock::new()),
         rng: Arc::new(OsRng),
-        keys,
-        spawner: Arc::new(TokioSpawner),
+        keys: Arc::new(SoftwareKeys::new(Arc::clone(&spawner) as _)),
+        spawner,
         http: Arc::new(GuardedHttpClient::new(guard.clone())),
         dialer: Arc::new(GuardedDialer::new(guard.clone())),
         tls: Arc::new(GuardedTlsProbe::new(guard)?),

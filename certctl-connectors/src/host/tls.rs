@@ -143,15 +143,13 @@ impl Recorder {
         verdict: Result<HandshakeSignatureValid, Error>,
         protocol: &'static str,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match verdict {
-            // A server without the key is not the holder of the certificate it shows.
-            Err(Error::InvalidCertificate(CertificateError::BadSignature)) => verdict,
-            // Odd certificates (version 1, unknown algorithms) cannot be checked and are still worth seeing.
-            _ => {
-                self.seen.lock().unwrap_or_else(PoisonError::into_inner).proven = Some(protocol);
-                Ok(HandshakeSignatureValid::assertion())
-            }
+        // A server without the key is not the holder of the certificate it shows.
+        if let Err(Error::InvalidCertificate(CertificateError::BadSignature)) = verdict {
+            return verdict;
         }
+        // Odd certificates (version 1, unknown algorithms) cannot be checked and are still worth seeing.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).proven = Some(protocol);
+        Ok(HandshakeSignatureValid::assertion())
     }
 }
 

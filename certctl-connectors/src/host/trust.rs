@@ -20,7 +20,7 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
 /// The error says what is unusable.
 pub(super) fn client_config(roots_pem: Option<&str>, identity: Option<&Identity>) -> Result<ClientConfig, String> {
     let provider = provider();
-    let roots = roots_pem.map_or_else(public_roots, private_roots)?;
+    let roots = roots_pem.map_or_else(|| Ok(public_roots()), private_roots)?;
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
         .build()
         .map_err(|error| format!("the trusted roots are unusable: {error}"))?;
@@ -45,8 +45,8 @@ fn with_verifier(
     builder.with_client_auth_cert(chain, key).map_err(|error| format!("the client identity is unusable: {error}"))
 }
 
-fn public_roots() -> Result<RootCertStore, String> {
-    Ok(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })
+fn public_roots() -> RootCertStore {
+    RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
 }
 
 fn private_roots(pem: &str) -> Result<RootCertStore, String> {

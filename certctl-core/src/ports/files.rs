@@ -45,7 +45,7 @@ pub struct FileError {
 pub struct WriteOptions {
     /// Permission bits, such as `0o600`; set before the first byte is written.
     pub mode: u32,
-    /// Owner and group by name; needs the right to give files away.
+    /// Owner and group by name or number; needs the right to give files away.
     pub owner: Option<(String, String)>,
     /// Fail with [`FileErrorKind::AlreadyExists`] rather than replace.
     pub create_new: bool,
@@ -60,6 +60,8 @@ pub struct FileMeta {
     pub mode: u32,
     /// Whether it is a directory.
     pub is_dir: bool,
+    /// Owner and group as [`WriteOptions`] takes them; `None` where nobody knows.
+    pub owner: Option<(String, String)>,
     /// Where it points, if it is a symbolic link; the other members then describe the link itself.
     pub link_target: Option<PathBuf>,
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -79,6 +80,26 @@ impl ManualClock {
         state.start = now - elapsed;
     }
 
+    /// Runs a future to its end on this thread; whenever it waits, time jumps to the next deadline.
+    ///
+    /// # Panics
+    /// When it waits for something other than time: it would wait for ever.
+    pub fn drive<T>(&self, future: impl Future<Output = T>) -> T {
+        let mut future = pin!(future);
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        loop {
+            if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return value;
+            }
+            if !woken.0.swap(false, Ordering::AcqRel) {
+                let deadline = self.next_deadline();
+                assert!(deadline.is_some(), "the future waits, and nobody will ever wake it");
+                self.advance_to(deadline.unwrap_or_default());
+            }
+        }
+    }
+
     /// When the next sleeper wakes. Nobody sleeps at `None`.
     pub fn next_deadline(&self) -> Option<Monotonic> {
         self.lock().sleepers.keys().next().map(|(deadline, _)| *deadline)
@@ -110,6 +131,15 @@ impl Clock for ManualClock {
         let mut state = self.lock();
         state.next_sleeper += 1;
         Box::pin(Sleep { clock: self.clone(), key: (deadline, state.next_sleeper) })
+    }
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
     }
 }
 
@@ -171,6 +201,18 @@ mod tests {
         assert_eq!(clock.next_deadline(), Some(Monotonic(7)));
         drop(sleep);
         assert_eq!(clock.next_deadline(), None);
+    }
+
+    #[test]
+    fn a_driven_future_waits_for_nothing() {
+        let clock = ManualClock::new();
+        let sleeps = clock.clone();
+        clock.drive(async move {
+            for _ in 0..3 {
+                sleeps.sleep_until(sleeps.monotonic() + Duration::from_mins(1)).await;
+            }
+        });
+        assert_eq!(clock.monotonic(), Monotonic(180_000_000));
     }
 
     #[test]

@@ -33,6 +33,7 @@ struct State {
     fault: Option<(u64, Fault)>,
     stopped: bool,
     capacity: Option<usize>,
+    no_symlinks: bool,
 }
 
 /// What happens at a chosen change.
@@ -103,6 +104,11 @@ impl MemoryFiles {
     /// At most so many bytes in all files together; `None` for no limit.
     pub fn set_capacity(&self, bytes: Option<usize>) {
         self.state().capacity = bytes;
+    }
+
+    /// From now on this is a file system that has no symbolic links.
+    pub fn forbid_symlinks(&self) {
+        self.state().no_symlinks = true;
     }
 
     /// Whether a fault has stopped the process.
@@ -233,6 +239,9 @@ impl Files for MemoryFiles {
 
     async fn symlink(&self, target: &Path, link: &Path) -> Result<(), FileError> {
         self.change("symlink", link, |state| {
+            if state.no_symlinks {
+                return Err((FileErrorKind::NoSymlinks, "operation not permitted"));
+            }
             let resolved = state.tree.resolve(link, false)?;
             state.tree.put(&resolved, Entry::Link { target: target.to_path_buf() })?;
             state.persist_around(&resolved);
@@ -332,12 +341,15 @@ impl Files for MemoryFiles {
                 len: u64::try_from(len).unwrap_or(u64::MAX),
                 mode,
                 is_dir,
+                owner: None,
                 link_target,
             };
             Ok(match state.tree.at(&resolved) {
                 None if resolved == Path::new("/") => Some(meta(0, 0o755, true, None)),
                 None => None,
-                Some(Entry::File { bytes, mode, .. }) => Some(meta(bytes.len(), *mode, false, None)),
+                Some(Entry::File { bytes, mode, owner }) => {
+                    Some(FileMeta { owner: owner.clone(), ..meta(bytes.len(), *mode, false, None) })
+                }
                 Some(Entry::Directory { mode }) => Some(meta(0, *mode, true, None)),
                 Some(Entry::Link { target }) => Some(meta(0, 0o777, false, Some(target.clone()))),
             })

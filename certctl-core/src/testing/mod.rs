@@ -1,5 +1,6 @@
 //! A world for tests: public fakes for every port, with the world's faults and none of its accidents.
 
+mod authority;
 mod block_on;
 mod clock;
 mod commands;
@@ -14,6 +15,7 @@ mod spawner;
 pub mod storage;
 mod tls;
 
+pub use authority::{TestAuthority, TestCertificate};
 pub use block_on::block_on;
 pub use clock::ManualClock;
 pub use commands::ScriptedCommands;
@@ -21,7 +23,7 @@ pub use dialer::{FakeDialer, Peer};
 pub use files::{Entry, Fault, MemoryFiles};
 pub use http::ScriptedHttp;
 pub use keys::TestKeys;
-pub use ports::FakePorts;
+pub use ports::{FakePorts, ports};
 pub use rng::SeededRng;
 pub use spawner::InlineSpawner;
 pub use tls::FakeTls;

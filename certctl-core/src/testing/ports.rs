@@ -4,7 +4,14 @@ use std::sync::Arc;
 
 use crate::ports::{Keys, Ports};
 
-use super::{FakeDialer, FakeTls, InlineSpawner, ManualClock, MemoryFiles, ScriptedCommands, ScriptedHttp, SeededRng};
+use super::{
+    FakeDialer, FakeTls, InlineSpawner, ManualClock, MemoryFiles, ScriptedCommands, ScriptedHttp, SeededRng, TestKeys,
+};
+
+/// The ports of a new world whose fakes nobody needs to steer.
+pub fn ports(seed: u64) -> Ports {
+    FakePorts::seeded(seed).ports()
+}
 
 /// The fakes of one world. Keep it to steer them; give [`ports`](Self::ports) to the code under test.
 #[derive(Clone)]
@@ -31,6 +38,11 @@ pub struct FakePorts {
 
 impl FakePorts {
     /// A new world: time stands at [`ManualClock::START`], nothing answers, no file exists.
+    pub fn seeded(seed: u64) -> Self {
+        Self::new(seed, Arc::new(TestKeys))
+    }
+
+    /// The same with other keys.
     pub fn new(seed: u64, keys: Arc<dyn Keys>) -> Self {
         Self {
             clock: ManualClock::new(),
