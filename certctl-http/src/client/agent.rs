@@ -1,0 +1,68 @@
+//! Agents and what they exchange with the server.
+
+use std::time::Duration;
+
+use certctl_core::domain::{AgentId, CertificateId, JobId};
+
+use super::send::Call;
+use super::{Client, ClientError, Listing};
+use crate::wire::{
+    Agent, AgentCsr, CertificatePickup, CreateEnrolToken, EnrolToken, Heartbeat, JobReport, Page, RegisterAgent,
+    RegisteredAgent, StatusResponse, Work,
+};
+
+fn path<'a>(rest: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    ["api", "v1", "agents"].into_iter().chain(rest)
+}
+
+impl Client {
+    /// Lists agents.
+    pub async fn list_agents(&self, listing: &Listing) -> Result<Page<Agent>, ClientError> {
+        self.list(Call::get(path([])), listing).await
+    }
+    /// Reads an agent.
+    pub async fn agent(&self, id: &AgentId) -> Result<Agent, ClientError> {
+        self.call(Call::get(path([id.as_str()]))).await
+    }
+    /// Adds an agent, with a key that may or with an enrolment token.
+    pub async fn register_agent(&self, request: &RegisterAgent) -> Result<RegisteredAgent, ClientError> {
+        self.call(Call::post(path([])).body(request)).await
+    }
+    /// Makes a token with which one agent enrols.
+    pub async fn create_enrol_token(&self, request: &CreateEnrolToken) -> Result<EnrolToken, ClientError> {
+        self.call(Call::post(path(["enrol-tokens"])).body(request)).await
+    }
+    /// Says that an agent is alive.
+    pub async fn agent_heartbeat(&self, id: &AgentId, request: &Heartbeat) -> Result<StatusResponse, ClientError> {
+        self.call(Call::post(path([id.as_str(), "heartbeat"])).body(request)).await
+    }
+    /// What an agent has to do. When there is nothing, the server holds the request for up to `wait`, at most 50 s.
+    pub async fn agent_work(&self, id: &AgentId, wait: Duration) -> Result<Work, ClientError> {
+        let mut call = Call::get(path([id.as_str(), "work"])).patience(wait);
+        if !wait.is_zero() {
+            call = call.query("wait", wait.as_secs().to_string());
+        }
+        self.call(call).await
+    }
+    /// Sends a certificate signing request of an agent.
+    pub async fn agent_submit_csr(&self, id: &AgentId, request: &AgentCsr) -> Result<StatusResponse, ClientError> {
+        self.call(Call::post(path([id.as_str(), "csr"])).body(request)).await
+    }
+    /// The newest version of a certificate whose key an agent holds.
+    pub async fn agent_pickup(
+        &self,
+        id: &AgentId,
+        certificate: &CertificateId,
+    ) -> Result<CertificatePickup, ClientError> {
+        self.call(Call::get(path([id.as_str(), "certificates", certificate.as_str()]))).await
+    }
+    /// Says how a job of an agent goes.
+    pub async fn agent_report_job(
+        &self,
+        id: &AgentId,
+        job: &JobId,
+        request: &JobReport,
+    ) -> Result<StatusResponse, ClientError> {
+        self.call(Call::post(path([id.as_str(), "jobs", job.as_str(), "status"])).body(request)).await
+    }
+}

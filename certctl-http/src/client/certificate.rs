@@ -1,0 +1,78 @@
+//! Certificates.
+
+use certctl_core::domain::CertificateId;
+use certctl_core::ports::Method;
+
+use super::send::Call;
+use super::{Client, ClientError, Listing};
+use crate::wire::{
+    CertificateVersion, CreateCertificate, Deploy, DeployTriggered, DeploymentTarget, ManagedCertificate, Page,
+    RenewTriggered, StatusResponse, SubmitCsr, UpdateCertificate,
+};
+
+fn path<'a>(rest: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    ["api", "v1", "certificates"].into_iter().chain(rest)
+}
+
+impl Client {
+    /// Lists certificates.
+    pub async fn list_certificates(&self, listing: &Listing) -> Result<Page<ManagedCertificate>, ClientError> {
+        self.list(Call::get(path([])), listing).await
+    }
+    /// Makes a certificate.
+    pub async fn create_certificate(&self, request: &CreateCertificate) -> Result<ManagedCertificate, ClientError> {
+        self.call(Call::post(path([])).body(request)).await
+    }
+    /// Reads a certificate.
+    pub async fn certificate(&self, id: &CertificateId) -> Result<ManagedCertificate, ClientError> {
+        self.call(Call::get(path([id.as_str()]))).await
+    }
+    /// Changes a certificate.
+    pub async fn update_certificate(
+        &self,
+        id: &CertificateId,
+        request: &UpdateCertificate,
+    ) -> Result<ManagedCertificate, ClientError> {
+        self.call(Call::new(Method::Put, path([id.as_str()])).body(request)).await
+    }
+    /// Puts a certificate away.
+    pub async fn archive_certificate(&self, id: &CertificateId) -> Result<(), ClientError> {
+        self.call_empty(Call::new(Method::Delete, path([id.as_str()]))).await
+    }
+    /// Lists the versions of a certificate, newest first.
+    pub async fn list_certificate_versions(
+        &self,
+        id: &CertificateId,
+        listing: &Listing,
+    ) -> Result<Page<CertificateVersion>, ClientError> {
+        self.list(Call::get(path([id.as_str(), "versions"])), listing).await
+    }
+    /// Lists the targets of a certificate.
+    pub async fn list_certificate_deployments(
+        &self,
+        id: &CertificateId,
+        listing: &Listing,
+    ) -> Result<Page<DeploymentTarget>, ClientError> {
+        self.list(Call::get(path([id.as_str(), "deployments"])), listing).await
+    }
+    /// Begins a renewal.
+    pub async fn renew_certificate(&self, id: &CertificateId) -> Result<RenewTriggered, ClientError> {
+        self.call(Call::post(path([id.as_str(), "renew"]))).await
+    }
+    /// Deploys the newest version again.
+    pub async fn deploy_certificate(
+        &self,
+        id: &CertificateId,
+        request: &Deploy,
+    ) -> Result<DeployTriggered, ClientError> {
+        self.call(Call::post(path([id.as_str(), "deploy"])).body(request)).await
+    }
+    /// Sends a certificate signing request of one's own.
+    pub async fn submit_certificate_csr(
+        &self,
+        id: &CertificateId,
+        request: &SubmitCsr,
+    ) -> Result<StatusResponse, ClientError> {
+        self.call(Call::post(path([id.as_str(), "csr"])).body(request)).await
+    }
+}

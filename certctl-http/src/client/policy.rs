@@ -1,0 +1,34 @@
+//! Profiles and renewal policies.
+
+use certctl_core::domain::{ProfileId, RenewalPolicyId};
+
+use super::send::Call;
+use super::{Client, ClientError, Listing};
+use crate::wire::{CertificateProfile, CreateProfile, CreateRenewalPolicy, Page, RenewalPolicy};
+
+impl Client {
+    /// Lists certificate profiles.
+    pub async fn list_profiles(&self, listing: &Listing) -> Result<Page<CertificateProfile>, ClientError> {
+        self.list(Call::get(["api", "v1", "profiles"]), listing).await
+    }
+    /// Makes a certificate profile.
+    pub async fn create_profile(&self, request: &CreateProfile) -> Result<CertificateProfile, ClientError> {
+        self.call(Call::post(["api", "v1", "profiles"]).body(request)).await
+    }
+    /// Reads a certificate profile.
+    pub async fn profile(&self, id: &ProfileId) -> Result<CertificateProfile, ClientError> {
+        self.call(Call::get(["api", "v1", "profiles", id.as_str()])).await
+    }
+    /// Lists renewal policies.
+    pub async fn list_renewal_policies(&self, listing: &Listing) -> Result<Page<RenewalPolicy>, ClientError> {
+        self.list(Call::get(["api", "v1", "renewal-policies"]), listing).await
+    }
+    /// Makes a renewal policy.
+    pub async fn create_renewal_policy(&self, request: &CreateRenewalPolicy) -> Result<RenewalPolicy, ClientError> {
+        self.call(Call::post(["api", "v1", "renewal-policies"]).body(request)).await
+    }
+    /// Reads a renewal policy.
+    pub async fn renewal_policy(&self, id: &RenewalPolicyId) -> Result<RenewalPolicy, ClientError> {
+        self.call(Call::get(["api", "v1", "renewal-policies", id.as_str()])).await
+    }
+}

@@ -1,0 +1,100 @@
+//! Listening: TLS with a certificate that can be swapped, plain HTTP on loopback, bounded and drained.
+
+mod certificate;
+mod connection;
+mod serve;
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+pub use certificate::ServerCertificate;
+pub use serve::{serve, serve_plain};
+
+/// What a listener admits, and how long it waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at once; more wait in the kernel's queue.
+    pub connections: usize,
+    /// TLS handshakes at once: each costs a signature.
+    pub handshakes: usize,
+    /// From the first byte of a handshake to its last.
+    pub handshake_timeout: Duration,
+    /// From the start of a request to the end of its headers; also how long an idle connection is kept.
+    pub header_timeout: Duration,
+    /// How long requests under way are waited for at the end.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            handshakes: 64,
+            handshake_timeout: Duration::from_secs(10),
+            header_timeout: Duration::from_secs(60),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How a listener speaks TLS.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    certificate: ServerCertificate,
+    tls12: bool,
+    limits: Limits,
+}
+
+impl Tls {
+    /// TLS 1.3 (RFC 8446) alone, with this certificate.
+    pub fn new(certificate: ServerCertificate) -> Self {
+        Self { certificate, tls12: false, limits: Limits::default() }
+    }
+    /// TLS 1.2 (RFC 5246) as well, for clients that have nothing newer.
+    #[must_use = "this makes a new value"]
+    pub fn with_tls12(mut self) -> Self {
+        self.tls12 = true;
+        self
+    }
+    /// Other limits than the default.
+    #[must_use = "this makes a new value"]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}
+
+/// Tells requests that wait for something that the listener is about to end: they answer with what they have.
+#[derive(Clone, Debug)]
+pub(crate) struct Draining(watch::Receiver<bool>);
+
+impl Draining {
+    fn new() -> (watch::Sender<bool>, Self) {
+        let (begin, began) = watch::channel(false);
+        (begin, Self(began))
+    }
+
+    /// Waits until the listener drains.
+    pub(crate) async fn began(mut self) {
+        if self.0.wait_for(|began| *began).await.is_err() {
+            // The listener is gone, and with it every connection.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// A listener could not begin, or had to end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// The certificate or its key cannot be used.
+    #[error("the server's certificate cannot be used")]
+    Certificate(#[source] rustls::Error),
+    /// Plain HTTP was asked for where others could listen.
+    #[error("plain HTTP on {0} would show keys to the network; listen on 127.0.0.1 or [::1], or serve TLS")]
+    NotLoopback(std::net::SocketAddr),
+    /// The socket failed.
+    #[error("the listening socket failed")]
+    Socket(#[source] std::io::Error),
+}

@@ -1,0 +1,134 @@
+//! JSON bodies: read whatever their content type says, refused with the place of what is wrong.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use certctl_core::Error;
+use serde::de::DeserializeOwned;
+use serde_path_to_error::{Path, Segment};
+
+use crate::problem::Failure;
+use crate::router::BODY_LIMIT;
+
+/// A body that has to be there.
+#[derive(Debug)]
+pub(crate) struct Body<T>(pub(crate) T);
+
+/// A body that may be missing: nothing, spaces and `null` stand for the default.
+#[derive(Debug)]
+pub(crate) struct OptionalBody<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let bytes = read(request, state).await?;
+        if bytes.trim_ascii().is_empty() {
+            return Err(Error::invalid("the body is empty; send a JSON object").into());
+        }
+        Ok(Self(parse(&bytes)?))
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalBody<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let bytes = read(request, state).await?;
+        match bytes.trim_ascii() {
+            b"" | b"null" => Ok(Self(T::default())),
+            body => Ok(Self(parse(body)?)),
+        }
+    }
+}
+
+/// From the first byte of a body to its last.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {
+    let Ok(read) = tokio::time::timeout(TIMEOUT, Bytes::from_request(request, state)).await else {
+        let detail = "the body did not arrive in time; send it faster";
+        return Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail));
+    };
+    read.map_err(|rejection: BytesRejection| {
+        let status = rejection.into_response().status();
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            let detail = format!("the body is longer than {BODY_LIMIT} bytes; send less at once");
+            return Failure::new(status, "body_too_large", detail);
+        }
+        Error::invalid("the body broke off; send the request again").into()
+    })
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let pointer = pointer(error.path());
+        let error = error.into_inner();
+        if error.is_data() { wrong_member(pointer, &error) } else { wrong_syntax(&error) }
+    })?;
+    deserializer.end().map_err(|error| wrong_syntax(&error))?;
+    Ok(value)
+}
+
+fn wrong_syntax(error: &serde_json::Error) -> Error {
+    Error::new(certctl_core::ErrorKind::Invalid, "invalid_json", format!("the body is no JSON document: {error}"))
+}
+
+/// `missing field` is reported at the object, but the pointer names the member.
+fn wrong_member(mut pointer: String, error: &serde_json::Error) -> Error {
+    let text = error.to_string();
+    let text = text.split(" at line ").next().unwrap_or_default();
+    let missing = text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    match missing {
+        Some(member) => {
+            pointer.push('/');
+            pointer.push_str(member);
+            Error::invalid_field(pointer, "required", "it is missing; send it")
+        }
+        None => Error::invalid_field(pointer, "invalid_value", text),
+    }
+}
+
+/// RFC 6901 §3.
+fn pointer(path: &Path) -> String {
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => pointer.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+            Segment::Enum { variant } => pointer.push_str(&format!("/{variant}")),
+            Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::CreateTeam;
+
+    fn wrong(json: &str) -> (String, &'static str) {
+        let error = parse::<CreateTeam>(json.as_bytes()).unwrap_err();
+        (error.fields().first().map_or_else(String::new, |field| field.pointer.clone()), error.code())
+    }
+
+    #[test]
+    fn errors_name_the_member() {
+        assert_eq!(wrong("{}"), ("/name".into(), "invalid_request"));
+        assert_eq!(wrong(r#"{"name":5}"#), ("/name".into(), "invalid_request"));
+        assert_eq!(wrong(r#"{"name":"a","id":"a b"}"#), ("/id".into(), "invalid_request"));
+        assert_eq!(wrong(r#"{"name":"a""#), (String::new(), "invalid_json"));
+        assert_eq!(wrong(r#"{"name":"a"} x"#), (String::new(), "invalid_json"));
+    }
+
+    #[test]
+    fn unknown_members_are_ignored() {
+        assert!(parse::<CreateTeam>(br#"{"name":"a","created_at":7,"colour":"red"}"#).is_ok());
+    }
+}

@@ -1,0 +1,93 @@
+//! The id of a request: fresh for each, in its answer, its errors and its log lines.
+
+use std::any::Any;
+use std::error::Error as StdError;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use certctl_core::ports::SecureRng;
+use futures_util::FutureExt;
+use tracing::Instrument;
+
+use crate::problem::Failure;
+
+const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of a request: a random UUID (RFC 9562 §5.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RequestId(String);
+
+impl RequestId {
+    fn random(rng: &dyn SecureRng) -> Self {
+        let mut bytes = [0_u8; 16];
+        rng.fill(&mut bytes);
+        let number = u128::from_be_bytes(bytes);
+        // Version 4, variant 10.
+        let number = number & !(0xf << 76) | (4 << 76);
+        let number = number & !(0b11 << 62) | (0b10 << 62);
+        let hex = format!("{number:032x}");
+        let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| hex.get(range).unwrap_or_default());
+        Self(parts.join("-"))
+    }
+}
+
+/// Runs a request: gives it an id, turns a panic into an answer, and makes a problem document of every error.
+pub(crate) async fn around(State(rng): State<Arc<dyn SecureRng>>, mut request: Request, next: Next) -> Response {
+    let id = RequestId::random(&*rng);
+    let asked = format!("{} {}", request.method(), request.uri().path());
+    let span = tracing::info_span!("request", id = %id.0, asked = %asked);
+    request.extensions_mut().insert(id.clone());
+    let ran = AssertUnwindSafe(next.run(request).instrument(span.clone())).catch_unwind().await;
+    let _in_span = span.enter();
+    let mut response = ran.unwrap_or_else(|panic| {
+        tracing::error!(panic = text(&*panic), "a request panicked");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    });
+    if response.status().is_client_error() || response.status().is_server_error() {
+        let failure = response.extensions_mut().remove::<Failure>();
+        let failure = failure.unwrap_or_else(|| Failure::bare(response.status(), &asked));
+        log(&failure);
+        response = failure.render(response, &id.0);
+    }
+    if let Ok(value) = HeaderValue::try_from(&id.0) {
+        response.headers_mut().insert(HEADER, value);
+    }
+    response
+}
+
+/// Errors are logged here and nowhere else: once, with their causes.
+fn log(failure: &Failure) {
+    let Some(error) = failure.cause() else { return };
+    let causes: Vec<String> = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string).collect();
+    if failure.status().is_server_error() {
+        tracing::error!(status = failure.status().as_u16(), operation = error.operation(), %error, ?causes, "a request failed");
+    } else {
+        tracing::debug!(status = failure.status().as_u16(), operation = error.operation(), %error, ?causes, "a request was refused");
+    }
+}
+
+fn text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Ones;
+    impl SecureRng for Ones {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(0xff);
+        }
+    }
+
+    #[test]
+    fn an_id_is_a_version_4_uuid() {
+        assert_eq!(RequestId::random(&Ones).0, "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    }
+}

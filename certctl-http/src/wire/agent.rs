@@ -1,0 +1,255 @@
+//! Agents and what they exchange with the server.
+
+use certctl_core::domain::{self, AgentId, AgentStatus, CertificateId, JobId, JobState, JobType, TargetId, Timestamp};
+use certctl_core::ports::Secret;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::names;
+use super::patch::{unless_empty, unless_null};
+
+/// An agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Agent {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: AgentId,
+    /// Its name.
+    pub name: String,
+    /// The name of its host.
+    pub hostname: String,
+    /// How it does.
+    #[schema(value_type = names::AgentStatus)]
+    pub status: AgentStatus,
+    /// When it was last heard of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+    pub last_heartbeat_at: Option<Timestamp>,
+    /// When it was added.
+    #[schema(value_type = String, format = DateTime)]
+    pub registered_at: Timestamp,
+    /// Such as `linux`.
+    pub os: String,
+    /// Such as `amd64`.
+    pub architecture: String,
+    /// As it reports it.
+    pub ip_address: String,
+    /// Of its program.
+    pub version: String,
+    /// The kinds of targets that it can deploy to; empty when it did not say.
+    pub target_types: Vec<String>,
+    /// The same as `registered_at`.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it was last changed, heartbeats aside.
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+    /// When it was retired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+    pub retired_at: Option<Timestamp>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub retired_reason: Option<String>,
+}
+
+/// Adds an agent. With an enrolment token, here or as the bearer key, no other key is needed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = RegisterAgentRequest)]
+pub struct RegisterAgent {
+    /// An id of the client's choice; generated when absent.
+    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    pub id: Option<AgentId>,
+    /// Unique.
+    #[schema(min_length = 1, max_length = 128)]
+    pub name: String,
+    /// The name of its host.
+    pub hostname: String,
+    /// Such as `linux`.
+    #[serde(default, deserialize_with = "unless_null")]
+    pub os: String,
+    /// Such as `amd64`.
+    #[serde(default, deserialize_with = "unless_null")]
+    pub architecture: String,
+    /// Its address.
+    #[serde(default, deserialize_with = "unless_null")]
+    pub ip_address: String,
+    /// Of its program.
+    #[serde(default, deserialize_with = "unless_null")]
+    pub version: String,
+    /// The kinds of targets that it can deploy to.
+    #[serde(default, deserialize_with = "unless_null")]
+    pub target_types: Vec<String>,
+    /// A one-time token from `POST /api/v1/agents/enrol-tokens`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = Password, nullable = false)]
+    pub enrol_token: Option<Secret>,
+}
+
+/// A new agent with its credential, which is shown this once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RegisteredAgent {
+    /// The agent.
+    #[serde(flatten)]
+    pub agent: Agent,
+    /// What the agent presents from now on, as `Authorization: Bearer …`.
+    #[schema(value_type = String, format = Password)]
+    pub credential: Secret,
+    /// The same as `credential`.
+    #[schema(value_type = String, format = Password)]
+    pub api_key: Secret,
+}
+
+/// Makes a token with which one agent enrols, once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = CreateEnrolTokenRequest)]
+pub struct CreateEnrolToken {
+    /// The only id that may enrol with it; any when absent.
+    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    pub agent_id: Option<AgentId>,
+    /// For how long it is good, in whole seconds; a day when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub expires_in: Option<u64>,
+}
+
+/// A token with which one agent enrols, shown this once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EnrolToken {
+    /// The token.
+    #[schema(value_type = String, format = Password)]
+    pub token: Secret,
+    /// When it ends.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+}
+
+/// That an agent is alive. Members that are absent or empty leave what is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = HeartbeatRequest)]
+pub struct Heartbeat {
+    /// Of its program.
+    #[serde(default, deserialize_with = "unless_null", skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    /// The name of its host.
+    #[serde(default, deserialize_with = "unless_null", skip_serializing_if = "String::is_empty")]
+    pub hostname: String,
+    /// Such as `linux`.
+    #[serde(default, deserialize_with = "unless_null", skip_serializing_if = "String::is_empty")]
+    pub os: String,
+    /// Such as `amd64`.
+    #[serde(default, deserialize_with = "unless_null", skip_serializing_if = "String::is_empty")]
+    pub architecture: String,
+    /// Its address.
+    #[serde(default, deserialize_with = "unless_null", skip_serializing_if = "String::is_empty")]
+    pub ip_address: String,
+    /// The kinds of targets that it can deploy to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub target_types: Option<Vec<String>>,
+}
+
+/// A certificate signing request of an agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AgentCsrRequest)]
+pub struct AgentCsr {
+    /// The request (PKCS#10, RFC 2986), PEM.
+    pub csr_pem: String,
+    /// The certificate it is for.
+    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    pub certificate_id: Option<CertificateId>,
+}
+
+/// The newest version of a certificate whose key the agent holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CertificatePickup {
+    /// The certificate, then those above it.
+    pub certificate_pem: String,
+}
+
+/// What an agent has to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Work {
+    /// Its jobs; never null.
+    pub jobs: Vec<WorkItem>,
+    /// How many there are.
+    pub count: usize,
+}
+
+/// A job for an agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WorkItem {
+    /// The job.
+    #[schema(value_type = String)]
+    pub id: JobId,
+    /// What it is about.
+    #[serde(rename = "type")]
+    #[schema(value_type = names::JobType)]
+    pub kind: JobType,
+    /// The certificate.
+    #[schema(value_type = String)]
+    pub certificate_id: CertificateId,
+    /// The name to ask for, where a request is awaited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub common_name: Option<String>,
+    /// The other names to ask for, where a request is awaited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub sans: Option<Vec<String>>,
+    /// The target, where something is deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    pub target_id: Option<TargetId>,
+    /// Its kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub target_type: Option<String>,
+    /// Its configuration, secrets included: no one else is shown them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, nullable = false)]
+    pub target_config: Option<Value>,
+    /// Where the job stands.
+    #[schema(value_type = names::JobStatus)]
+    pub status: JobState,
+}
+
+/// How a job of an agent goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = JobReportRequest)]
+pub struct JobReport {
+    /// `Running`, `Completed` or `Failed`.
+    pub status: String,
+    /// Why it failed.
+    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub error: Option<String>,
+}
+
+impl Agent {
+    /// The agent as it is shown at `now`.
+    pub fn at(agent: domain::Agent, now: Timestamp) -> Self {
+        Self {
+            status: agent.status(now),
+            id: agent.id,
+            name: agent.name,
+            hostname: agent.hostname,
+            last_heartbeat_at: Some(agent.last_heartbeat_at).filter(|at| *at > Timestamp::default()),
+            registered_at: agent.registered_at,
+            os: agent.os,
+            architecture: agent.architecture,
+            ip_address: agent.ip_address,
+            version: agent.version,
+            target_types: agent.target_kinds.0,
+            created_at: agent.registered_at,
+            updated_at: agent.updated_at,
+            retired_at: agent.retired_at,
+            retired_reason: agent.retired_reason,
+        }
+    }
+}

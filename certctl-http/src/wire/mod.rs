@@ -1,0 +1,45 @@
+//! What travels: the bodies of requests and answers, shared by the server and the client.
+//!
+//! Names are the wire's. A member that a client cannot set is not in a request type and is ignored when it is sent.
+
+mod access;
+mod agent;
+mod certificate;
+mod issuer;
+mod job;
+mod names;
+mod owner;
+mod page;
+mod patch;
+mod problem;
+mod profile;
+mod renewal_policy;
+mod status;
+mod target;
+mod team;
+mod version;
+
+pub use access::{AuthCheck, AuthInfo, Bootstrap, CreatedKey};
+pub use agent::{
+    Agent, AgentCsr, CertificatePickup, CreateEnrolToken, EnrolToken, Heartbeat, JobReport, RegisterAgent,
+    RegisteredAgent, Work, WorkItem,
+};
+pub use certificate::{
+    CreateCertificate, Deploy, DeployTriggered, ManagedCertificate, RenewTriggered, SubmitCsr, UpdateCertificate,
+};
+pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
+pub use job::{Job, JobVerified, VerificationResult, VerifyDeployment};
+pub use names::{
+    AgentStatus, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType, KeyAlgorithm, Role, TargetType,
+    VerificationStatus,
+};
+pub use owner::{CreateOwner, Owner};
+pub use page::{Page, PaginationEnvelope};
+pub use patch::Patch;
+pub use problem::{FieldProblem, Problem};
+pub use profile::{CertificateProfile, CreateProfile, KeyAlgorithmRule};
+pub use renewal_policy::{CreateRenewalPolicy, RenewalPolicy};
+pub use status::{Health, StatusResponse};
+pub use target::{CreateTarget, DeploymentTarget, UpdateTarget};
+pub use team::{CreateTeam, Team};
+pub use version::CertificateVersion;

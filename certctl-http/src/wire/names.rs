@@ -1,0 +1,73 @@
+//! The closed sets of names, as OpenAPI describes them.
+
+use certctl_core::domain;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
+
+macro_rules! names {
+    ($( #[doc = $text:literal] $name:ident = $values:expr; )*) => { $(
+        #[doc = $text]
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name;
+
+        impl $name {
+            /// Every value, as the wire spells it.
+            pub fn values() -> Vec<&'static str> {
+                $values
+            }
+        }
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .description(Some($text.trim()))
+                    .enum_values(Some(Self::values()))
+                    .into()
+            }
+        }
+        impl ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+        }
+    )* };
+}
+
+fn of<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> Vec<&'static str> {
+    all.iter().map(|value| name(*value)).collect()
+}
+
+names! {
+    /// How an agent does.
+    AgentStatus = of(domain::AgentStatus::ALL, domain::AgentStatus::name);
+    /// The state of a certificate.
+    CertificateStatus = of(domain::CertificateStatus::ALL, domain::CertificateStatus::name);
+    /// What a certificate may be used for (RFC 5280 §4.2.1.12).
+    ExtendedKeyUsage = of(domain::ExtendedKeyUsage::ALL, domain::ExtendedKeyUsage::name);
+    /// A kind of issuer. Which of them a server has depends on how it was built.
+    IssuerType = vec![
+        "ACME", "AWSACMPCA", "DigiCert", "EJBCA", "Entrust", "GenericCA", "GlobalSign", "GoogleCAS", "OpenSSL",
+        "Sectigo", "StepCA", "VaultPKI",
+    ];
+    /// The state of a job.
+    JobStatus = of(domain::JobState::ALL, domain::JobState::name);
+    /// What a job is about.
+    JobType = of(domain::JobType::ALL, domain::JobType::name);
+    /// The family of a key.
+    KeyAlgorithm = of(domain::KeyFamily::ALL, domain::KeyFamily::name);
+    /// What a key may do.
+    Role = of(domain::Role::ALL, domain::Role::name);
+    /// A kind of target. Which of them a server and its agents have depends on how they were built.
+    TargetType = vec![
+        "Apache", "Caddy", "Dovecot", "Envoy", "F5", "HAProxy", "IIS", "JavaKeystore", "KubernetesSecrets", "NGINX",
+        "Postfix", "SSH", "Traefik", "WinCertStore",
+    ];
+    /// How a verification ended.
+    VerificationStatus = of(domain::VerificationStatus::ALL, domain::VerificationStatus::name);
+}
+
+/// A reference to a named schema.
+pub(crate) fn reference<T: ToSchema>() -> RefOr<Schema> {
+    Ref::from_schema_name(T::name()).into()
+}

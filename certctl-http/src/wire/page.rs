@@ -1,0 +1,69 @@
+//! Pages of lists.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AllOfBuilder, ArrayBuilder, ObjectBuilder, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::names::reference;
+
+/// Where a page lies in its list. In page mode `total`, `page` and `per_page` are always there; in cursor mode
+/// `page_size` is, and `total` only when it was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PaginationEnvelope {
+    /// How many items the whole list has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub total: Option<u64>,
+    /// The page's number, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub page: Option<u64>,
+    /// How many items a page has at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub per_page: Option<u64>,
+    /// How many items a page has at most, in cursor mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub page_size: Option<u64>,
+    /// Send it back as `cursor` for the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub next_cursor: Option<String>,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The items; never null.
+    pub data: Vec<T>,
+    /// Where the page lies in the list.
+    #[serde(flatten)]
+    pub envelope: PaginationEnvelope,
+}
+
+/// `Page<Job>` is called `JobList`, because generators make better names of it than of generics.
+impl<T: ToSchema> ToSchema for Page<T> {
+    fn name() -> Cow<'static, str> {
+        format!("{}List", T::name()).into()
+    }
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((PaginationEnvelope::name().into(), PaginationEnvelope::schema()));
+        schemas.push((T::name().into(), T::schema()));
+        T::schemas(schemas);
+    }
+}
+
+impl<T: ToSchema> PartialSchema for Page<T> {
+    fn schema() -> RefOr<Schema> {
+        let data = ObjectBuilder::new().property("data", ArrayBuilder::new().items(reference::<T>())).required("data");
+        AllOfBuilder::new()
+            .item(reference::<PaginationEnvelope>())
+            .item(data)
+            .description(Some("One page of a list"))
+            .into()
+    }
+}

@@ -1,0 +1,60 @@
+//! Issued versions of certificates.
+
+use certctl_core::domain::{CertificateId, Timestamp, Version, VersionId, pem};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// One issued version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CertificateVersion {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: VersionId,
+    /// The certificate it is a version of.
+    #[schema(value_type = String)]
+    pub certificate_id: CertificateId,
+    /// The serial number: lower-case hex, an even number of digits.
+    pub serial_number: String,
+    /// First moment of validity.
+    #[schema(value_type = String, format = DateTime)]
+    pub not_before: Timestamp,
+    /// Last moment of validity.
+    #[schema(value_type = String, format = DateTime)]
+    pub not_after: Timestamp,
+    /// SHA-256 of the DER: 64 lower-case hex digits.
+    pub fingerprint_sha256: String,
+    /// The certificate and those above it, PEM.
+    pub pem_chain: String,
+    /// The request it answers, PEM.
+    pub csr_pem: String,
+    /// The family of its key.
+    pub key_algorithm: String,
+    /// The size of its key in bits.
+    pub key_size: i64,
+    /// The agent that holds the key; absent where the requester does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub agent_id: Option<String>,
+    /// When it was issued.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+impl From<Version> for CertificateVersion {
+    fn from(version: Version) -> Self {
+        Self {
+            id: version.id,
+            certificate_id: version.certificate_id,
+            serial_number: version.serial_number.to_string(),
+            not_before: version.not_before,
+            not_after: version.not_after,
+            fingerprint_sha256: version.fingerprint_sha256.to_string(),
+            pem_chain: version.chain.to_pem(),
+            csr_pem: pem::encode("CERTIFICATE REQUEST", &version.csr),
+            key_algorithm: version.key_algorithm,
+            key_size: version.key_size,
+            agent_id: Some(version.key_holder).filter(|holder| !holder.is_empty()),
+            created_at: version.created_at,
+        }
+    }
+}
