@@ -3,6 +3,7 @@
 //! This crate holds the domain, the ports to the world, the contracts of storage and connectors, the decisions, the
 //! operations, the jobs and the agent's runtime. It does no I/O of its own.
 
+pub mod agent;
 pub mod connector;
 pub mod decide;
 pub mod domain;

@@ -122,16 +122,11 @@ async fn record(engine: &Engine, lease: &Lease<Notification>, outcome: &Outcome)
         Err(error) => {
             notification.retry_count += 1;
             notification.last_error = Some(error.message.chars().take(2_000).collect());
-            match backoff::notification(u32::try_from(notification.retry_count).unwrap_or(u32::MAX)) {
-                Some(pause) => {
-                    notification.due_at = now + pause.max(error.retry_after.unwrap_or_default());
-                    (NotificationState::Failed, AuditAction::NotificationFailed)
-                }
-                None => {
-                    notification.due_at = Timestamp::NEVER;
-                    (NotificationState::Dead, AuditAction::NotificationFailed)
-                }
-            }
+            let pause = backoff::notification(u32::try_from(notification.retry_count).unwrap_or(u32::MAX));
+            notification.due_at =
+                pause.map_or(Timestamp::NEVER, |pause| now + pause.max(error.retry_after.unwrap_or_default()));
+            let state = if pause.is_some() { NotificationState::Failed } else { NotificationState::Dead };
+            (state, AuditAction::NotificationFailed)
         }
     };
     notification.state = notification.state.transition(state).map_err(Error::internal)?;
