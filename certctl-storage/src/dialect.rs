@@ -41,13 +41,6 @@ impl Dialect {
         }
     }
 
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Sqlite => "sqlite",
-            Self::Postgres => "postgres",
-        }
-    }
-
     pub(crate) fn sql_type(self, kind: Kind) -> &'static str {
         match (self, kind) {
             (Self::Sqlite, Kind::Text) => "TEXT",

@@ -30,7 +30,7 @@ impl Question {
         match self.verdict {
             Verdict::Referenced => (count > 0).then_some(ApplyError::Referenced { by: self.table, count }),
             Verdict::Missing { entity, field } => {
-                ((count as usize) < self.ids.len()).then_some(ApplyError::Missing { entity, field })
+                (count < self.ids.len() as u64).then_some(ApplyError::Missing { entity, field })
             }
         }
     }

@@ -23,7 +23,14 @@ pub(crate) fn decode(result: &QueryResult, schema: &Schema) -> Result<Row, DbErr
 
 /// The names of the columns in the order that [`decode`] expects.
 pub(crate) fn column_names(schema: &Schema) -> impl Iterator<Item = &'static str> {
-    schema.columns.iter().map(|column| column.name).chain(schema.mutable.then_some("version"))
+    schema.columns.iter().map(|column| column.name).chain(schema.mutable.then_some("row_version"))
+}
+
+/// What an update sets from a table expression named `r`, which also gives the version that is expected.
+pub(crate) fn assignments(schema: &Schema) -> String {
+    let columns = schema.columns.iter().skip(1).map(|column| format!("\"{0}\" = r.\"{0}\"", column.name));
+    let version = "\"row_version\" = r.\"row_version\" + 1".to_owned();
+    columns.chain([version]).collect::<Vec<_>>().join(", ")
 }
 
 /// Rows as a JSON array of arrays, in the order of [`column_names`]; bytes as hexadecimal digits.

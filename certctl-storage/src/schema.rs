@@ -19,7 +19,7 @@ pub(crate) fn table(dialect: Dialect, schema: &Schema) -> TableCreateStatement {
     }
     if schema.mutable {
         let integer = dialect.sql_type(Kind::Integer);
-        table.col(ColumnDef::new(Alias::new("version")).custom(Alias::new(integer)).not_null());
+        table.col(ColumnDef::new(Alias::new("row_version")).custom(Alias::new(integer)).not_null());
     }
     for reference in schema.references {
         table.foreign_key(

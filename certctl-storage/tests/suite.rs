@@ -1,5 +1,7 @@
 //! One suite, three stores, and what is peculiar to each. A store that cannot be had shows as ignored, never as passed.
 
+#![expect(clippy::unwrap_used, reason = "a trial fails by panicking, as tests do")]
+
 mod clock;
 mod migrations;
 mod peculiar;

@@ -7,7 +7,7 @@ use super::value::{Kind, Value};
 pub struct Schema {
     /// Its name.
     pub table: &'static str,
-    /// `id` is the first column and the primary key. A mutable table also has `version`, which is not listed.
+    /// `id` is the first column and the primary key. A mutable table also has `row_version`, which is not listed.
     pub columns: &'static [Column],
     /// Its indexes.
     pub indexes: &'static [Index],

@@ -31,7 +31,7 @@ pub(super) async fn claim(pool: &PgPool, claim: &Claim, otherwise: impl Fn() -> 
              FROM \"{table}\" AS q WHERE {open} AND q.\"partition\" = w.\"partition\" AND q.\"due_at\" <= {POSTGRES_NOW} \
              ORDER BY q.\"due_at\", q.\"id\" LIMIT w.free FOR NO KEY UPDATE SKIP LOCKED) AS d) \
          UPDATE \"{table}\" AS t SET \"state\" = '{running}', \"attempt\" = t.\"attempt\" + 1, \
-           \"version\" = t.\"version\" + 1, \"holder\" = $3, \"due_at\" = {POSTGRES_NOW} + $4::bigint \
+           \"row_version\" = t.\"row_version\" + 1, \"holder\" = $3, \"due_at\" = {POSTGRES_NOW} + $4::bigint \
          FROM due WHERE t.\"id\" = due.\"id\" \
          RETURNING {names}, due.abandoned, {POSTGRES_NOW}, due.place, due.\"due_at\"",
         running = queue.running,

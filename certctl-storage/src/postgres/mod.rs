@@ -89,10 +89,11 @@ impl PostgresStorage {
             Some(Refusal::ForeignKey) => {
                 for question in questions(changes, self.schemas) {
                     match self.ask(&question).await {
-                        Ok(count) => match question.answer(count) {
-                            Some(refusal) => return refusal,
-                            None => continue,
-                        },
+                        Ok(count) => {
+                            if let Some(refusal) = question.answer(count) {
+                                return refusal;
+                            }
+                        }
                         Err(error) => return dialect::storage_error(&error).into(),
                     }
                 }

@@ -21,7 +21,7 @@ use sea_orm::sqlx::error::BoxDynError;
 use sea_orm::sqlx::postgres::PgArguments;
 
 use crate::dialect::Dialect;
-use crate::rows::column_names;
+use crate::rows::{assignments, column_names};
 
 /// The statement, and what its answer must be.
 pub(super) struct Write {
@@ -48,7 +48,7 @@ impl Write {
         for table in changes.tables().rev() {
             parts.delete(table)?;
         }
-        let counts: Vec<String> = parts.pins.iter().map(|pin| pin.count()).collect();
+        let counts: Vec<String> = parts.pins.iter().map(Held::count).collect();
         let answer = if counts.is_empty() { "0::bigint".to_owned() } else { counts.join(", ") };
         let sql = format!("WITH {} SELECT {answer}", parts.expressions.join(", "));
         let pins = parts.pins.iter().map(|pin| (pin.schema.table, pin.expected)).collect();
@@ -121,7 +121,7 @@ impl Parts {
         let name = format!("pin_{}", schema.table);
         self.expressions.push(format!(
             "\"{name}\" AS (SELECT t.\"id\" FROM {source} JOIN \"{}\" AS t ON t.\"id\" = r.\"id\" \
-             AND t.\"version\" = r.\"version\"{after} ORDER BY t.\"id\" FOR {lock} OF t)",
+             AND t.\"row_version\" = r.\"row_version\"{after} ORDER BY t.\"id\" FOR {lock} OF t)",
             schema.table
         ));
         self.pins.push(Held { schema, name, expected: i64::try_from(expected.len()).unwrap_or(i64::MAX) });
@@ -180,7 +180,7 @@ impl Parts {
         let source = self.pin_source(&expected)?;
         self.expressions.push(format!(
             "\"delete_{table}\" AS (DELETE FROM \"{table}\" AS t USING {source} \
-             WHERE t.\"id\" = r.\"id\" AND t.\"version\" = r.\"version\"{} RETURNING 1)",
+             WHERE t.\"id\" = r.\"id\" AND t.\"row_version\" = r.\"row_version\"{} RETURNING 1)",
             self.gate
         ));
         Ok(())
@@ -188,11 +188,10 @@ impl Parts {
 
     fn update(&mut self, schema: &Schema, updates: &[Row]) -> Result<String, BoxDynError> {
         let source = self.row_source(schema, updates)?;
-        let assignments: String =
-            schema.columns.iter().skip(1).map(|column| format!("\"{0}\" = r.\"{0}\", ", column.name)).collect();
+        let assignments = assignments(schema);
         Ok(format!(
-            "UPDATE \"{}\" AS t SET {assignments}\"version\" = r.\"version\" + 1 FROM {source} \
-             WHERE t.\"id\" = r.\"id\" AND t.\"version\" = r.\"version\"{}",
+            "UPDATE \"{}\" AS t SET {assignments} FROM {source} \
+             WHERE t.\"id\" = r.\"id\" AND t.\"row_version\" = r.\"row_version\"{}",
             schema.table, self.gate
         ))
     }
@@ -208,7 +207,7 @@ impl Parts {
         }
         if schema.mutable {
             let parameter = self.next();
-            source.column("version", Kind::Integer, parameter);
+            source.column("row_version", Kind::Integer, parameter);
             match rows {
                 [row] => self.arguments.add(row.version)?,
                 rows => self.arguments.add(rows.iter().map(|row| row.version).collect::<Vec<_>>())?,
@@ -223,7 +222,7 @@ impl Parts {
         let parameter = self.next();
         source.column("id", Kind::Text, parameter);
         let parameter = self.next();
-        source.column("version", Kind::Integer, parameter);
+        source.column("row_version", Kind::Integer, parameter);
         if let [(id, version)] = pins {
             self.arguments.add(*id)?;
             self.arguments.add(*version)?;

@@ -55,7 +55,7 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: &Claim, now:
     }
     let names: Vec<String> = rows::column_names(queue.schema).map(|name| format!("\"{name}\"")).collect();
     let update = format!(
-        "UPDATE \"{table}\" SET \"state\" = '{}', \"attempt\" = \"attempt\" + 1, \"version\" = \"version\" + 1, \
+        "UPDATE \"{table}\" SET \"state\" = '{}', \"attempt\" = \"attempt\" + 1, \"row_version\" = \"row_version\" + 1, \
          \"holder\" = $2, \"due_at\" = $3 WHERE \"id\" IN (SELECT value FROM json_each($1)) RETURNING {}",
         queue.running,
         names.join(", ")

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use certctl_core::entity::{Kind, Schema};
 
-use crate::rows::column_names;
+use crate::rows::{assignments, column_names};
 
 /// The statements of all tables.
 #[derive(Debug)]
@@ -40,14 +40,13 @@ impl TableStatements {
         let table = schema.table;
         let names: Vec<String> = column_names(schema).map(|name| format!("\"{name}\"")).collect();
         let cells: Vec<String> = names.iter().map(|name| format!("r.{name}")).collect();
-        let assignments: String =
-            schema.columns.iter().skip(1).map(|column| format!("\"{0}\" = r.\"{0}\", ", column.name)).collect();
+        let assignments = assignments(schema);
         let rows = row_source(schema);
-        let pins = "(SELECT value->>0 AS \"id\", value->>1 AS \"version\" FROM json_each($1)) AS r";
+        let pins = "(SELECT value->>0 AS \"id\", value->>1 AS \"row_version\" FROM json_each($1)) AS r";
         Self {
             update: format!(
-                "UPDATE \"{table}\" SET {assignments}\"version\" = r.\"version\" + 1 FROM {rows} \
-                 WHERE \"{table}\".\"id\" = r.\"id\" AND \"{table}\".\"version\" = r.\"version\""
+                "UPDATE \"{table}\" SET {assignments} FROM {rows} \
+                 WHERE \"{table}\".\"id\" = r.\"id\" AND \"{table}\".\"row_version\" = r.\"row_version\""
             )
             .into(),
             insert: format!(
@@ -57,12 +56,12 @@ impl TableStatements {
             )
             .into(),
             delete: format!(
-                "DELETE FROM \"{table}\" WHERE (\"id\", \"version\") IN (SELECT r.\"id\", r.\"version\" FROM {pins})"
+                "DELETE FROM \"{table}\" WHERE (\"id\", \"row_version\") IN (SELECT r.\"id\", r.\"row_version\" FROM {pins})"
             )
             .into(),
             pinned: format!(
                 "SELECT count(*) FROM {pins} CROSS JOIN \"{table}\" AS t \
-                 WHERE t.\"id\" = r.\"id\" AND t.\"version\" = r.\"version\""
+                 WHERE t.\"id\" = r.\"id\" AND t.\"row_version\" = r.\"row_version\""
             )
             .into(),
         }
@@ -71,7 +70,7 @@ impl TableStatements {
 
 /// A table expression named `r` that unpacks the rows of [`encode`](crate::rows::encode).
 fn row_source(schema: &Schema) -> String {
-    let version = schema.mutable.then_some(("version", Kind::Integer));
+    let version = schema.mutable.then_some(("row_version", Kind::Integer));
     let columns = schema.columns.iter().map(|column| (column.name, column.kind)).chain(version);
     let cells = columns.enumerate().map(|(i, (name, kind))| match kind {
         Kind::Bytes => format!("unhex(value->>{i}) AS \"{name}\""),

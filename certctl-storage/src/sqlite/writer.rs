@@ -24,10 +24,12 @@ const BULK: usize = 16;
 /// Rows from which a set is large and waits behind the others.
 const LARGE: usize = 500;
 
+type Reply<T, E> = oneshot::Sender<Result<T, E>>;
+
 pub(super) enum Command {
-    Apply(Changes, oneshot::Sender<Result<Committed, ApplyError>>),
-    Claim(Claim, oneshot::Sender<Result<Claimed, StorageError>>),
-    Prolong(Fence, Duration, oneshot::Sender<Result<(), LeaseError>>),
+    Apply(Changes, Reply<Committed, ApplyError>),
+    Claim(Claim, Reply<Claimed, StorageError>),
+    Prolong(Fence, Duration, Reply<(), LeaseError>),
 }
 
 /// The way to the writer: two lanes, both bounded.
@@ -78,9 +80,9 @@ pub(super) struct Writer {
 #[derive(Default)]
 struct Members {
     sets: Vec<Changes>,
-    applies: Vec<oneshot::Sender<Result<Committed, ApplyError>>>,
-    claims: Vec<(Claim, oneshot::Sender<Result<Claimed, StorageError>>)>,
-    prolongs: Vec<(Fence, Duration, oneshot::Sender<Result<(), LeaseError>>)>,
+    applies: Vec<Reply<Committed, ApplyError>>,
+    claims: Vec<(Claim, Reply<Claimed, StorageError>)>,
+    prolongs: Vec<(Fence, Duration, Reply<(), LeaseError>)>,
 }
 
 struct Answers {

@@ -100,6 +100,32 @@ pub(super) async fn contended_increments_lose_nothing(store: Store) {
     assert_eq!(get::<Item>(&store, "counter").await.unwrap().rank, 40);
 }
 
+pub(super) async fn overlapping_sets_are_written_or_stale(store: Store) {
+    const RECORDS: usize = 12;
+    insert(&store, (0..RECORDS).map(|n| item(format!("i{n:02}")))).await.unwrap();
+    // Each reads and writes a few of the records, begun at another place and in another order.
+    let sets = (0..60).map(async |n: usize| {
+        let mut unit = begin(&store).await;
+        for step in 0..5 {
+            let place = (n * 7 + step * (1 + n % 5)) % RECORDS;
+            let mut record = unit.get::<Item>(&format!("i{place:02}")).await.unwrap().unwrap();
+            record.rank += 1;
+            if step < 3 && (0..step).all(|s| (n * 7 + s * (1 + n % 5)) % RECORDS != place) {
+                unit.update(record);
+            }
+        }
+        unit.append(event(n));
+        unit.commit().await
+    });
+    let verdicts = join_all(sets).await;
+    let stale = Err(super::support::stale("sample_items"));
+    assert!(verdicts.iter().all(|verdict| verdict.is_ok() || *verdict == stale), "{verdicts:?}");
+    assert!(verdicts.iter().any(Result::is_ok));
+    let view = store.read(View::Latest).await.unwrap();
+    let written = verdicts.iter().filter(|verdict| verdict.is_ok()).count() as u64;
+    assert_eq!(view.total(&Query::<Event>::all()).await.unwrap(), written);
+}
+
 pub(super) async fn four_workers_lose_nothing_and_do_nothing_twice(store: Store) {
     drain(&store, 4, 100).await;
 }

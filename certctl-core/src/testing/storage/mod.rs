@@ -96,6 +96,7 @@ pub const CASES: &[Case] = cases![
     load::a_hundred_updates_fit_in_one_set,
     load::each_concurrent_set_gets_its_own_verdict,
     load::contended_increments_lose_nothing,
+    load::overlapping_sets_are_written_or_stale,
     load::four_workers_lose_nothing_and_do_nothing_twice,
 ];
 
