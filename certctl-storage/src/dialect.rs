@@ -5,7 +5,10 @@ use std::time::Duration;
 use certctl_core::entity::{Column, Kind, Schema, Value};
 use certctl_core::storage::StorageError;
 use sea_orm::sea_query::{Alias, ColumnDef};
-use sea_orm::{DbBackend, DbErr, RuntimeErr, sqlx};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait, sqlx,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -31,13 +34,42 @@ pub(crate) const POSTGRES_NOW: &str = "(extract(epoch FROM now()) * 1000000)::bi
 pub(crate) const AT_ONCE: Duration = Duration::from_millis(10);
 
 /// What a migration locks so that two servers do not migrate at once: any constant will do.
-pub(crate) const POSTGRES_MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(4711202601120001)";
+const POSTGRES_MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(4711202601120001)";
 
 impl Dialect {
     pub(crate) fn backend(self) -> DbBackend {
         match self {
             Self::Sqlite => DbBackend::Sqlite,
             Self::Postgres => DbBackend::Postgres,
+        }
+    }
+
+    pub(crate) fn of(backend: DbBackend) -> Self {
+        match backend {
+            DbBackend::Sqlite => Self::Sqlite,
+            _ => Self::Postgres,
+        }
+    }
+
+    /// Whether a server brings a database with an older schema up to date by itself: a file has no other user.
+    pub(crate) fn migrates_itself(self) -> bool {
+        self == Self::Sqlite
+    }
+
+    /// Begins a transaction that no other migration can be in at the same time.
+    pub(crate) async fn begin_migration(self, connection: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+        match self {
+            Self::Sqlite => {
+                let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
+                connection
+                    .begin_with_options(TransactionOptions { sqlite_transaction_mode, ..Default::default() })
+                    .await
+            }
+            Self::Postgres => {
+                let transaction = connection.begin().await?;
+                transaction.execute_unprepared(POSTGRES_MIGRATION_LOCK).await?;
+                Ok(transaction)
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use certctl_core::entity::Schema;
 use sea_orm::sea_query::{Alias, Table};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 
 use crate::dialect::Dialect;
@@ -20,10 +20,7 @@ impl MigrationName for Initial {
 #[async_trait]
 impl MigrationTrait for Initial {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let dialect = match manager.get_database_backend() {
-            DbBackend::Sqlite => Dialect::Sqlite,
-            _ => Dialect::Postgres,
-        };
+        let dialect = Dialect::of(manager.get_database_backend());
         for schema in self.0 {
             manager.get_connection().execute(&schema::table(dialect, schema)).await?;
             for index in schema::indexes(schema) {

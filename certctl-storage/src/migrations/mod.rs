@@ -6,14 +6,12 @@
 mod m20260101_initial;
 
 use certctl_core::entity::Schema;
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
-};
-use sea_orm::{DatabaseTransaction, Statement};
+use sea_orm::Statement;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use sea_orm_migration::{MigrationTrait, MigratorTraitSelf};
 
 use crate::config::Location;
-use crate::dialect::{Dialect, POSTGRES_MIGRATION_LOCK};
+use crate::dialect::Dialect;
 use crate::{DatabaseConfig, OpenError, postgres, sqlite};
 
 /// Where sea-orm keeps the books.
@@ -59,7 +57,7 @@ pub async fn migrate_down(
     steps: u32,
 ) -> Result<(), OpenError> {
     with_connection(config, async |connection, dialect| {
-        let transaction = begin(connection, dialect).await.map_err(failed)?;
+        let transaction = dialect.begin_migration(connection).await.map_err(failed)?;
         Migrator(schemas).down(&transaction, Some(steps)).await.map_err(failed)?;
         transaction.commit().await.map_err(failed)
     })
@@ -93,7 +91,7 @@ pub(crate) async fn open(
     match status(connection, dialect, schemas).await.map_err(failed)? {
         MigrationStatus::Current => Ok(()),
         MigrationStatus::Empty => up(connection, dialect, schemas).await.map(drop),
-        MigrationStatus::Pending(_) if dialect == Dialect::Sqlite => up(connection, dialect, schemas).await.map(drop),
+        MigrationStatus::Pending(_) if dialect.migrates_itself() => up(connection, dialect, schemas).await.map(drop),
         MigrationStatus::Pending(pending) => Err(OpenError::NotMigrated { pending }),
         MigrationStatus::Newer(unknown) => Err(OpenError::Newer { unknown }),
         MigrationStatus::Foreign(reason) => Err(OpenError::Foreign { reason }),
@@ -106,7 +104,7 @@ async fn up(
     dialect: Dialect,
     schemas: &'static [&'static Schema],
 ) -> Result<MigrationStatus, OpenError> {
-    let transaction = begin(connection, dialect).await.map_err(failed)?;
+    let transaction = dialect.begin_migration(connection).await.map_err(failed)?;
     let before = status(&transaction, dialect, schemas).await.map_err(failed)?;
     match &before {
         MigrationStatus::Current => {}
@@ -118,21 +116,6 @@ async fn up(
     }
     transaction.commit().await.map_err(failed)?;
     Ok(before)
-}
-
-/// One transaction around all steps and the books, which nobody else can be in at the same time.
-async fn begin(connection: &DatabaseConnection, dialect: Dialect) -> Result<DatabaseTransaction, DbErr> {
-    match dialect {
-        Dialect::Sqlite => {
-            let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
-            connection.begin_with_options(TransactionOptions { sqlite_transaction_mode, ..Default::default() }).await
-        }
-        Dialect::Postgres => {
-            let transaction = connection.begin().await?;
-            transaction.execute_unprepared(POSTGRES_MIGRATION_LOCK).await?;
-            Ok(transaction)
-        }
-    }
 }
 
 async fn status(
