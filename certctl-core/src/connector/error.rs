@@ -72,6 +72,12 @@ impl ConnectorError {
     pub fn unreachable(message: impl Into<String>) -> Self {
         Self::new(ConnectorErrorKind::Unreachable, message)
     }
+    /// The message with its causes behind it, for job and delivery records that have no place for a chain of errors.
+    pub fn explained(&self) -> String {
+        let first = self.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static));
+        let causes = std::iter::successors(first, |error| error.source());
+        causes.fold(self.message.clone(), |text, cause| format!("{text}: {cause}"))
+    }
     /// Keeps the cause.
     pub fn because(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.source = Some(Arc::new(source));

@@ -133,7 +133,7 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
         }
         Err(error) => {
             let failure = Failure {
-                message: &error.message,
+                message: &error.explained(),
                 retryable: error.kind.is_retryable(),
                 retry_after: error.retry_after,
                 principal: &principal,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use const_oid::db::rfc5280;
+
 use crate::domain::{CertificateFacts, Chain, InvalidChain, SubjectNames, Timestamp};
 use crate::pki::parts::{Certificate, Tbs};
 use crate::pki::{PkiError, algorithm, certificate, key, verify};
@@ -129,7 +131,7 @@ pub fn check(chain: &Chain, expected: &Expected<'_>) -> Result<CertificateFacts,
     Ok(facts)
 }
 
-/// Checks that each certificate is valid now and signed by the next one, which is a CA.
+/// Checks that each certificate is valid now and signed by the next one, which is a CA and may stand there.
 ///
 /// # Errors
 /// [`ChainError`] with the first thing that does not fit.
@@ -146,6 +148,32 @@ pub fn check_links(chain: &Chain, now: Timestamp) -> Result<(), ChainError> {
         if let Some(below) = below.replace(link.clone()) {
             let position = position - 1;
             below.issued_by(&link).map_err(|why| ChainError::BrokenLink { position, why })?;
+        }
+    }
+    check_path_lengths(chain)
+}
+
+/// Checks that no CA stands above more CAs than its pathLenConstraint allows (RFC 5280 §4.2.1.9, §6.1.4 (l) and (m)).
+/// The first certificate may be a leaf or itself a CA.
+///
+/// # Errors
+/// [`ChainError::BrokenLink`] below the CA that allows fewer.
+pub fn check_path_lengths(chain: &Chain) -> Result<(), ChainError> {
+    let mut below = 0;
+    for (position, der) in chain.certificates().iter().enumerate() {
+        let unusable = |source| ChainError::Certificate { position, source };
+        let damaged = |damage| unusable(PkiError::malformed("certificate")(damage));
+        let certificate = Certificate::read(der).map_err(damaged)?;
+        let tbs = Tbs::read(certificate.tbs).map_err(damaged)?;
+        let constraints = tbs.extension(rfc5280::ID_CE_BASIC_CONSTRAINTS).map(|extension| extension.value);
+        let Some(constraints) = constraints else { continue };
+        if certificate::path_length(constraints).map_err(damaged)?.is_some_and(|length| below > length) {
+            let why = "the next one's pathLenConstraint allows no CA in between";
+            return Err(ChainError::BrokenLink { position: position.saturating_sub(1), why });
+        }
+        // Self-issued ones, made when a CA changes its key, do not count.
+        if certificate::is_ca(constraints).map_err(damaged)? && tbs.subject != tbs.issuer {
+            below += 1;
         }
     }
     Ok(())

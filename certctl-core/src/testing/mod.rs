@@ -1,5 +1,6 @@
 //! A world for tests: public fakes for every port, with the world's faults and none of its accidents.
 
+mod authorities;
 mod authority;
 mod block_on;
 mod clock;
@@ -15,6 +16,7 @@ mod spawner;
 pub mod storage;
 mod tls;
 
+pub use authorities::MemoryAuthorities;
 pub use authority::{TestAuthority, TestCertificate};
 pub use block_on::block_on;
 pub use clock::ManualClock;

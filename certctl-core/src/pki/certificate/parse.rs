@@ -81,6 +81,18 @@ pub(crate) fn is_ca(value: &[u8]) -> Result<bool, Damage> {
     Ok(inner.optional(tlv::BOOLEAN)?.is_some_and(|flag| flag.contents != [0]))
 }
 
+/// pathLenConstraint INTEGER (0..MAX) OPTIONAL of BasicConstraints (RFC 5280 §4.2.1.9); one that is too large to matter
+/// counts as the largest.
+pub(crate) fn path_length(value: &[u8]) -> Result<Option<usize>, Damage> {
+    let mut inner = Tlv::only(value)?.open(tlv::SEQUENCE, "BasicConstraints")?;
+    inner.optional(tlv::BOOLEAN)?;
+    Ok(inner.optional(tlv::INTEGER)?.map(|length| match length.contents {
+        [small @ 0..=0x7f] => usize::from(*small),
+        [negative, ..] if *negative >= 0x80 => 0,
+        _ => usize::MAX,
+    }))
+}
+
 /// SubjectKeyIdentifier ::= OCTET STRING (RFC 5280 §4.2.1.2).
 pub(crate) fn subject_key_id(value: &[u8]) -> Result<Vec<u8>, Damage> {
     let value = Tlv::only(value)?;

@@ -1,0 +1,80 @@
+//! The issuer: its CA is opened at the first order and kept.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use certctl_core::connector::{
+    Authorities, AuthorityRequest, ConnectorContext, ConnectorError, Issuance, IssueOrder, IssuePace, Issuer,
+    IssuerCapabilities, OrderState,
+};
+use certctl_core::domain::{ExtendedKeyUsage, KeyFamily, SanKind};
+use certctl_core::ports::SecureRng;
+use futures_util::lock::Mutex;
+
+use super::config::LocalCaTerms;
+use super::signing::SigningCa;
+
+/// Signs in this process.
+pub(super) struct LocalIssuer {
+    owner: String,
+    terms: LocalCaTerms,
+    authorities: Arc<dyn Authorities>,
+    rng: Arc<dyn SecureRng>,
+    /// Only a CA that was opened is kept: after a failure the next order tries again.
+    opened: Mutex<Option<Arc<SigningCa>>>,
+}
+
+impl LocalIssuer {
+    pub(super) fn new(terms: LocalCaTerms, cx: &ConnectorContext) -> Self {
+        Self {
+            owner: cx.id.clone(),
+            terms,
+            authorities: Arc::clone(&cx.authorities),
+            rng: Arc::clone(&cx.ports.rng),
+            opened: Mutex::new(None),
+        }
+    }
+
+    /// Orders that come at once wait for one opening: a root is made once.
+    async fn ca(&self) -> Result<Arc<SigningCa>, ConnectorError> {
+        let mut opened = self.opened.lock().await;
+        if let Some(ca) = &*opened {
+            return Ok(Arc::clone(ca));
+        }
+        let request = AuthorityRequest { owner: self.owner.clone(), origin: self.terms.origin.clone() };
+        let ca = Arc::new(SigningCa::new(self.authorities.open(&request).await?, &self.terms)?);
+        *opened = Some(Arc::clone(&ca));
+        Ok(ca)
+    }
+}
+
+#[async_trait]
+impl Issuer for LocalIssuer {
+    fn capabilities(&self) -> IssuerCapabilities {
+        IssuerCapabilities {
+            san_kinds: SanKind::ALL.iter().copied().collect(),
+            key_families: KeyFamily::ALL.iter().copied().collect(),
+            ekus: ExtendedKeyUsage::ALL.iter().copied().collect(),
+            max_lifetime: Some(self.terms.max_lifetime),
+            wildcards: true,
+            pace: IssuePace::Immediate,
+        }
+    }
+
+    async fn issue(&self, order: IssueOrder<'_>) -> Result<Issuance, ConnectorError> {
+        let chain = self.ca().await?.sign(&order, &self.terms, &*self.rng).await?;
+        Ok(Issuance::Issued(chain))
+    }
+
+    async fn resume(&self, _: IssueOrder<'_>, _: &OrderState) -> Result<Issuance, ConnectorError> {
+        Err(ConnectorError::permanent(
+            "the local CA has no pending orders; this state is another issuer's. Order again",
+        ))
+    }
+}
+
+impl std::fmt::Debug for LocalIssuer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalIssuer").field("owner", &self.owner).field("terms", &self.terms).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,113 @@
+//! The CA at work: opened, checked, and what it puts into a leaf.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use certctl_core::connector::{Authority, ConnectorError, ConnectorErrorKind, IssueOrder, LintScope};
+use certctl_core::domain::{Chain, Serial, Timestamp};
+use certctl_core::pki::certificate::{self, LeafRequest, SigningError};
+use certctl_core::pki::chain::check_links;
+use certctl_core::pki::key;
+use certctl_core::pki::lint::Scope;
+use certctl_core::ports::{SecureRng, Signer};
+
+use super::config::LocalCaTerms;
+
+/// A certificate holds whole seconds.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// An opened authority whose key and certificate belong together.
+pub(super) struct SigningCa {
+    /// The CA certificate first, then those above it.
+    chain: Chain,
+    signer: Arc<dyn Signer>,
+    lends: certificate::Authority,
+    not_before: Timestamp,
+}
+
+impl SigningCa {
+    /// Checks what was opened.
+    pub(super) fn new(authority: Authority, terms: &LocalCaTerms) -> Result<Self, ConnectorError> {
+        let unusable = |error: certctl_core::pki::PkiError| {
+            ConnectorError::permanent("the CA certificate cannot be used").because(error)
+        };
+        let lends = certificate::Authority::from_certificate(authority.chain.leaf()).map_err(unusable)?;
+        if !key::are_same(lends.spki(), authority.signer.public_key()) {
+            return Err(ConnectorError::permanent(
+                "the CA key does not belong to the CA certificate; configure the two that belong together",
+            ));
+        }
+        let not_before = certificate::parse(authority.chain.leaf()).map_err(unusable)?.not_before;
+        // The store keeps a given CA by its own certificate; those above it may be others by now.
+        let chain = terms.given_chain.clone().unwrap_or(authority.chain);
+        Ok(Self { chain, signer: authority.signer, lends, not_before })
+    }
+
+    /// Signs one leaf: the chain is the leaf, the CA certificate, and those above it as they are known.
+    pub(super) async fn sign(
+        &self,
+        order: &IssueOrder<'_>,
+        terms: &LocalCaTerms,
+        rng: &dyn SecureRng,
+    ) -> Result<Chain, ConnectorError> {
+        check_links(&self.chain, order.now).map_err(|error| {
+            ConnectorError::permanent("the CA certificate cannot be used now; configure a current one").because(error)
+        })?;
+        let (not_before, not_after) = self.validity(order, terms)?;
+        let request = LeafRequest {
+            names: order.names.clone(),
+            spki: order.csr.spki().to_vec(),
+            serial: Serial::random(rng),
+            not_before,
+            not_after,
+            extended_key_usages: order.terms.ekus.clone(),
+            must_staple: order.terms.must_staple,
+            policies: Vec::new(),
+            crl_urls: terms.crl_urls.clone(),
+            ocsp_urls: terms.ocsp_urls.clone(),
+            ca_issuer_urls: terms.ca_issuer_urls.clone(),
+        };
+        let unsigned = certificate::leaf(&request, &self.lends)
+            .map_err(|error| ConnectorError::permanent("the certificate cannot be built").because(error))?;
+        let scope = match terms.lint {
+            LintScope::Private => Scope::Always,
+            LintScope::PublicTrust => Scope::PublicTrust,
+        };
+        let leaf = unsigned.lint_and_sign(scope, &*self.signer).await.map_err(refused)?;
+        let issuers = self.chain.certificates();
+        Chain::from_der(std::iter::once(&leaf).chain(issuers).cloned().collect())
+            .map_err(|error| ConnectorError::permanent("the chain cannot be put together").because(error))
+    }
+
+    /// First and last second. Both count, so a lifetime of an hour ends a second before the hour is full.
+    fn validity(&self, order: &IssueOrder<'_>, terms: &LocalCaTerms) -> Result<(Timestamp, Timestamp), ConnectorError> {
+        let lifetime = order.terms.lifetime.unwrap_or(terms.max_lifetime).min(terms.max_lifetime).max(SECOND);
+        // A certificate of a few minutes must not be over when it is made.
+        let backdate = terms.backdate.min(lifetime / 10);
+        // Certificates are read with their CA's, so there is no use in beginning before it.
+        let not_before = (order.now - backdate).max(self.not_before.min(order.now)).floor_to_second();
+        let not_after = (not_before + lifetime.saturating_sub(SECOND)).floor_to_second().min(self.lends.not_after());
+        if not_after < order.now.floor_to_second() {
+            return Err(ConnectorError::permanent(format!(
+                "the CA certificate ends {}; configure a current one",
+                self.lends.not_after()
+            )));
+        }
+        Ok((not_before, not_after))
+    }
+}
+
+fn refused(error: SigningError) -> ConnectorError {
+    match &error {
+        SigningError::Lint(findings) => {
+            let rules: Vec<_> = findings
+                .iter()
+                .map(|finding| format!("{} ({}): {}", finding.rule, finding.section, finding.detail))
+                .collect();
+            let message = format!("lint refuses the certificate: {}", rules.join("; "));
+            ConnectorError::new(ConnectorErrorKind::Policy, message)
+        }
+        SigningError::Key(_) => ConnectorError::transient("the CA key did not sign").because(error),
+        _ => ConnectorError::permanent("the CA key cannot sign").because(error),
+    }
+}
