@@ -3,10 +3,13 @@
 //! Each connector is a folder and a feature. [`registry`] holds those that are compiled in.
 
 pub mod deploy;
+mod ephemeral;
 pub mod host;
 pub mod issuer;
 pub mod notifier;
 pub mod target;
+
+pub use ephemeral::Ephemeral;
 
 use certctl_core::connector::Registry;
 
