@@ -134,7 +134,7 @@ pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Error> {
     })
 }
 
-async fn live_agent(cx: &mut Context<'_>, id: &AgentId) -> Result<(), Error> {
+pub(super) async fn live_agent(cx: &mut Context<'_>, id: &AgentId) -> Result<(), Error> {
     let agent = cx.unit.get::<Agent>(id.as_str()).await?.filter(|agent| agent.retired_at.is_none() && !agent.sentinel);
     if agent.is_none() {
         let detail = format!("there is no agent `{id}` that could hold a key; register it first");

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::CertificateView;
-use super::create::check_tags;
+use super::create::{check_tags, live_agent};
 use super::targets::map;
 use crate::domain::{
-    AuditAction, Certificate, CertificateId, IssuerId, Lifecycle, OwnerId, ProfileId, RenewalPolicyId, TargetId, TeamId,
+    AgentId, AuditAction, Certificate, CertificateId, IssuerId, Lifecycle, OwnerId, ProfileId, RenewalPolicyId, TargetId, TeamId,
 };
 use crate::error::Error;
 use crate::jobs::open::targets_of;
@@ -38,8 +38,10 @@ pub struct Update {
     pub issuer_id: Option<IssuerId>,
     /// A new renewal policy.
     pub renewal_policy_id: Option<RenewalPolicyId>,
-    /// A new profile.
-    pub certificate_profile_id: Option<ProfileId>,
+    /// A new profile; `Some(None)` for the default one.
+    pub certificate_profile_id: Option<Option<ProfileId>>,
+    /// Another agent that holds the key when there are no targets; `Some(None)` for none.
+    pub agent_id: Option<Option<AgentId>>,
     /// All targets from now on.
     pub target_ids: Option<Vec<TargetId>>,
     /// All labels from now on.
@@ -60,6 +62,9 @@ impl Operation for Update {
             return Err(Error::conflict("archived", "the certificate is archived and cannot be changed"));
         }
         self.check()?;
+        if let Some(Some(agent)) = &self.agent_id {
+            live_agent(cx, agent).await?;
+        }
         self.apply(&mut certificate);
         Order::of(cx.engine, &cx.unit, &certificate, None).await?;
         certificate.updated_at = cx.now();
@@ -95,9 +100,8 @@ impl Update {
         set(&mut certificate.issuer_id, self.issuer_id.as_ref());
         set(&mut certificate.renewal_policy_id, self.renewal_policy_id.as_ref());
         set(&mut certificate.tags.0, self.tags.as_ref());
-        if self.certificate_profile_id.is_some() {
-            certificate.certificate_profile_id.clone_from(&self.certificate_profile_id);
-        }
+        set(&mut certificate.certificate_profile_id, self.certificate_profile_id.as_ref());
+        set(&mut certificate.agent_id, self.agent_id.as_ref());
     }
 
     fn changed(&self) -> Vec<&'static str> {
@@ -111,6 +115,7 @@ impl Update {
             ("issuer_id", self.issuer_id.is_some()),
             ("renewal_policy_id", self.renewal_policy_id.is_some()),
             ("certificate_profile_id", self.certificate_profile_id.is_some()),
+            ("agent_id", self.agent_id.is_some()),
             ("target_ids", self.target_ids.is_some()),
             ("tags", self.tags.is_some()),
         ];
