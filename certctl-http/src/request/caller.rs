@@ -1,9 +1,9 @@
 //! Who asks.
 
 use axum::extract::{FromRef, FromRequestParts};
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::HeaderMap;
 use certctl_core::domain::{ActorType, Principal, Role};
 use certctl_core::{Error, ErrorKind};
 
@@ -34,7 +34,7 @@ where
 }
 
 /// Whoever asks where no key is needed: requirements D1 let them act as administrator.
-fn anybody() -> Principal {
+pub(crate) fn anybody() -> Principal {
     Principal {
         id: "anonymous".into(),
         name: "anonymous".into(),

@@ -19,7 +19,7 @@ const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The id of a request: a random UUID (RFC 9562 §5.4).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RequestId(String);
+struct RequestId(String);
 
 impl RequestId {
     fn random(rng: &dyn SecureRng) -> Self {
@@ -36,11 +36,10 @@ impl RequestId {
 }
 
 /// Runs a request: gives it an id, turns a panic into an answer, and makes a problem document of every error.
-pub(crate) async fn around(State(rng): State<Arc<dyn SecureRng>>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn around(State(rng): State<Arc<dyn SecureRng>>, request: Request, next: Next) -> Response {
     let id = RequestId::random(&*rng);
     let asked = format!("{} {}", request.method(), request.uri().path());
     let span = tracing::info_span!("request", id = %id.0, asked = %asked);
-    request.extensions_mut().insert(id.clone());
     let ran = AssertUnwindSafe(next.run(request).instrument(span.clone())).catch_unwind().await;
     let _in_span = span.enter();
     let mut response = ran.unwrap_or_else(|panic| {
@@ -62,7 +61,8 @@ pub(crate) async fn around(State(rng): State<Arc<dyn SecureRng>>, mut request: R
 /// Errors are logged here and nowhere else: once, with their causes.
 fn log(failure: &Failure) {
     let Some(error) = failure.cause() else { return };
-    let causes: Vec<String> = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string).collect();
+    let causes: Vec<String> =
+        std::iter::successors(error.source(), |cause| StdError::source(*cause)).map(ToString::to_string).collect();
     if failure.status().is_server_error() {
         tracing::error!(status = failure.status().as_u16(), operation = error.operation(), %error, ?causes, "a request failed");
     } else {

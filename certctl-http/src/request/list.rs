@@ -1,8 +1,11 @@
 //! The query of a list: page or cursor, and filters.
 
+use std::str::FromStr;
+
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use certctl_core::Error;
+use certctl_core::domain::Timestamp;
 use certctl_core::entity::Entity;
 use certctl_core::ops::{Listed, PageRequest};
 use serde::Deserialize;
@@ -21,9 +24,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         let query = Query::<T>::try_from_uri(&parts.uri);
-        query.map(|Query(params)| Self(params)).map_err(|rejection| {
-            Error::invalid(format!("the query cannot be used: {}", rejection.body_text())).into()
-        })
+        query
+            .map(|Query(params)| Self(params))
+            .map_err(|rejection| Error::invalid(format!("the query cannot be used: {}", rejection.body_text())).into())
     }
 }
 
@@ -61,17 +64,47 @@ impl ListQuery {
         }
         let cursor = self.cursor.as_deref().filter(|text| !text.is_empty());
         let total = self.total.as_deref().is_some_and(|text| matches!(text, "true" | "1"));
-        Ok(PageRequest::Cursor { after: cursor.map(str::parse).transpose()?, page_size: number(&self.page_size), total })
+        Ok(PageRequest::Cursor {
+            after: cursor.map(str::parse).transpose()?,
+            page_size: number(&self.page_size),
+            total,
+        })
     }
 }
 
-/// One page on the wire.
-pub(crate) fn listed<E: Entity, T>(found: Listed<E>, asked: &PageRequest, wire: impl Fn(E) -> T) -> Page<T> {
+/// One page on the wire, of what was found.
+pub(crate) fn listed<E: Entity, T>(mut found: Listed<E>, asked: &PageRequest, wire: impl Fn(E) -> T) -> Page<T> {
+    let records = std::mem::take(&mut found.records);
+    page(&found, asked, records.into_iter().map(|record| wire(record.into_entity())).collect())
+}
+
+/// One page on the wire, of items that were made of what was found.
+pub(crate) fn page<E, T>(found: &Listed<E>, asked: &PageRequest, data: Vec<T>) -> Page<T> {
     let (page, per_page, page_size) = match asked {
         PageRequest::Number { .. } => (Some(found.page), Some(found.size), None),
         PageRequest::Cursor { .. } => (None, None, Some(found.size)),
     };
-    let next_cursor = found.next.map(|cursor| cursor.to_string());
-    let envelope = PaginationEnvelope { total: found.total, page, per_page, page_size, next_cursor };
-    Page { data: found.records.into_iter().map(|record| wire(record.into_entity())).collect(), envelope }
+    let next_cursor = found.next.as_ref().map(ToString::to_string);
+    Page { data, envelope: PaginationEnvelope { total: found.total, page, per_page, page_size, next_cursor } }
+}
+
+/// A query parameter; an empty one counts as absent, as clients that build queries from forms send it.
+///
+/// # Errors
+/// When the type refuses it.
+pub(crate) fn value<T: FromStr<Err: std::fmt::Display>>(name: &str, text: Option<&String>) -> Result<Option<T>, Error> {
+    let given = text.filter(|text| !text.is_empty());
+    let read = given.map(|text| text.parse()).transpose();
+    read.map_err(|error: T::Err| Error::invalid_field(format!("/{name}"), "invalid_value", error.to_string()))
+}
+
+/// A moment in a query parameter, RFC 3339.
+///
+/// # Errors
+/// When it is no such moment.
+pub(crate) fn moment(name: &str, text: Option<&String>) -> Result<Option<Timestamp>, Error> {
+    let given = text.filter(|text| !text.is_empty());
+    // A `+` that was not escaped arrives as a space.
+    let read = given.map(|text| Timestamp::parse_rfc3339(&text.replace(' ', "+"))).transpose();
+    read.map_err(|error| Error::invalid_field(format!("/{name}"), "invalid_value", error.to_string()))
 }

@@ -1,6 +1,10 @@
 //! Agents and what they exchange with the server.
 
-use certctl_core::domain::{self, AgentId, AgentStatus, CertificateId, JobId, JobState, JobType, TargetId, Timestamp};
+use certctl_core::domain::{
+    self, AgentId, AgentStatus, CertificateId, JobId, JobState, JobType, KeyAlgorithm, KeyFamily, TargetId, Timestamp,
+    VersionId,
+};
+use certctl_core::ops;
 use certctl_core::ports::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -202,6 +206,22 @@ pub struct WorkItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub sans: Option<Vec<String>>,
+    /// The family of the key to make, where a request is awaited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<names::KeyAlgorithm>, nullable = false)]
+    pub key_algorithm: Option<KeyFamily>,
+    /// The size of the key to make, in bits, where a request is awaited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub key_size: Option<u16>,
+    /// The version to deploy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    pub version_id: Option<VersionId>,
+    /// What should be served after the deployment: 64 lower-case hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub expected_fingerprint: Option<String>,
     /// The target, where something is deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
@@ -229,6 +249,27 @@ pub struct JobReport {
     #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub error: Option<String>,
+}
+
+impl From<ops::agent::WorkItem> for WorkItem {
+    fn from(item: ops::agent::WorkItem) -> Self {
+        let asks = item.common_name.is_some();
+        Self {
+            id: item.id,
+            kind: item.kind,
+            certificate_id: item.certificate_id,
+            common_name: item.common_name,
+            sans: asks.then_some(item.sans),
+            key_algorithm: item.key_algorithm.map(KeyAlgorithm::family),
+            key_size: item.key_algorithm.map(KeyAlgorithm::bits),
+            version_id: item.version_id,
+            expected_fingerprint: item.expected_fingerprint.map(|print| print.to_string()),
+            target_id: item.target_id,
+            target_type: item.target_type,
+            target_config: item.target_config,
+            status: item.status,
+        }
+    }
 }
 
 impl Agent {

@@ -6,6 +6,7 @@ use certctl_core::domain::{
     AgentId, CertificateId, CertificateStatus, IssuerId, JobId, OwnerId, ProfileId, RenewalPolicyId, TargetId, TeamId,
     Timestamp,
 };
+use certctl_core::ops::certificate::CertificateView;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -259,4 +260,39 @@ pub struct DeployTriggered {
 pub struct SubmitCsr {
     /// The request (PKCS#10, RFC 2986), PEM.
     pub csr_pem: String,
+}
+
+impl From<CertificateView> for ManagedCertificate {
+    fn from(CertificateView { certificate, status, target_ids, newest }: CertificateView) -> Self {
+        let newest = newest.as_ref();
+        Self {
+            id: certificate.id,
+            name: certificate.name,
+            common_name: certificate.common_name,
+            sans: certificate.sans.0,
+            environment: certificate.environment,
+            owner_id: certificate.owner_id,
+            team_id: certificate.team_id,
+            issuer_id: certificate.issuer_id,
+            target_ids,
+            renewal_policy_id: certificate.renewal_policy_id,
+            certificate_profile_id: certificate.certificate_profile_id,
+            agent_id: certificate.agent_id,
+            status,
+            expires_at: certificate.expires_at.known(),
+            tags: certificate.tags.0,
+            last_renewal_at: certificate.last_renewal_at,
+            last_deployment_at: certificate.last_deployment_at,
+            renew_at: certificate.renew_at.known(),
+            revoked_at: certificate.revoked_at,
+            revocation_reason: certificate.revocation_reason,
+            serial_number: newest.map(|version| version.serial_number.to_string()),
+            fingerprint_sha256: newest.map(|version| version.fingerprint_sha256.to_string()),
+            key_algorithm: newest.map(|version| version.key_algorithm.clone()),
+            key_size: newest.map(|version| version.key_size),
+            issued_at: newest.map(|version| version.created_at),
+            created_at: certificate.created_at,
+            updated_at: certificate.updated_at,
+        }
+    }
 }

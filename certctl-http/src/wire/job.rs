@@ -154,3 +154,22 @@ impl From<domain::Job> for Job {
         }
     }
 }
+
+impl VerificationResult {
+    /// The outcome of a deployment's verification; `None` for jobs that deploy nothing.
+    pub fn of(job: domain::Job) -> Option<Self> {
+        let target_id = job.target_id?.to_string();
+        let status = job.verification_status.unwrap_or(VerificationStatus::Pending);
+        let text = |print: Option<domain::Fingerprint>| print.map(|print| print.to_string()).unwrap_or_default();
+        Some(Self {
+            job_id: job.id,
+            target_id,
+            expected_fingerprint: text(job.expected_fingerprint),
+            actual_fingerprint: text(job.verification_fingerprint),
+            verified: status == VerificationStatus::Success,
+            status,
+            verified_at: job.verified_at,
+            error: job.verification_error,
+        })
+    }
+}

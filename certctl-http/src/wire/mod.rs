@@ -7,7 +7,7 @@ mod agent;
 mod certificate;
 mod issuer;
 mod job;
-mod names;
+pub(crate) mod names;
 mod owner;
 mod page;
 mod patch;
@@ -34,7 +34,10 @@ pub use names::{
     VerificationStatus,
 };
 pub use owner::{CreateOwner, Owner};
-pub use page::{Page, PaginationEnvelope};
+pub use page::{
+    AgentList, CertificateProfileList, CertificateVersionList, DeploymentTargetList, IssuerList, JobList,
+    ManagedCertificateList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
+};
 pub use patch::Patch;
 pub use problem::{FieldProblem, Problem};
 pub use profile::{CertificateProfile, CreateProfile, KeyAlgorithmRule};

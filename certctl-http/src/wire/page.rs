@@ -8,6 +8,10 @@ use utoipa::openapi::schema::{AllOfBuilder, ArrayBuilder, ObjectBuilder, Schema}
 use utoipa::{PartialSchema, ToSchema};
 
 use super::names::reference;
+use super::{
+    Agent, CertificateProfile, CertificateVersion, DeploymentTarget, Issuer, Job, ManagedCertificate, Owner,
+    RenewalPolicy, Team,
+};
 
 /// Where a page lies in its list. In page mode `total`, `page` and `per_page` are always there; in cursor mode
 /// `page_size` is, and `total` only when it was asked for.
@@ -44,6 +48,27 @@ pub struct Page<T> {
     #[serde(flatten)]
     pub envelope: PaginationEnvelope,
 }
+
+/// One page of a list of `Agent`.
+pub type AgentList = Page<Agent>;
+/// One page of a list of `CertificateProfile`.
+pub type CertificateProfileList = Page<CertificateProfile>;
+/// One page of a list of `CertificateVersion`.
+pub type CertificateVersionList = Page<CertificateVersion>;
+/// One page of a list of `DeploymentTarget`.
+pub type DeploymentTargetList = Page<DeploymentTarget>;
+/// One page of a list of `Issuer`.
+pub type IssuerList = Page<Issuer>;
+/// One page of a list of `Job`.
+pub type JobList = Page<Job>;
+/// One page of a list of `ManagedCertificate`.
+pub type ManagedCertificateList = Page<ManagedCertificate>;
+/// One page of a list of `Owner`.
+pub type OwnerList = Page<Owner>;
+/// One page of a list of `RenewalPolicy`.
+pub type RenewalPolicyList = Page<RenewalPolicy>;
+/// One page of a list of `Team`.
+pub type TeamList = Page<Team>;
 
 /// `Page<Job>` is called `JobList`, because generators make better names of it than of generics.
 impl<T: ToSchema> ToSchema for Page<T> {

@@ -1,0 +1,156 @@
+//! The document that the routes make: what every operation has in common is added here, mechanically.
+
+use certctl_core::ops::Access;
+use utoipa::ToSchema;
+use utoipa::openapi::extensions::Extensions;
+use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::request_body::RequestBody;
+use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::schema::{ComponentsBuilder, Schema};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{
+    ContentBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required,
+};
+
+use crate::problem::PROBLEM_JSON;
+use crate::v1::{self, RouteAccess, TABLE};
+use crate::wire;
+
+const KEY: &str = "bearerAuth";
+
+/// The OpenAPI 3.1 document of the routes.
+pub fn document() -> OpenApi {
+    let (_, mut document) = v1::routes().split_for_parts();
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            let id = operation.operation_id.clone().unwrap_or_default();
+            if let Some(route) = TABLE.iter().find(|route| route.operation_id == id) {
+                complete(operation, route);
+            }
+        }
+    }
+    document
+}
+
+/// What the document says before any route.
+pub(crate) fn base() -> OpenApi {
+    let license = LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build();
+    let info = InfoBuilder::new()
+        .title("certctl")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "Issues, deploys, verifies and renews TLS certificates. Errors are problem documents (RFC 9457). Unknown \
+             members of request bodies are ignored. Times are RFC 3339, UTC.",
+        ))
+        .license(Some(license));
+    let key = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("An API key, or an agent's credential"))
+        .build();
+    let components = PROBLEMS
+        .iter()
+        .fold(ComponentsBuilder::new(), |components, (_, name, text)| components.response(*name, problem(text)))
+        .security_scheme(KEY, SecurityScheme::Http(key))
+        .schema_from::<wire::Problem>()
+        .schema_from::<wire::FieldProblem>();
+    OpenApiBuilder::new()
+        .info(info)
+        .components(Some(components.build()))
+        .security(Some([SecurityRequirement::new(KEY, Vec::<String>::new())]))
+        .tags(Some(TAGS.iter().map(|(name, text)| TagBuilder::new().name(*name).description(Some(*text)).build())))
+        .build()
+}
+
+/// The statuses of problems, the names of their responses, and what they mean.
+const PROBLEMS: &[(u16, &str, &str)] = &[
+    (400, "BadRequest", "The request is wrong; `errors` says where"),
+    (401, "Unauthorized", "No key was sent, or it is not valid"),
+    (403, "Forbidden", "The key's role may not do this"),
+    (404, "NotFound", "There is no such thing, or none that the key may see"),
+    (408, "RequestTimeout", "The body did not arrive in time"),
+    (409, "Conflict", "The state of things forbids it"),
+    (410, "Gone", "It was, and will not be again"),
+    (413, "PayloadTooLarge", "The body is too long"),
+    (422, "UnprocessableEntity", "The request is right, but somebody else refused it"),
+    (500, "InternalServerError", "The server failed; its log has the cause"),
+    (503, "ServiceUnavailable", "The server cannot work now; `Retry-After` says when to try again"),
+];
+
+const TAGS: &[(&str, &str)] = &[
+    ("Agents", "Programs on hosts that hold keys and deploy certificates"),
+    ("Certificates", "Certificates that are kept alive"),
+    ("Health", "The server itself, and who is asking"),
+    ("Issuers", "Who issues certificates"),
+    ("Jobs", "Durable work"),
+    ("Owners", "Who answers for certificates"),
+    ("Profiles", "What certificates must look like"),
+    ("Renewal Policies", "When certificates are renewed"),
+    ("Targets", "Where certificates are deployed"),
+    ("Teams", "Whose owners they are"),
+    ("Verification", "Whether what was deployed is served"),
+];
+
+fn problem(text: &str) -> Response {
+    let schema = Ref::from_schema_name(wire::Problem::name());
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    ResponseBuilder::new().description(text).content(PROBLEM_JSON, content).build()
+}
+
+fn complete(operation: &mut Operation, route: &RouteAccess) {
+    let parameters = || {
+        operation.parameters.iter().flatten().filter_map(|parameter| match parameter {
+            RefOr::T(parameter) => Some(parameter.parameter_in.clone()),
+            RefOr::Ref(_) => None,
+        })
+    };
+    let mut statuses = vec![500, 503];
+    if parameters().any(|place| matches!(place, ParameterIn::Path)) {
+        statuses.extend([400, 404]);
+    }
+    if parameters().any(|place| matches!(place, ParameterIn::Query)) {
+        statuses.push(400);
+    }
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        name_optional(body);
+        statuses.extend([400, 408, 413]);
+    }
+    if route.access.is_some() {
+        statuses.extend([401, 403]);
+    }
+    statuses.extend(route.problems);
+    let mut responses = std::mem::take(&mut operation.responses.responses);
+    for (status, name, _) in PROBLEMS.iter().filter(|(status, ..)| statuses.contains(status)) {
+        responses.insert(status.to_string(), RefOr::Ref(Ref::from_response_name(*name)));
+    }
+    for response in responses.values_mut() {
+        if let RefOr::T(response) = response {
+            response.headers.insert(
+                "X-Request-ID".into(),
+                RefOr::T(HeaderBuilder::new().description(Some("The request, as the server's log names it")).build()),
+            );
+        }
+    }
+    operation.responses.responses = responses;
+    match route.access {
+        None => operation.security = Some(Vec::new()),
+        Some(access) => {
+            operation.extensions = Some(Extensions::builder().add("x-roles", roles(access)).build());
+        }
+    }
+}
+
+/// An optional body is one that is not required, rather than one that is null: generators make better types of it.
+fn name_optional(body: &mut RequestBody) {
+    for content in body.content.values_mut() {
+        let Some(RefOr::T(Schema::OneOf(choice))) = &content.schema else { continue };
+        let named = choice.items.iter().find(|item| matches!(item, RefOr::Ref(_))).cloned();
+        content.schema = named.or(content.schema.take());
+        body.required = Some(Required::False);
+    }
+}
+
+fn roles(Access(roles): Access) -> serde_json::Value {
+    roles.iter().map(|role| role.name()).collect()
+}

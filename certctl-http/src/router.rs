@@ -1,0 +1,68 @@
+//! The router over an engine.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware;
+use certctl_core::Error;
+use certctl_core::domain::Timestamp;
+use certctl_core::engine::Engine;
+use certctl_core::ports::SecureRng;
+use certctl_core::storage::View;
+
+use crate::request::around;
+use crate::v1;
+use crate::v1::agent::Polls;
+
+/// The longest body that is read, in bytes.
+pub(crate) const BODY_LIMIT: usize = 1 << 20;
+
+/// Who may call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Authentication {
+    /// Whoever has a key or an agent's credential.
+    #[default]
+    ApiKey,
+    /// Everybody, as an administrator: for a loopback listener alone.
+    Off,
+}
+
+/// How the router behaves.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Who may call.
+    pub authentication: Authentication,
+}
+
+/// What handlers share.
+#[derive(Clone, Debug)]
+pub(crate) struct Api {
+    pub(crate) engine: Engine,
+    pub(crate) options: Options,
+    pub(crate) polls: Polls,
+}
+
+impl Api {
+    /// The moment by the store's clock.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn now(&self) -> Result<Timestamp, Error> {
+        Ok(self.engine.storage().read(View::Latest).await?.now())
+    }
+}
+
+/// The whole API over an engine. Mount it at the root, or nest it below a path.
+///
+/// Every error is a problem document (RFC 9457), also those of unknown paths; every answer carries an `X-Request-ID`.
+pub fn router(engine: Engine, options: Options) -> Router {
+    let rng: Arc<dyn SecureRng> = Arc::clone(&engine.ports().rng);
+    let (routes, _) = v1::routes().split_for_parts();
+    routes
+        .with_state(Api { engine, options, polls: Polls::default() })
+        .fallback(|| async { StatusCode::NOT_FOUND })
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn_with_state(rng, around))
+}

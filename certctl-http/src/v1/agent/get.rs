@@ -1,0 +1,26 @@
+//! Reading an agent.
+
+use axum::Json;
+use axum::extract::State;
+use certctl_core::domain::AgentId;
+use certctl_core::ops::agent::Get;
+
+use crate::problem::Failure;
+use crate::request::{Caller, Ids};
+use crate::router::Api;
+use crate::wire::Agent;
+
+/// Reads an agent, also a retired one
+#[utoipa::path(
+    get, path = "/api/v1/agents/{id}", operation_id = "getAgent", tag = "Agents",
+    params(("id" = String, Path, description = "Which")),
+    responses((status = 200, description = "What is stored", body = Agent)),
+)]
+pub(crate) async fn get(
+    State(api): State<Api>,
+    Caller(principal): Caller,
+    Ids((id,)): Ids<(AgentId,)>,
+) -> Result<Json<Agent>, Failure> {
+    let found = api.engine.execute(&principal, Get { id }).await?;
+    Ok(Json(Agent::at(found.into_entity(), api.now().await?)))
+}

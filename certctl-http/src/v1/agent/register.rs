@@ -1,0 +1,66 @@
+//! Adding an agent.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use certctl_core::domain::Principal;
+use certctl_core::ops::agent::{Register, Registration};
+use certctl_core::ports::Secret;
+use certctl_core::{Error, ErrorKind};
+
+use crate::problem::Failure;
+use crate::request::{Body, anybody, bearer};
+use crate::router::{Api, Authentication};
+use crate::v1::access::nobody;
+use crate::wire::{Agent, RegisterAgent, RegisteredAgent};
+
+/// Adds an agent
+///
+/// Needs the key of an operator or administrator, or an enrolment token: as the bearer key, or as `enrol_token`. The
+/// credential is shown this once.
+#[utoipa::path(
+    post, path = "/api/v1/agents", operation_id = "registerAgent", tag = "Agents",
+    request_body = RegisterAgent,
+    responses((status = 201, description = "The agent with its credential", body = RegisteredAgent)),
+)]
+pub(crate) async fn register(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    Body(request): Body<RegisterAgent>,
+) -> Result<(StatusCode, Json<RegisteredAgent>), Failure> {
+    let given = request.enrol_token.filter(|token| !token.expose().is_empty());
+    let (principal, enrol_token) = proof(&api, &headers, given).await?;
+    let registration = Registration {
+        id: request.id,
+        name: request.name,
+        hostname: request.hostname,
+        os: request.os,
+        architecture: request.architecture,
+        ip_address: request.ip_address,
+        version: request.version,
+        target_kinds: request.target_types,
+    };
+    let added = api.engine.execute(&principal, Register { registration, enrol_token }).await?;
+    let now = added.agent.registered_at;
+    let (agent, credential) = (Agent::at(added.agent, now), added.credential);
+    Ok((StatusCode::CREATED, Json(RegisteredAgent { agent, api_key: credential.clone(), credential })))
+}
+
+/// Who asks, and the token that allows it. A bearer that is no key is taken for a token; the engine knows.
+async fn proof(api: &Api, headers: &HeaderMap, given: Option<Secret>) -> Result<(Principal, Option<Secret>), Error> {
+    if given.is_some() {
+        return Ok((nobody(), given));
+    }
+    if api.options.authentication == Authentication::Off {
+        return Ok((anybody(), None));
+    }
+    let presented = bearer(headers)?.ok_or_else(|| {
+        let message = "no key was sent; send `Authorization: Bearer KEY` with an operator's key or an enrolment token";
+        Error::new(ErrorKind::Unauthenticated, "unauthenticated", message)
+    })?;
+    match api.engine.authenticate(presented).await {
+        Ok(principal) => Ok((principal, None)),
+        Err(error) if error.kind() == ErrorKind::Unauthenticated => Ok((nobody(), Some(Secret::new(presented)))),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,25 @@
+//! Putting a certificate away.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use certctl_core::domain::CertificateId;
+use certctl_core::ops::certificate::Archive;
+
+use crate::problem::Failure;
+use crate::request::{Caller, Ids};
+use crate::router::Api;
+
+/// Archives a certificate and calls off its open jobs
+#[utoipa::path(
+    delete, path = "/api/v1/certificates/{id}", operation_id = "archiveCertificate", tag = "Certificates",
+    params(("id" = String, Path, description = "Which")),
+    responses((status = 204, description = "It is put away")),
+)]
+pub(crate) async fn archive(
+    State(api): State<Api>,
+    Caller(principal): Caller,
+    Ids((id,)): Ids<(CertificateId,)>,
+) -> Result<StatusCode, Failure> {
+    api.engine.execute(&principal, Archive { id }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,25 @@
+//! Reading a certificate.
+
+use axum::Json;
+use axum::extract::State;
+use certctl_core::domain::CertificateId;
+use certctl_core::ops::certificate::Get;
+
+use crate::problem::Failure;
+use crate::request::{Caller, Ids};
+use crate::router::Api;
+use crate::wire::ManagedCertificate;
+
+/// Reads a certificate
+#[utoipa::path(
+    get, path = "/api/v1/certificates/{id}", operation_id = "getCertificate", tag = "Certificates",
+    params(("id" = String, Path, description = "Which")),
+    responses((status = 200, description = "What is stored", body = ManagedCertificate)),
+)]
+pub(crate) async fn get(
+    State(api): State<Api>,
+    Caller(principal): Caller,
+    Ids((id,)): Ids<(CertificateId,)>,
+) -> Result<Json<ManagedCertificate>, Failure> {
+    Ok(Json(api.engine.execute(&principal, Get { id }).await?.into()))
+}

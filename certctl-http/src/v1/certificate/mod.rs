@@ -1,0 +1,33 @@
+//! Managed certificates.
+
+pub(crate) mod archive;
+pub(crate) mod create;
+pub(crate) mod csr;
+pub(crate) mod deploy;
+pub(crate) mod deployments;
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod renew;
+pub(crate) mod update;
+pub(crate) mod versions;
+
+use axum::Json;
+use axum::http::StatusCode;
+use certctl_core::ops::certificate::CsrOutcome;
+use certctl_core::{Error, ErrorKind};
+
+use crate::problem::Failure;
+use crate::wire::StatusResponse;
+
+/// What became of a signing request, on every route that takes one.
+pub(crate) fn csr_answer(outcome: CsrOutcome) -> Result<(StatusCode, Json<StatusResponse>), Failure> {
+    let (status, message) = match outcome {
+        CsrOutcome::Signed { job_id, .. } => ("csr_signed", format!("the certificate is issued (job {job_id})")),
+        CsrOutcome::Accepted { job_id } => ("csr_accepted", format!("the issuer is asked; see job {job_id}")),
+        CsrOutcome::Refused { job_id, message } => {
+            let message = format!("the issuer refused: {message} (job {job_id})");
+            return Err(Error::new(ErrorKind::Unprocessable, "issuance_refused", message).into());
+        }
+    };
+    Ok((StatusCode::ACCEPTED, Json(StatusResponse::with_message(status, message))))
+}

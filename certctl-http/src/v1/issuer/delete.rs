@@ -1,0 +1,26 @@
+//! Deleting an issuer.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use certctl_core::ops;
+
+use crate::problem::Failure;
+use crate::request::{Caller, Ids};
+use crate::router::Api;
+
+/// Deletes an issuer
+///
+/// One that certificates use is refused with 409.
+#[utoipa::path(
+    delete, path = "/api/v1/issuers/{id}", operation_id = "deleteIssuer", tag = "Issuers",
+    params(("id" = String, Path, description = "Which")),
+    responses((status = 204, description = "It is gone")),
+)]
+pub(crate) async fn delete(
+    State(api): State<Api>,
+    Caller(principal): Caller,
+    Ids((id,)): Ids<(certctl_core::domain::IssuerId,)>,
+) -> Result<StatusCode, Failure> {
+    api.engine.execute(&principal, ops::issuer::Delete { id }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

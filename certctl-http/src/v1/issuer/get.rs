@@ -1,0 +1,25 @@
+//! Reading an issuer.
+
+use axum::Json;
+use axum::extract::State;
+use certctl_core::ops;
+
+use crate::problem::Failure;
+use crate::request::{Caller, Ids};
+use crate::router::Api;
+use crate::wire::Issuer;
+
+/// Reads an issuer
+#[utoipa::path(
+    get, path = "/api/v1/issuers/{id}", operation_id = "getIssuer", tag = "Issuers",
+    params(("id" = String, Path, description = "Which")),
+    responses((status = 200, description = "What is stored", body = Issuer)),
+)]
+pub(crate) async fn get(
+    State(api): State<Api>,
+    Caller(principal): Caller,
+    Ids((id,)): Ids<(certctl_core::domain::IssuerId,)>,
+) -> Result<Json<Issuer>, Failure> {
+    let found = api.engine.execute(&principal, ops::issuer::Get { id }).await?;
+    Ok(Json(found.into_entity().into()))
+}

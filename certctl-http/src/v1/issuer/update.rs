@@ -1,0 +1,31 @@
+//! Changing an issuer.
+
+use axum::Json;
+use axum::extract::State;
+use certctl_core::ops;
+use serde_json::Value;
+
+use crate::problem::Failure;
+use crate::request::{Body, Caller, Ids};
+use crate::router::Api;
+use crate::wire::{Issuer, UpdateIssuer};
+
+/// Changes the members of an issuer that are given
+///
+/// Its type cannot be changed. A secret that is sent as `********` keeps the stored value.
+#[utoipa::path(
+    put, path = "/api/v1/issuers/{id}", operation_id = "updateIssuer", tag = "Issuers",
+    params(("id" = String, Path, description = "Which")),
+    request_body = UpdateIssuer,
+    responses((status = 200, description = "What is stored now", body = Issuer)),
+)]
+pub(crate) async fn update(
+    State(api): State<Api>,
+    Caller(principal): Caller,
+    Ids((id,)): Ids<(certctl_core::domain::IssuerId,)>,
+    Body(request): Body<UpdateIssuer>,
+) -> Result<Json<Issuer>, Failure> {
+    let UpdateIssuer { name, config, enabled } = request;
+    let change = ops::issuer::Update { id, name, config: config.map(Value::Object), enabled };
+    Ok(Json(api.engine.execute(&principal, change).await?.into()))
+}

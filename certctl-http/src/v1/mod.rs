@@ -1,0 +1,66 @@
+//! The routes: one folder per resource, one file per verb, one list of all of them.
+
+pub(crate) mod access;
+pub(crate) mod agent;
+mod certificate;
+mod issuer;
+mod job;
+mod owner;
+mod profile;
+mod renewal_policy;
+mod roles;
+mod system;
+mod target;
+mod team;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::openapi::base;
+use crate::router::Api;
+
+pub(crate) use roles::{RouteAccess, TABLE};
+
+/// Every route with its description.
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(base())
+        .routes(routes!(system::health::health))
+        .routes(routes!(system::health::api_health))
+        .routes(routes!(system::ready::ready))
+        .routes(routes!(system::openapi::openapi))
+        .routes(routes!(access::info::info))
+        .routes(routes!(access::check::check))
+        .routes(routes!(access::bootstrap::bootstrap))
+        .routes(routes!(certificate::list::list, certificate::create::create))
+        .routes(routes!(certificate::get::get, certificate::update::update, certificate::archive::archive))
+        .routes(routes!(certificate::versions::versions))
+        .routes(routes!(certificate::deployments::deployments))
+        .routes(routes!(certificate::renew::renew))
+        .routes(routes!(certificate::deploy::deploy))
+        .routes(routes!(certificate::csr::csr))
+        .routes(routes!(issuer::list::list, issuer::create::create))
+        .routes(routes!(issuer::get::get, issuer::update::update, issuer::delete::delete))
+        .routes(routes!(target::list::list, target::create::create))
+        .routes(routes!(target::get::get, target::update::update, target::delete::delete))
+        .routes(routes!(agent::list::list, agent::register::register))
+        .routes(routes!(agent::enrol_token::enrol_token))
+        .routes(routes!(agent::get::get))
+        .routes(routes!(agent::heartbeat::heartbeat))
+        .routes(routes!(agent::work::work))
+        .routes(routes!(agent::csr::csr))
+        .routes(routes!(agent::pickup::pickup))
+        .routes(routes!(agent::report::report))
+        .routes(routes!(job::list::list))
+        .routes(routes!(job::get::get))
+        .routes(routes!(job::cancel::cancel))
+        .routes(routes!(job::verify::verify))
+        .routes(routes!(job::verification::verification))
+        .routes(routes!(profile::list::list, profile::create::create))
+        .routes(routes!(profile::get::get))
+        .routes(routes!(renewal_policy::list::list, renewal_policy::create::create))
+        .routes(routes!(renewal_policy::get::get))
+        .routes(routes!(owner::list::list, owner::create::create))
+        .routes(routes!(owner::get::get))
+        .routes(routes!(team::list::list, team::create::create))
+        .routes(routes!(team::get::get))
+}

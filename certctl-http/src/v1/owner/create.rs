@@ -1,0 +1,27 @@
+//! Making an owner.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use certctl_core::ops;
+
+use crate::problem::Failure;
+use crate::request::{Body, Caller};
+use crate::router::Api;
+use crate::wire::{CreateOwner, Owner};
+
+/// Makes an owner
+#[utoipa::path(
+    post, path = "/api/v1/owners", operation_id = "createOwner", tag = "Owners",
+    request_body = CreateOwner,
+    responses((status = 201, description = "What was made", body = Owner)),
+)]
+pub(crate) async fn create(
+    State(api): State<Api>,
+    Caller(principal): Caller,
+    Body(request): Body<CreateOwner>,
+) -> Result<(StatusCode, Json<Owner>), Failure> {
+    let CreateOwner { id, name, email, team_id } = request;
+    let new = ops::owner::Create { id, name, email, team_id };
+    Ok((StatusCode::CREATED, Json(api.engine.execute(&principal, new).await?.into())))
+}

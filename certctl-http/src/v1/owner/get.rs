@@ -1,0 +1,25 @@
+//! Reading an owner.
+
+use axum::Json;
+use axum::extract::State;
+use certctl_core::ops;
+
+use crate::problem::Failure;
+use crate::request::{Caller, Ids};
+use crate::router::Api;
+use crate::wire::Owner;
+
+/// Reads an owner
+#[utoipa::path(
+    get, path = "/api/v1/owners/{id}", operation_id = "getOwner", tag = "Owners",
+    params(("id" = String, Path, description = "Which")),
+    responses((status = 200, description = "What is stored", body = Owner)),
+)]
+pub(crate) async fn get(
+    State(api): State<Api>,
+    Caller(principal): Caller,
+    Ids((id,)): Ids<(certctl_core::domain::OwnerId,)>,
+) -> Result<Json<Owner>, Failure> {
+    let found = api.engine.execute(&principal, ops::owner::Get { id }).await?;
+    Ok(Json(found.into_entity().into()))
+}

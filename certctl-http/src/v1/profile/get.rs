@@ -1,0 +1,25 @@
+//! Reading a certificate profile.
+
+use axum::Json;
+use axum::extract::State;
+use certctl_core::ops;
+
+use crate::problem::Failure;
+use crate::request::{Caller, Ids};
+use crate::router::Api;
+use crate::wire::CertificateProfile;
+
+/// Reads a certificate profile
+#[utoipa::path(
+    get, path = "/api/v1/profiles/{id}", operation_id = "getProfile", tag = "Profiles",
+    params(("id" = String, Path, description = "Which")),
+    responses((status = 200, description = "What is stored", body = CertificateProfile)),
+)]
+pub(crate) async fn get(
+    State(api): State<Api>,
+    Caller(principal): Caller,
+    Ids((id,)): Ids<(certctl_core::domain::ProfileId,)>,
+) -> Result<Json<CertificateProfile>, Failure> {
+    let found = api.engine.execute(&principal, ops::profile::Get { id }).await?;
+    Ok(Json(found.into_entity().into()))
+}

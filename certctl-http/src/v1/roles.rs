@@ -1,0 +1,82 @@
+//! Route × role, in one table: what the OpenAPI document says and the tests prove. The engine enforces it.
+
+use certctl_core::ops::{
+    Access, Operation, agent, certificate, issuer, job, owner, profile, renewal_policy, target, team,
+};
+
+/// Who may call an operation, and what it may answer beyond what every operation may.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RouteAccess {
+    /// The operation's id in the OpenAPI document.
+    pub(crate) operation_id: &'static str,
+    /// The roles that may; nobody's key is needed when absent.
+    pub(crate) access: Option<Access>,
+    /// Further statuses of problems, besides those that follow from its parameters and body.
+    pub(crate) problems: &'static [u16],
+}
+
+const fn open(operation_id: &'static str, problems: &'static [u16]) -> RouteAccess {
+    RouteAccess { operation_id, access: None, problems }
+}
+
+const fn by<O: Operation>(operation_id: &'static str, problems: &'static [u16]) -> RouteAccess {
+    RouteAccess { operation_id, access: Some(O::ACCESS), problems }
+}
+
+/// Every operation.
+pub(crate) const TABLE: &[RouteAccess] = &[
+    open("getHealth", &[]),
+    open("getApiHealth", &[]),
+    open("getReady", &[]),
+    open("getOpenApi", &[]),
+    open("getAuthInfo", &[]),
+    RouteAccess { operation_id: "checkAuth", access: Some(Access::OPEN), problems: &[] },
+    RouteAccess { operation_id: "bootstrapAuth", access: None, problems: &[401, 409, 410] },
+    by::<certificate::List>("listCertificates", &[]),
+    by::<certificate::Create>("createCertificate", &[409]),
+    by::<certificate::Get>("getCertificate", &[]),
+    by::<certificate::Update>("updateCertificate", &[409]),
+    by::<certificate::Archive>("archiveCertificate", &[409]),
+    by::<certificate::Versions>("listCertificateVersions", &[]),
+    by::<certificate::Deployments>("getCertificateDeployments", &[]),
+    by::<certificate::Renew>("triggerRenewal", &[409]),
+    by::<certificate::Deploy>("triggerDeployment", &[409]),
+    by::<certificate::SubmitCsr>("submitCertificateCsr", &[409, 422]),
+    by::<issuer::List>("listIssuers", &[]),
+    by::<issuer::Create>("createIssuer", &[409]),
+    by::<issuer::Get>("getIssuer", &[]),
+    by::<issuer::Update>("updateIssuer", &[409]),
+    by::<issuer::Delete>("deleteIssuer", &[409]),
+    by::<target::List>("listTargets", &[]),
+    by::<target::Create>("createTarget", &[409]),
+    by::<target::Get>("getTarget", &[]),
+    by::<target::Update>("updateTarget", &[409]),
+    by::<target::Delete>("deleteTarget", &[409]),
+    by::<agent::List>("listAgents", &[]),
+    // An enrolment token is as good as a key here.
+    RouteAccess { operation_id: "registerAgent", access: Some(Access::RUN), problems: &[409] },
+    by::<agent::CreateEnrolToken>("createEnrolToken", &[]),
+    by::<agent::Get>("getAgent", &[]),
+    by::<agent::Heartbeat>("agentHeartbeat", &[410]),
+    by::<agent::Work>("agentGetWork", &[410]),
+    by::<agent::SubmitCsr>("agentSubmitCSR", &[409, 410, 422]),
+    by::<agent::Pickup>("agentPickupCertificate", &[410]),
+    by::<agent::ReportStatus>("agentReportJobStatus", &[409, 410]),
+    by::<job::List>("listJobs", &[]),
+    by::<job::Get>("getJob", &[]),
+    by::<job::Cancel>("cancelJob", &[409]),
+    by::<agent::Verify>("verifyDeployment", &[]),
+    by::<job::Get>("getJobVerification", &[]),
+    by::<profile::List>("listProfiles", &[]),
+    by::<profile::Create>("createProfile", &[409]),
+    by::<profile::Get>("getProfile", &[]),
+    by::<renewal_policy::List>("listRenewalPolicies", &[]),
+    by::<renewal_policy::Create>("createRenewalPolicy", &[409]),
+    by::<renewal_policy::Get>("getRenewalPolicy", &[]),
+    by::<owner::List>("listOwners", &[]),
+    by::<owner::Create>("createOwner", &[409]),
+    by::<owner::Get>("getOwner", &[]),
+    by::<team::List>("listTeams", &[]),
+    by::<team::Create>("createTeam", &[409]),
+    by::<team::Get>("getTeam", &[]),
+];

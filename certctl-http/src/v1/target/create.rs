@@ -1,0 +1,29 @@
+//! Making a target.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use certctl_core::ops;
+use serde_json::Value;
+
+use crate::problem::Failure;
+use crate::request::{Body, Caller};
+use crate::router::Api;
+use crate::wire::{CreateTarget, DeploymentTarget};
+
+/// Makes a target
+#[utoipa::path(
+    post, path = "/api/v1/targets", operation_id = "createTarget", tag = "Targets",
+    request_body = CreateTarget,
+    responses((status = 201, description = "What was made", body = DeploymentTarget)),
+)]
+pub(crate) async fn create(
+    State(api): State<Api>,
+    Caller(principal): Caller,
+    Body(request): Body<CreateTarget>,
+) -> Result<(StatusCode, Json<DeploymentTarget>), Failure> {
+    let CreateTarget { id, name, kind, agent_id, config, enabled } = request;
+    let config = Value::Object(config);
+    let new = ops::target::Create { id, name, kind, agent_id, config, enabled: enabled.unwrap_or(true) };
+    Ok((StatusCode::CREATED, Json(api.engine.execute(&principal, new).await?.into())))
+}

@@ -1,0 +1,26 @@
+//! Deleting a target.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use certctl_core::ops;
+
+use crate::problem::Failure;
+use crate::request::{Caller, Ids};
+use crate::router::Api;
+
+/// Deletes a target
+///
+/// One that certificates use is refused with 409.
+#[utoipa::path(
+    delete, path = "/api/v1/targets/{id}", operation_id = "deleteTarget", tag = "Targets",
+    params(("id" = String, Path, description = "Which")),
+    responses((status = 204, description = "It is gone")),
+)]
+pub(crate) async fn delete(
+    State(api): State<Api>,
+    Caller(principal): Caller,
+    Ids((id,)): Ids<(certctl_core::domain::TargetId,)>,
+) -> Result<StatusCode, Failure> {
+    api.engine.execute(&principal, ops::target::Delete { id }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

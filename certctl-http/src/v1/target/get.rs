@@ -1,0 +1,25 @@
+//! Reading a target.
+
+use axum::Json;
+use axum::extract::State;
+use certctl_core::ops;
+
+use crate::problem::Failure;
+use crate::request::{Caller, Ids};
+use crate::router::Api;
+use crate::wire::DeploymentTarget;
+
+/// Reads a target
+#[utoipa::path(
+    get, path = "/api/v1/targets/{id}", operation_id = "getTarget", tag = "Targets",
+    params(("id" = String, Path, description = "Which")),
+    responses((status = 200, description = "What is stored", body = DeploymentTarget)),
+)]
+pub(crate) async fn get(
+    State(api): State<Api>,
+    Caller(principal): Caller,
+    Ids((id,)): Ids<(certctl_core::domain::TargetId,)>,
+) -> Result<Json<DeploymentTarget>, Failure> {
+    let found = api.engine.execute(&principal, ops::target::Get { id }).await?;
+    Ok(Json(found.into_entity().into()))
+}

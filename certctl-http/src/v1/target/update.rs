@@ -1,0 +1,31 @@
+//! Changing a target.
+
+use axum::Json;
+use axum::extract::State;
+use certctl_core::ops;
+use serde_json::Value;
+
+use crate::problem::Failure;
+use crate::request::{Body, Caller, Ids};
+use crate::router::Api;
+use crate::wire::{DeploymentTarget, UpdateTarget};
+
+/// Changes the members of a target that are given
+///
+/// Its type cannot be changed. A secret that is sent as `********` keeps the stored value.
+#[utoipa::path(
+    put, path = "/api/v1/targets/{id}", operation_id = "updateTarget", tag = "Targets",
+    params(("id" = String, Path, description = "Which")),
+    request_body = UpdateTarget,
+    responses((status = 200, description = "What is stored now", body = DeploymentTarget)),
+)]
+pub(crate) async fn update(
+    State(api): State<Api>,
+    Caller(principal): Caller,
+    Ids((id,)): Ids<(certctl_core::domain::TargetId,)>,
+    Body(request): Body<UpdateTarget>,
+) -> Result<Json<DeploymentTarget>, Failure> {
+    let UpdateTarget { name, config, enabled } = request;
+    let change = ops::target::Update { id, name, config: config.map(Value::Object), enabled };
+    Ok(Json(api.engine.execute(&principal, change).await?.into()))
+}

@@ -1,0 +1,105 @@
+//! The committed OpenAPI document is what the routes say, and generators can use it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use certctl_http::openapi;
+use serde_json::Value;
+
+fn document() -> Value {
+    serde_json::to_value(openapi::document()).unwrap()
+}
+
+fn operations(document: &Value) -> Vec<(String, String, Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    let each = paths.iter().flat_map(|(path, item)| {
+        item.as_object().unwrap().iter().map(|(verb, operation)| (path.clone(), verb.clone(), operation.clone()))
+    });
+    each.filter(|(_, verb, _)| ["get", "put", "post", "delete", "patch"].contains(&verb.as_str())).collect()
+}
+
+/// Set `CERTCTL_BLESS=1` to write the document after the routes were changed on purpose.
+#[test]
+fn the_committed_document_is_what_the_routes_say() {
+    let generated = format!("{}\n", serde_json::to_string_pretty(&document()).unwrap());
+    if std::env::var_os("CERTCTL_BLESS").is_some() {
+        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json"), &generated).unwrap();
+        return;
+    }
+    assert!(
+        generated == openapi::COMMITTED,
+        "openapi.json is not what the routes say; run this test with CERTCTL_BLESS=1 and look at the difference"
+    );
+}
+
+#[test]
+fn every_operation_has_an_id_of_its_own_one_tag_and_problem_responses() {
+    let document = document();
+    let declared: BTreeSet<&str> =
+        document["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap()).collect();
+    let mut ids = BTreeSet::new();
+    for (path, verb, operation) in operations(&document) {
+        let at = format!("{verb} {path}");
+        let id = operation["operationId"].as_str().unwrap_or_else(|| panic!("{at} has no operationId"));
+        assert!(id.chars().next().unwrap().is_lowercase() && !id.contains(['_', '-', ' ']), "{at}: {id}");
+        assert!(ids.insert(id.to_owned()), "{at}: {id} is taken");
+        let tags = operation["tags"].as_array().unwrap();
+        assert!(tags.len() == 1 && declared.contains(tags[0].as_str().unwrap()), "{at}: tags {tags:?}");
+        assert!(operation["summary"].is_string(), "{at} has no summary");
+        let responses = operation["responses"].as_object().unwrap();
+        assert!(responses.contains_key("500") && responses.contains_key("503"), "{at} says nothing of failures");
+        let open = operation["security"] == serde_json::json!([]);
+        assert_eq!(open, !responses.contains_key("403"), "{at}: roles and security disagree");
+        assert_eq!(open, operation.get("x-roles").is_none(), "{at} names no roles");
+        for (status, response) in responses {
+            if status.starts_with(['4', '5']) {
+                assert!(response["$ref"].as_str().unwrap().starts_with("#/components/responses/"), "{at} {status}");
+            }
+        }
+    }
+    assert_eq!(ids.len(), openapi::OPERATIONS, "the table of roles names other operations than the routes");
+    for (name, response) in document["components"]["responses"].as_object().unwrap() {
+        let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
+        assert_eq!(schema, "#/components/schemas/ErrorResponse", "{name}");
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    let document = document();
+    let mut missing = BTreeMap::new();
+    walk(&document, &mut |node| {
+        if let Some(reference) = node.get("$ref").and_then(Value::as_str)
+            && document.pointer(reference.trim_start_matches('#')).is_none()
+        {
+            missing.insert(reference.to_owned(), ());
+        }
+    });
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn down_levelled_it_holds_nothing_that_3_0_does_not_have() {
+    let lowered = openapi::down_level(document());
+    assert_eq!(lowered["openapi"], "3.0.3");
+    walk(&lowered, &mut |node| {
+        if let Some(kind) = node.get("type").filter(|_| node.get("name").is_none()) {
+            assert!(!kind.is_array(), "several types: {node:?}");
+            assert_ne!(kind, "null", "{node:?}");
+        }
+        assert!(node.get("$ref").is_none() || node.len() == 1, "beside a reference: {node:?}");
+        assert!(!node.contains_key("const") && !node.contains_key("prefixItems"), "{node:?}");
+    });
+    let expires_at = lowered.pointer("/components/schemas/ManagedCertificate/properties/expires_at").unwrap();
+    assert_eq!((&expires_at["type"], &expires_at["nullable"]), (&"string".into(), &true.into()));
+}
+
+fn walk(value: &Value, see: &mut dyn FnMut(&serde_json::Map<String, Value>)) {
+    match value {
+        Value::Object(members) => {
+            see(members);
+            members.values().for_each(|member| walk(member, see));
+        }
+        Value::Array(items) => items.iter().for_each(|item| walk(item, see)),
+        _ => {}
+    }
+}
