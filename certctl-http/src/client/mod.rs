@@ -11,6 +11,7 @@ mod job;
 mod listing;
 mod ownership;
 mod policy;
+mod remote_control_plane;
 mod send;
 mod target;
 
@@ -22,6 +23,7 @@ use url::Url;
 
 pub use error::ClientError;
 pub use listing::Listing;
+pub use remote_control_plane::RemoteControlPlane;
 
 /// A client of one server. Clones share their connections.
 #[derive(Clone)]

@@ -144,6 +144,7 @@ fn complete(operation: &mut Operation, route: &RouteAccess) {
 /// An optional body is one that is not required, rather than one that is null: generators make better types of it.
 fn name_optional(body: &mut RequestBody) {
     for content in body.content.values_mut() {
+        let RefOr::T(content) = content else { continue };
         let Some(RefOr::T(Schema::OneOf(choice))) = &content.schema else { continue };
         let named = choice.items.iter().find(|item| matches!(item, RefOr::Ref(_))).cloned();
         content.schema = named.or(content.schema.take());

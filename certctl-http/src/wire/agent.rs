@@ -1,8 +1,8 @@
 //! Agents and what they exchange with the server.
 
 use certctl_core::domain::{
-    self, AgentId, AgentStatus, CertificateId, JobId, JobState, JobType, KeyAlgorithm, KeyFamily, TargetId, Timestamp,
-    VersionId,
+    self, AgentId, AgentStatus, CertificateId, Fingerprint, InvalidFingerprint, JobId, JobState, JobType, KeyAlgorithm,
+    KeyFamily, TargetId, Timestamp, VersionId,
 };
 use certctl_core::ops;
 use certctl_core::ports::Secret;
@@ -269,6 +269,40 @@ impl From<ops::agent::WorkItem> for WorkItem {
             target_config: item.target_config,
             status: item.status,
         }
+    }
+}
+
+impl TryFrom<WorkItem> for ops::agent::WorkItem {
+    type Error = InvalidFingerprint;
+
+    /// The engine's form, for an agent's runtime.
+    fn try_from(item: WorkItem) -> Result<Self, InvalidFingerprint> {
+        let expected_fingerprint = item.expected_fingerprint.as_deref().map(Fingerprint::parse).transpose()?;
+        Ok(Self {
+            id: item.id,
+            kind: item.kind,
+            status: item.status,
+            certificate_id: item.certificate_id,
+            common_name: item.common_name,
+            sans: item.sans.unwrap_or_default(),
+            key_algorithm: item.key_algorithm.and_then(|family| key_algorithm(family, item.key_size)),
+            version_id: item.version_id,
+            expected_fingerprint,
+            target_id: item.target_id,
+            target_type: item.target_type,
+            target_config: item.target_config,
+        })
+    }
+}
+
+/// `None` for a size that no key of the family has: the agent then chooses.
+fn key_algorithm(family: KeyFamily, bits: Option<u16>) -> Option<KeyAlgorithm> {
+    match (family, bits) {
+        (KeyFamily::Ecdsa, Some(256)) => Some(KeyAlgorithm::EcdsaP256),
+        (KeyFamily::Ecdsa, Some(384)) => Some(KeyAlgorithm::EcdsaP384),
+        (KeyFamily::Ed25519, _) => Some(KeyAlgorithm::Ed25519),
+        (KeyFamily::Rsa, Some(bits)) => Some(KeyAlgorithm::Rsa { bits }),
+        (KeyFamily::Ecdsa | KeyFamily::Rsa, _) => None,
     }
 }
 
