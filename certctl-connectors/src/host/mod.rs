@@ -15,6 +15,8 @@ mod keys;
 mod owner;
 mod rng;
 mod spawner;
+#[cfg(test)]
+mod test_server;
 mod tls;
 mod trust;
 

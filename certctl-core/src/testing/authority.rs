@@ -61,7 +61,7 @@ impl TestAuthority {
         pem::encode("CERTIFICATE", &self.root)
     }
 
-    /// A server's certificate for these names, with a new key; the first name is the common name.
+    /// A certificate for servers and clients of these names, with a new key; the first name is the common name.
     ///
     /// # Panics
     /// When it cannot be made, such as for a name that is none.
@@ -74,7 +74,7 @@ impl TestAuthority {
             serial: Serial::random(&self.rng),
             not_before,
             not_after,
-            extended_key_usages: BTreeSet::from([ExtendedKeyUsage::ServerAuth]),
+            extended_key_usages: BTreeSet::from([ExtendedKeyUsage::ServerAuth, ExtendedKeyUsage::ClientAuth]),
             must_staple: false,
             policies: Vec::new(),
             crl_urls: Vec::new(),

@@ -3,11 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use certctl_core::testing::{ManualClock, TestAuthority};
+use rustls::version::{TLS12, TLS13};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
 use crate::host::EgressPolicy;
+use crate::host::test_server::World;
 
 /// A server that answers each connection with the next of its answers and records the requests.
 struct Server {
@@ -172,4 +175,39 @@ fn a_redirect_never_leaves_https() {
     assert_eq!(to("http://ca.example/b"), None);
     assert_eq!(to("file:///etc/passwd"), None);
     assert_eq!(to("https://user@ca.example/"), None);
+}
+
+#[tokio::test]
+async fn https_trusts_the_roots_it_is_given_and_nobody_else() {
+    let world = World::new().await;
+    let port = world.serve(&[&TLS12, &TLS13], false).await;
+    let url = Url::parse(&format!("https://localhost:{port}/")).unwrap();
+    let client = client("127.0.0.0/8,::1/128");
+    let send = async |roots_pem: Option<String>| {
+        let options = HttpOptions { roots_pem, ..HttpOptions::default() };
+        client.send(HttpRequest::new(Method::Get, url.clone()), &options).await
+    };
+    assert!(send(Some(world.root_pem())).await.unwrap().is_success());
+    for roots in [None, Some(TestAuthority::new(2, ManualClock::START).await.root_pem())] {
+        let error = send(roots).await.unwrap_err();
+        assert!(matches!(&error, HttpError::Unreachable { reason, .. } if reason.contains("certificate")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_shown_if_there_is_one() {
+    let world = World::new().await;
+    let port = world.serve(&[&TLS13], true).await;
+    let url = Url::parse(&format!("https://127.0.0.1:{port}/")).unwrap();
+    let client = client("127.0.0.0/8");
+    let with = HttpOptions {
+        roots_pem: Some(world.root_pem()),
+        identity: Some(world.identity().await),
+        ..HttpOptions::default()
+    };
+    let without = HttpOptions { identity: None, ..with.clone() };
+    let get = || HttpRequest::new(Method::Get, url.clone());
+    assert_eq!(client.send(get(), &with).await.unwrap().body, "2");
+    // The connection with the certificate must not serve the caller without.
+    assert!(client.send(get(), &without).await.is_err());
 }
