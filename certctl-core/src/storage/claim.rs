@@ -13,6 +13,9 @@ use crate::entity::{Mutable, Record, Row, Schema, Value};
 /// An entity whose rows are leased. Its table has the columns `state` (text), `partition` (text), `due_at`
 /// (microseconds), `attempt` (integer) and `holder` (nullable text), and an index on `partition`, `due_at`, `id`
 /// limited to the [`OPEN`](Self::OPEN) states.
+///
+/// While a row is running, whoever else writes it must end the lease with the same write (another state, no holder):
+/// writing the cells back as they were read would undo a prolongation that came in between.
 pub trait Leased: Mutable {
     /// The states in which a row may be claimed once it is due, [`RUNNING`](Self::RUNNING) among them. Name them in
     /// the order of the index's limit.

@@ -93,6 +93,8 @@ fn options(path: &Path, query_only: bool) -> SqliteConnectOptions {
         .busy_timeout(Duration::from_secs(5))
         // One text per table and verb, and one per shape of query.
         .statement_cache_capacity(512)
+        // A long read lets the log grow; it shrinks again to this many bytes.
+        .pragma("journal_size_limit", "67108864")
         .pragma("query_only", if query_only { "ON" } else { "OFF" })
         .disable_statement_logging()
 }

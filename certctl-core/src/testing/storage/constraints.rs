@@ -53,6 +53,22 @@ pub(super) async fn an_item_has_one_open_task(store: Store) {
     assert_eq!(update(&store, first).await, Err(conflict("sample_tasks", "item_id")));
 }
 
+pub(super) async fn several_open_tasks_are_replaced_in_one_set(store: Store) {
+    let names = ["i1", "i2", "i3"];
+    insert(&store, names.map(item)).await.unwrap();
+    insert(&store, names.map(|name| task(format!("old-{name}"), name))).await.unwrap();
+    let mut changes = audited("e");
+    for name in names {
+        let mut old = get::<Task>(&store, &format!("old-{name}")).await.unwrap();
+        old.state = TaskState::Done;
+        changes.update(old);
+        changes.insert(task(format!("new-{name}"), name));
+        changes.pin(&get::<Item>(&store, name).await.unwrap());
+    }
+    store.apply(changes).await.unwrap();
+    assert_eq!(get::<Task>(&store, "new-i3").await.unwrap().state, TaskState::Queued);
+}
+
 pub(super) async fn a_referenced_record_cannot_be_deleted(store: Store) {
     insert(&store, [owner("o"), owner("free")]).await.unwrap();
     let owned = |id: &str| Item { owner_id: Some("o".into()), ..item(id) };

@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 
 use super::support::{Store, audited, begin, commit_together, delete, get, insert, stale, update};
 use super::{Item, event, item};
+use crate::storage::Changes;
 
 pub(super) async fn write_skew_is_refused(store: Store) {
     insert(&store, [item("a"), item("b")]).await.unwrap();
@@ -83,5 +84,15 @@ pub(super) async fn a_deleted_record_breaks_its_pin(store: Store) {
     delete(&store, &record).await.unwrap();
     let mut changes = audited("e");
     changes.pin(&record);
+    assert_eq!(store.apply(changes).await, Err(stale("sample_items")));
+}
+
+pub(super) async fn a_set_of_nothing_but_pins_is_checked(store: Store) {
+    insert(&store, [item("a")]).await.unwrap();
+    let record = get::<Item>(&store, "a").await.unwrap();
+    let mut changes = Changes::default();
+    changes.pin(&record);
+    assert!(store.apply(changes.clone()).await.unwrap().changed.is_empty());
+    update(&store, record).await.unwrap();
     assert_eq!(store.apply(changes).await, Err(stale("sample_items")));
 }
