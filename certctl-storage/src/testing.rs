@@ -1,5 +1,7 @@
 //! A PostgreSQL server of one's own for tests, stopped and removed when dropped.
 
+#![expect(clippy::disallowed_methods, reason = "a server for tests is a process, files and a port of this machine")]
+
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

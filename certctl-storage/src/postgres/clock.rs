@@ -29,6 +29,11 @@ impl ServerClock {
         then + at.until(self.clock.monotonic())
     }
 
+    /// Resolves after this long, by this process.
+    pub(super) async fn pause(&self, pause: Duration) {
+        self.clock.sleep_until(self.clock.monotonic() + pause).await;
+    }
+
     /// Measures again, so that the two clocks cannot drift apart.
     pub(super) async fn adjust(&self, pool: &PgPool) -> Result<(), Error> {
         let reference = measure(pool, &*self.clock).await?;

@@ -32,10 +32,10 @@ impl Notifier {
         let options: PgConnectOptions = url.parse()?;
         let (committed, signal) = (Arc::new(Notify::new()), Signal::default());
         let mut tasks = JoinSet::new();
-        tasks.spawn(tell(options.disable_statement_logging(), name.clone(), committed.clone()));
+        tasks.spawn(tell(options.disable_statement_logging(), name.clone(), committed.clone(), clock.clone()));
         // Listening has begun before the store is used: what is committed from then on is heard.
         let listener = subscribe(url).await?;
-        tasks.spawn(listen(listener, url.to_owned(), name, signal.clone()));
+        tasks.spawn(listen(listener, url.to_owned(), name, signal.clone(), clock.clone()));
         tasks.spawn(adjust(clock, pool.clone()));
         Ok(Self { committed, signal, _tasks: tasks })
     }
@@ -50,16 +50,16 @@ impl Notifier {
     }
 }
 
-async fn tell(options: PgConnectOptions, name: String, committed: Arc<Notify>) {
+async fn tell(options: PgConnectOptions, name: String, committed: Arc<Notify>, clock: Arc<ServerClock>) {
     let mut connection = None;
     loop {
         committed.notified().await;
         while let Err(error) = tell_once(&mut connection, &options, &name).await {
             tracing::debug!(%error, "other replicas were not told of a commit; trying again");
             connection = None;
-            tokio::time::sleep(RETRY).await;
+            clock.pause(RETRY).await;
         }
-        tokio::time::sleep(PAUSE).await;
+        clock.pause(PAUSE).await;
     }
 }
 
@@ -78,7 +78,7 @@ async fn subscribe(url: &str) -> Result<PgListener, Error> {
 }
 
 /// A lost connection counts as news: nobody knows what was missed.
-async fn listen(mut listener: PgListener, url: String, name: String, signal: Signal) {
+async fn listen(mut listener: PgListener, url: String, name: String, signal: Signal, clock: Arc<ServerClock>) {
     loop {
         match listener.try_recv().await {
             Ok(Some(notification)) if notification.payload() == name => {}
@@ -86,7 +86,7 @@ async fn listen(mut listener: PgListener, url: String, name: String, signal: Sig
             Err(error) => {
                 tracing::debug!(%error, "the connection that listens for commits broke");
                 listener = loop {
-                    tokio::time::sleep(RETRY).await;
+                    clock.pause(RETRY).await;
                     if let Ok(listener) = subscribe(&url).await {
                         break listener;
                     }
@@ -99,7 +99,7 @@ async fn listen(mut listener: PgListener, url: String, name: String, signal: Sig
 
 async fn adjust(clock: Arc<ServerClock>, pool: PgPool) {
     loop {
-        tokio::time::sleep(CLOCK).await;
+        clock.pause(CLOCK).await;
         if let Err(error) = clock.adjust(&pool).await {
             tracing::debug!(%error, "the server's clock was not measured");
         }

@@ -1,5 +1,10 @@
 //! SQLite: one writer task that commits in batches, and a pool of query-only readers.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the file, its lock and the task that writes it are what this module is for"
+)]
+
 mod batch;
 mod claim;
 mod lock;
