@@ -11,7 +11,7 @@ use authorities::{Authorities, EVERY_KEY, NOW, Profile, runtime};
 use certctl_connectors::host::{SoftwareKeys, TokioSpawner};
 use certctl_core::domain::{Chain, ExtendedKeyUsage, Fingerprint, KeyAlgorithm, SubjectNames};
 use certctl_core::pki::csr::{self, CsrError};
-use certctl_core::pki::{certificate, private_key};
+use certctl_core::pki::{certificate, chain, private_key};
 use certctl_core::ports::Keys;
 use certctl_core::testing::SeededRng;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -26,6 +26,7 @@ const CASES: &[Case] = &[
     ("requests_verify", requests_verify),
     ("requests_of_openssl_are_read", requests_of_openssl_are_read),
     ("keys_that_are_not_certified_are_told", unsupported_keys_are_told),
+    ("chains_of_other_authorities_are_checked", foreign_chains_are_checked),
     ("names_are_matched", names_are_matched),
     ("facts_are_the_same", facts_are_the_same),
 ];
@@ -183,6 +184,44 @@ fn unsupported_keys_are_told(openssl: &Openssl) -> Result<(), Failed> {
         Err(CsrError::UnsupportedSignature(_)) => Ok(()),
         other => Err(format!("SHA-1: {other:?}").into()),
     }
+}
+
+/// Authorities that sign with what certctl verifies but does not make.
+fn foreign_chains_are_checked(openssl: &Openssl) -> Result<(), Failed> {
+    let pss = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest"];
+    let kinds: [(&[&str], &[&str]); 6] = [
+        (&["ec", "-pkeyopt", "ec_paramgen_curve:P-521"], &["-sha512"]),
+        (&["ec", "-pkeyopt", "ec_paramgen_curve:P-521"], &["-sha256"]),
+        (&["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], &["-sha512"]),
+        (&["rsa:2048"], &["-sha512"]),
+        (&["rsa:2048"], &[&["-sha256"][..], &pss].concat()),
+        (&["rsa:3072"], &[&["-sha384"][..], &pss].concat()),
+    ];
+    for (key, signing) in kinds {
+        let (ca_key, ca, request) = (openssl.path("ca.key"), openssl.path("ca.pem"), openssl.path("leaf.csr"));
+        let subject = ["-subj", "/CN=Other CA", "-days", "30", "-keyout", &ca_key, "-out", &ca];
+        openssl.run(&[&["req", "-x509", "-new", "-nodes", "-newkey"][..], key, signing, &subject].concat())?;
+        std::fs::write(&request, openssl_request(openssl, &["ed25519"])?)?;
+        let leaf = ["x509", "-req", "-in", &request, "-CA", &ca, "-CAkey", &ca_key, "-CAcreateserial", "-days", "1"];
+        let leaf = openssl.run(&[&leaf[..], signing].concat())?;
+        let certificates = Chain::from_pem(&(leaf + &std::fs::read_to_string(&ca)?))?;
+        let now = certificate::parse(certificates.leaf())?.not_before;
+        chain::check_links(&certificates, now).map_err(|error| format!("{key:?} {signing:?}: {error}"))?;
+        let assembled = chain::assemble(certificates.leaf(), certificates.issuers(), chain::Root::Keep)?;
+        let swapped = Chain::from_der(vec![certificates.leaf().to_vec(), damaged(certificates.leaf())])?;
+        if assembled != certificates || chain::check_links(&swapped, now).is_ok() {
+            return Err(format!("{key:?} {signing:?}: a wrong chain").into());
+        }
+    }
+    Ok(())
+}
+
+fn damaged(der: &[u8]) -> Vec<u8> {
+    let mut der = der.to_vec();
+    if let Some(octet) = der.last_mut() {
+        *octet ^= 1;
+    }
+    der
 }
 
 fn names_are_matched(openssl: &Openssl) -> Result<(), Failed> {

@@ -6,7 +6,7 @@ use const_oid::db::rfc5280;
 
 use crate::domain::{CertificateFacts, Chain, InvalidChain, SubjectNames, Timestamp};
 use crate::pki::parts::{Certificate, Tbs};
-use crate::pki::{PkiError, algorithm, certificate, key, verify};
+use crate::pki::{PkiError, certificate, key, verify};
 
 /// How far in the future a certificate's beginning may lie: clocks of CAs differ from the store's.
 pub const CLOCK_SKEW: Duration = Duration::from_mins(5);
@@ -214,8 +214,7 @@ impl<'a> Link<'a> {
     }
 
     fn is_signed_with(&self, spki: &[u8]) -> bool {
-        algorithm::decode(self.signature_algorithm)
-            .is_some_and(|algorithm| verify::signature(spki, algorithm, self.tbs, self.signature))
+        verify::by_identifier(spki, self.signature_algorithm, self.tbs, self.signature) == Some(true)
     }
 
     /// Whether `issuer` made this one; the reason if not.
@@ -227,16 +226,13 @@ impl<'a> Link<'a> {
         if self.signature_algorithm != self.inner_algorithm {
             return Err("its two signature algorithms differ");
         }
-        if algorithm::decode(self.signature_algorithm).is_none() {
-            return Err("its signature algorithm is not supported");
-        }
-        if certificate::Authority::from_certificate(issuer.der).is_err() {
+        if !certificate::may_issue(issuer.der) {
             return Err("the next one may not sign certificates");
         }
-        if self.is_signed_with(issuer.spki) {
-            Ok(())
-        } else {
-            Err("its signature does not verify with the next one's key")
+        match verify::by_identifier(issuer.spki, self.signature_algorithm, self.tbs, self.signature) {
+            Some(true) => Ok(()),
+            Some(false) => Err("its signature does not verify with the next one's key"),
+            None => Err("its signature algorithm is not supported"),
         }
     }
 }

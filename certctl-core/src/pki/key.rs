@@ -17,6 +17,8 @@ pub(crate) struct PublicKey<'a> {
     pub(crate) algorithm: Option<KeyAlgorithm>,
     /// What kind it is, as text.
     pub(crate) algorithm_text: String,
+    /// The contents of the curve's object identifier, for elliptic curve keys.
+    pub(crate) curve: Option<&'a [u8]>,
     /// The octets of the BIT STRING: a point, an RSAPublicKey, or 32 octets.
     pub(crate) bits: &'a [u8],
 }
@@ -88,7 +90,7 @@ pub(crate) fn read(spki: &[u8]) -> Result<PublicKey<'_>, Damage> {
     } else {
         (None, dotted(oid))
     };
-    Ok(PublicKey { algorithm, algorithm_text, bits })
+    Ok(PublicKey { algorithm, algorithm_text, curve, bits })
 }
 
 fn known(algorithm: KeyAlgorithm) -> (Option<KeyAlgorithm>, String) {

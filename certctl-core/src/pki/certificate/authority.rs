@@ -4,7 +4,7 @@ use const_oid::db::rfc5280;
 
 use crate::domain::{KeyAlgorithm, SignatureAlgorithm, Timestamp};
 use crate::pki::certificate::extension::KEY_CERT_SIGN;
-use crate::pki::certificate::{is_ca, subject_key_id};
+use crate::pki::certificate::{MAX_CERTIFICATE_OCTETS, is_ca, subject_key_id};
 use crate::pki::parts::{Certificate, Tbs};
 use crate::pki::tlv::{self, Damage, Tlv};
 use crate::pki::{PkiError, key, time};
@@ -28,16 +28,13 @@ impl Authority {
     /// [`PkiError`] when it is malformed, its key cannot sign, or it may not sign certificates: without the CA flag
     /// (RFC 5280 §4.2.1.9) or without keyCertSign (§4.2.1.3).
     pub fn from_certificate(der: &[u8]) -> Result<Self, PkiError> {
-        let refused = |why: &str| PkiError::Malformed { what: WHAT, why: why.to_owned() };
+        if der.len() > MAX_CERTIFICATE_OCTETS {
+            return Err(PkiError::TooLarge { what: WHAT, octets: der.len(), limit: MAX_CERTIFICATE_OCTETS });
+        }
         let certificate = Certificate::read(der).map_err(PkiError::malformed(WHAT))?;
         let tbs = Tbs::read(certificate.tbs).map_err(PkiError::malformed(WHAT))?;
         let lent = Lent::read(&tbs).map_err(PkiError::malformed(WHAT))?;
-        if !lent.is_ca {
-            return Err(refused("its basicConstraints do not make it a CA"));
-        }
-        if lent.key_usage.is_some_and(|bits| bits & KEY_CERT_SIGN == 0) {
-            return Err(refused("its keyUsage lacks keyCertSign"));
-        }
+        lent.may_issue().map_err(|why| PkiError::Malformed { what: WHAT, why: why.to_owned() })?;
         Ok(Self {
             subject: tbs.subject.to_vec(),
             key_id: lent.key_id.map_or_else(|| key::identifier(tbs.spki), Ok)?,
@@ -90,6 +87,22 @@ impl Lent {
             key_id: value_of(rfc5280::ID_CE_SUBJECT_KEY_IDENTIFIER).map(subject_key_id).transpose()?,
         })
     }
+
+    fn may_issue(&self) -> Result<(), &'static str> {
+        if !self.is_ca {
+            return Err("its basicConstraints do not make it a CA");
+        }
+        if self.key_usage.is_some_and(|bits| bits & KEY_CERT_SIGN == 0) {
+            return Err("its keyUsage lacks keyCertSign");
+        }
+        Ok(())
+    }
+}
+
+/// Whether a DER certificate may sign others, whatever its key is.
+pub(crate) fn may_issue(der: &[u8]) -> bool {
+    let lent = Certificate::read(der).and_then(|certificate| Lent::read(&Tbs::read(certificate.tbs)?));
+    lent.is_ok_and(|lent| lent.may_issue().is_ok())
 }
 
 fn first_octet(value: &[u8]) -> Result<u8, Damage> {

@@ -67,7 +67,7 @@ pub fn root(request: &AuthorityRequest) -> Result<UnsignedCertificate, PkiError>
         algorithm: key::algorithm(&request.spki)?,
         not_after: request.not_after,
     };
-    authority_parts(request, &itself.subject, None)?.signed_by(&itself)
+    authority_parts(request, &itself.subject, &itself)?.signed_by(&itself)
 }
 
 /// The certificate of an authority below another one.
@@ -76,7 +76,7 @@ pub fn root(request: &AuthorityRequest) -> Result<UnsignedCertificate, PkiError>
 /// [`PkiError`] when a value cannot be encoded, the key is not certified, or it would outlive its parent.
 pub fn subordinate(request: &AuthorityRequest, parent: &Authority) -> Result<UnsignedCertificate, PkiError> {
     let subject = authority_subject(request);
-    authority_parts(request, &subject, Some(parent))?.signed_by(parent)
+    authority_parts(request, &subject, parent)?.signed_by(parent)
 }
 
 /// The certificate of a delegated OCSP responder: OCSP signing only, and not itself to be checked for revocation
@@ -123,16 +123,16 @@ fn authority_subject(request: &AuthorityRequest) -> Vec<u8> {
 fn authority_parts<'a>(
     request: &'a AuthorityRequest,
     subject: &'a [u8],
-    parent: Option<&Authority>,
+    parent: &Authority,
 ) -> Result<Parts<'a>, PkiError> {
     key::algorithm(&request.spki)?;
     let mut extensions = vec![
         ext::basic_constraints_authority(request.path_length),
         ext::key_usage(ext::KEY_CERT_SIGN | ext::CRL_SIGN),
         ext::subject_key_identifier(&key::identifier(&request.spki)?),
+        // A root names itself: RFC 5280 §4.2.1.1 lets it, BR §7.1.2.1.2 recommends it.
+        ext::authority_key_identifier(&parent.key_id),
     ];
-    // A root's authority key identifier would only repeat its own (RFC 5280 §4.2.1.1).
-    extensions.extend(parent.map(|parent| ext::authority_key_identifier(&parent.key_id)));
     extensions.extend(locations(&request.crl_urls, &request.ocsp_urls, &request.ca_issuer_urls)?);
     Ok(Parts {
         serial: &request.serial,

@@ -11,6 +11,7 @@ mod request;
 mod unsigned;
 
 pub use authority::Authority;
+pub(crate) use authority::may_issue;
 pub use build::{leaf, ocsp_responder, root, subordinate};
 pub(crate) use extension::{OCSP_NO_CHECK, TLS_FEATURE};
 pub use parse::{MAX_CERTIFICATE_OCTETS, parse};
