@@ -9,7 +9,8 @@ use super::CertificateView;
 use super::create::{check_tags, live_agent};
 use super::targets::map;
 use crate::domain::{
-    AgentId, AuditAction, Certificate, CertificateId, IssuerId, Lifecycle, OwnerId, ProfileId, RenewalPolicyId, TargetId, TeamId,
+    AgentId, AuditAction, Certificate, CertificateId, IssuerId, Lifecycle, OwnerId, ProfileId, RenewalPolicyId,
+    TargetId, TeamId,
 };
 use crate::error::Error;
 use crate::jobs::open::targets_of;
