@@ -3,6 +3,7 @@
 //! Usage: `cargo run -p certctl-connectors --example sample_certificates -- DIRECTORY COUNT`
 
 #![expect(clippy::unwrap_used, reason = "a sample that cannot be made ends the program")]
+#![expect(clippy::disallowed_methods, reason = "a tool of the command line writes files and ends with a status")]
 
 #[path = "../tests/authorities/mod.rs"]
 mod authorities;

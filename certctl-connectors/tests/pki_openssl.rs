@@ -1,6 +1,7 @@
 //! OpenSSL as an independent judge of keys, requests and certificates. Without `openssl` every case shows as ignored.
 
 #![expect(clippy::unwrap_used, reason = "a test's helper may fail the test")]
+#![expect(clippy::disallowed_methods, reason = "OpenSSL is a process and reads files")]
 
 mod authorities;
 mod openssl;

@@ -39,7 +39,10 @@ impl Openssl {
 
     /// What it prints.
     pub(crate) fn run_raw(&self, arguments: &[&str]) -> Result<Vec<u8>, String> {
-        let output = Command::new("openssl").args(arguments).output().map_err(|error| error.to_string())?;
+        let mut command = Command::new("openssl");
+        // Whatever it leaves behind stays in the directory.
+        command.args(arguments).current_dir(self.directory.path());
+        let output = command.output().map_err(|error| error.to_string())?;
         if output.status.success() {
             return Ok(output.stdout);
         }
