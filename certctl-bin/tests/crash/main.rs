@@ -96,7 +96,9 @@ fn hunt(dir: &Path, url: &str) -> Result<(), Failed> {
             killed += 1;
         }
         verdict.hear(&output.stdout);
-        verdict.look().map_err(|error| format!("after kill {killed} (run {run}): {}", error.message().unwrap_or("")))?;
+        verdict
+            .look()
+            .map_err(|error| format!("after kill {killed} (run {run}): {}", error.message().unwrap_or("")))?;
     }
     let last = start(&order(None, 0))?.wait_with_output()?;
     if !last.status.success() {

@@ -35,6 +35,11 @@ impl ScriptedCommands {
         self.0.add(rule);
     }
 
+    /// Forgets the rules; what was recorded stays.
+    pub fn clear(&self) {
+        self.0.clear();
+    }
+
     /// The commands run so far.
     pub fn calls(&self) -> Vec<CommandSpec> {
         self.0.calls()

@@ -47,6 +47,11 @@ impl ScriptedHttp {
         self.0.add(move |(request, options)| rule(request, options));
     }
 
+    /// Forgets the rules; what was recorded stays.
+    pub fn clear(&self) {
+        self.0.clear();
+    }
+
     /// The requests sent so far.
     pub fn calls(&self) -> Vec<HttpRequest> {
         self.0.calls().into_iter().map(|(request, _)| request).collect()

@@ -18,6 +18,10 @@ impl<Call: Clone + 'static, Answer: 'static> Script<Call, Answer> {
         self.lock().rules.push(Box::new(rule));
     }
 
+    pub(super) fn clear(&self) {
+        self.lock().rules.clear();
+    }
+
     pub(super) fn answer(&self, call: &Call) -> Option<Answer> {
         self.lock().calls.push(call.clone());
         // A rule may look at the fake it belongs to, so it runs without the lock.

@@ -30,6 +30,11 @@ impl FakeTls {
         self.0.add(rule);
     }
 
+    /// Forgets the rules; what was recorded stays.
+    pub fn clear(&self) {
+        self.0.clear();
+    }
+
     /// The probes made so far.
     pub fn calls(&self) -> Vec<TlsProbeRequest> {
         self.0.calls()

@@ -1,0 +1,97 @@
+//! Every connector that is compiled in passes the suite of its kind; one without a subject fails.
+
+#[cfg(feature = "issuer-local")]
+mod local;
+#[cfg(feature = "target-nginx")]
+mod nginx;
+#[cfg(feature = "notifier-webhook")]
+mod webhook;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use certctl_core::testing::{issuer, notifier, target};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+type Subjects<T> = Vec<(&'static str, Arc<T>)>;
+
+/// Each with a word for how it is configured.
+fn issuer_subjects(kind: &str) -> Subjects<dyn issuer::Subject> {
+    match kind {
+        #[cfg(feature = "issuer-local")]
+        "GenericCA" => vec![("own_root", Arc::new(local::OwnRoot)), ("given_ca", Arc::new(local::GivenCa::new()))],
+        _ => Vec::new(),
+    }
+}
+
+fn notifier_subjects(kind: &str) -> Subjects<dyn notifier::Subject> {
+    match kind {
+        #[cfg(feature = "notifier-webhook")]
+        "Webhook" => vec![("", Arc::new(webhook::Webhook))],
+        _ => Vec::new(),
+    }
+}
+
+fn target_subjects(kind: &str) -> Subjects<dyn target::Subject> {
+    match kind {
+        #[cfg(feature = "target-nginx")]
+        "NGINX" => vec![("", Arc::new(nginx::Nginx))],
+        _ => Vec::new(),
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    libtest_mimic::run(&arguments, trials()).exit_code()
+}
+
+fn trials() -> Vec<Trial> {
+    let registry = certctl_connectors::registry();
+    let mut trials = Vec::new();
+    for info in registry.issuers() {
+        let subjects = issuer_subjects(info.kind);
+        trials.push(has_subject("issuer", info.kind, &subjects));
+        for (how, subject) in subjects {
+            for case in issuer::CASES {
+                let (registry, subject, kind) = (registry.clone(), Arc::clone(&subject), info.kind);
+                let run = move || Ok(case.run(registry.find_issuer(kind)?, &*subject));
+                trials.push(Trial::test(name("issuer", kind, how, case.name), run));
+            }
+        }
+    }
+    for info in registry.notifiers() {
+        let subjects = notifier_subjects(info.kind);
+        trials.push(has_subject("notifier", info.kind, &subjects));
+        for (how, subject) in subjects {
+            for case in notifier::CASES {
+                let (registry, subject, kind) = (registry.clone(), Arc::clone(&subject), info.kind);
+                let run = move || Ok(case.run(registry.find_notifier(kind)?, &*subject));
+                trials.push(Trial::test(name("notifier", kind, how, case.name), run));
+            }
+        }
+    }
+    for info in registry.targets() {
+        let subjects = target_subjects(info.kind);
+        trials.push(has_subject("target", info.kind, &subjects));
+        for (how, subject) in subjects {
+            for case in target::CASES {
+                let (registry, subject, kind) = (registry.clone(), Arc::clone(&subject), info.kind);
+                let run = move || Ok(case.run(registry.find_target(kind)?, &*subject));
+                trials.push(Trial::test(name("target", kind, how, case.name), run));
+            }
+        }
+    }
+    trials
+}
+
+/// A connector that nobody wrote a subject for must not pass unseen.
+fn has_subject<T: ?Sized>(suite: &str, kind: &str, subjects: &Subjects<T>) -> Trial {
+    let found = !subjects.is_empty();
+    Trial::test(name(suite, kind, "", "has_a_subject"), move || {
+        if found { Ok(()) } else { Err(Failed::from("add a subject for it to tests/conformance")) }
+    })
+}
+
+fn name(suite: &str, kind: &str, how: &str, case: &str) -> String {
+    [suite, kind, how, case].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("::")
+}
