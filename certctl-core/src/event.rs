@@ -3,19 +3,17 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
+use crate::domain::AuditEvent;
 use crate::engine::lock;
 use crate::signal::Signal;
-use crate::storage::Committed;
 
-/// Something that was committed.
+/// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// Rows of this table changed. Read them for what they are now.
-    Changed {
-        /// The table, such as `managed_certificates`.
-        table: &'static str,
-    },
+    /// This was recorded in the audit trail: what was done, to what, by whom. The action is a closed list, so that a
+    /// receiver matches on it rather than on text.
+    Recorded(Arc<AuditEvent>),
     /// The receiver was too slow: so many events were dropped.
     Missed {
         /// How many.
@@ -53,14 +51,17 @@ impl EventSink {
         Events { sink: self.clone(), receiver }
     }
 
-    pub(crate) fn committed(&self, committed: &Committed) {
+    pub(crate) fn tell(&self, events: Vec<AuditEvent>) {
         let mut channel = lock(&self.channel);
-        for queue in channel.receivers.values_mut() {
-            for table in &committed.changed {
+        if channel.receivers.is_empty() || events.is_empty() {
+            return;
+        }
+        for event in events.into_iter().map(Arc::new) {
+            for queue in channel.receivers.values_mut() {
                 if queue.events.len() >= CAPACITY {
                     queue.missed += 1;
                 } else {
-                    queue.events.push_back(Event::Changed { table });
+                    queue.events.push_back(Event::Recorded(Arc::clone(&event)));
                 }
             }
         }

@@ -173,10 +173,10 @@ mod tests {
     impl SecureRng for Counting {
         fn fill(&self, out: &mut [u8]) {
             let mut next = self.0.lock().unwrap();
-            out.iter_mut().for_each(|byte| {
+            for byte in out {
                 *byte = *next;
                 *next = next.wrapping_add(1);
-            });
+            }
         }
     }
     fn sealer(byte: u8) -> Sealer {
@@ -186,12 +186,12 @@ mod tests {
 
     #[test]
     fn what_is_sealed_opens_for_its_record_alone() {
-        let sealer = sealer(1);
-        let sealed = sealer.seal("issuer-config", "iss-a", b"secret").unwrap();
+        let ours = sealer(1);
+        let sealed = ours.seal("issuer-config", "iss-a", b"secret").unwrap();
         assert!(!sealed.windows(6).any(|window| window == b"secret"));
-        assert_eq!(sealer.open("issuer-config", "iss-a", &sealed).unwrap().as_slice(), b"secret");
-        assert_eq!(sealer.open("issuer-config", "iss-b", &sealed), Err(SealError::Tampered));
-        assert_eq!(sealer.open("target-config", "iss-a", &sealed), Err(SealError::Tampered));
+        assert_eq!(ours.open("issuer-config", "iss-a", &sealed).unwrap().as_slice(), b"secret");
+        assert_eq!(ours.open("issuer-config", "iss-b", &sealed), Err(SealError::Tampered));
+        assert_eq!(ours.open("target-config", "iss-a", &sealed), Err(SealError::Tampered));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{AgentId, ConfigSource, TargetId, TestStatus, Timestamp};
 use crate::entity::{Index, Json};
-use crate::{entity, text_enum};
+use crate::{entity, text_enum, transitions};
 
 text_enum! {
     /// How an agent does, as the wire names it.
@@ -17,6 +17,14 @@ text_enum! {
         Offline = "Offline",
         /// It was heard of.
         Online = "Online",
+    }
+}
+
+transitions! {
+    AgentStatus as "agent" {
+        Online => [Offline, Degraded],
+        Degraded => [Online, Offline],
+        Offline => [Online],
     }
 }
 

@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use super::drain::Underway;
 use super::{Engine, lock};
-use crate::domain::{Agent, ApiKey, Job, Notification, Principal};
+use crate::domain::{Agent, ApiKey, AuditEvent, Certificate, Job, Notification, Principal};
+use crate::entity::Entity;
 use crate::error::{Error, ErrorKind};
 use crate::ops::{Context, Operation, allows};
 use crate::signal::Signal;
-use crate::storage::{Committed, StorageError, UnitOfWork};
+use crate::storage::{ApplyError, Changes, Committed, StorageError, UnitOfWork};
 
 /// Runs after the first when a commit came too late.
 const RETRIES: u32 = 3;
@@ -57,14 +58,26 @@ impl Engine {
         let mut cx = Context { engine: self, principal, unit };
         let output = operation.run(&mut cx).await?;
         if O::WRITES {
-            let committed = cx.unit.commit().await?;
-            self.publish(&committed);
+            self.commit(cx.unit).await?;
         }
         Ok(output)
     }
 
+    /// Commits a unit, then tells whoever it concerns.
+    pub(crate) async fn commit(&self, unit: UnitOfWork) -> Result<(), ApplyError> {
+        let changes = unit.into_changes();
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let events = recorded(&changes);
+        let committed = self.storage().apply(changes).await?;
+        self.publish(&committed);
+        self.0.events.tell(events);
+        Ok(())
+    }
+
     /// Wakes whoever a commit concerns.
-    pub(crate) fn publish(&self, committed: &Committed) {
+    fn publish(&self, committed: &Committed) {
         if committed.touches::<ApiKey>() || committed.touches::<Agent>() {
             self.auth_cache().clear();
         }
@@ -74,13 +87,9 @@ impl Engine {
                 signal.notify();
             }
         }
-        if committed.touches::<Job>()
-            || committed.touches::<Notification>()
-            || committed.touches::<crate::domain::Certificate>()
-        {
+        if committed.touches::<Job>() || committed.touches::<Notification>() || committed.touches::<Certificate>() {
             self.0.work.notify();
         }
-        self.0.events.committed(committed);
     }
 
     /// Another process may have committed: everything may have changed.
@@ -90,6 +99,13 @@ impl Engine {
         signals.iter().for_each(Signal::notify);
         self.0.work.notify();
     }
+}
+
+/// The audit events among the changes: what they tell is what happened.
+fn recorded(changes: &Changes) -> Vec<AuditEvent> {
+    let appended = changes.tables().filter(|table| table.schema.table == AuditEvent::SCHEMA.table);
+    let rows = appended.flat_map(|table| &table.inserts);
+    rows.filter_map(|row| AuditEvent::from_values(row.values.clone()).ok()).collect()
 }
 
 /// Whether fresh reads may help.

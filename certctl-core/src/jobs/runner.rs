@@ -177,7 +177,5 @@ async fn fail(engine: &Engine, mut unit: UnitOfWork, job: Record<Job>, failure: 
 }
 
 async fn commit(engine: &Engine, unit: UnitOfWork) -> Result<(), Error> {
-    let committed = unit.commit().await?;
-    engine.publish(&committed);
-    Ok(())
+    Ok(engine.commit(unit).await?)
 }

@@ -136,7 +136,5 @@ async fn record(engine: &Engine, lease: &Lease<Notification>, outcome: &Outcome)
     let resource = ("notification", notification.id.as_str());
     unit.append(audit_event(engine, &Principal::system(), now, action, resource, details));
     unit.update(notification);
-    let committed = unit.commit().await?;
-    engine.publish(&committed);
-    Ok(())
+    Ok(engine.commit(unit).await?)
 }

@@ -56,11 +56,8 @@ async fn begin(engine: &Engine, found: &Certificate) -> Result<bool, Error> {
         unit = unit.bookkeeping();
     }
     unit.update(certificate);
-    match unit.commit().await {
-        Ok(committed) => {
-            engine.publish(&committed);
-            Ok(true)
-        }
+    match engine.commit(unit).await {
+        Ok(()) => Ok(true),
         Err(ApplyError::Stale { .. } | ApplyError::Conflict { .. }) => Ok(false),
         Err(error) => Err(error.into()),
     }

@@ -52,11 +52,8 @@ async fn end(engine: &Engine, found: &Job) -> Result<bool, Error> {
     let principal = Principal::system();
     let failure = Failure { message: &message, retryable: false, retry_after: None, principal: &principal };
     failed::record(engine, &mut unit, job, &failure).await?;
-    match unit.commit().await {
-        Ok(committed) => {
-            engine.publish(&committed);
-            Ok(true)
-        }
+    match engine.commit(unit).await {
+        Ok(()) => Ok(true),
         Err(ApplyError::Stale { .. }) => Ok(false),
         Err(error) => Err(error.into()),
     }

@@ -5,11 +5,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::secret_hash;
-use crate::domain::{ActorType, Agent, ApiKey, Principal, Role};
+use crate::domain::{ActorType, Agent, AgentId, ApiKey, Principal, Role, Timestamp};
 use crate::engine::Engine;
+use crate::entity::Record;
 use crate::error::{Error, ErrorKind};
 use crate::ports::Monotonic;
-use crate::storage::{Query, View};
+use crate::storage::{Changes, Query, View};
 
 /// Who a key hash belongs to, for at most a second: what another process disables is refused by then, and what this one
 /// disables at once, because every commit that touches keys or agents empties the cache.
@@ -18,6 +19,7 @@ pub(crate) struct AuthCache(Mutex<BTreeMap<String, (Monotonic, Principal)>>);
 
 const KEPT: Duration = Duration::from_secs(1);
 const CAPACITY: usize = 10_000;
+const NOTED: Duration = Duration::from_secs(60);
 
 impl AuthCache {
     pub(crate) fn clear(&self) {
@@ -56,7 +58,11 @@ impl Engine {
         let key = view.first(Query::<ApiKey>::all().filter(ApiKey::FIELDS.hash.equals(hash.clone()))).await?;
         let principal = match key {
             Some(key) if key.disabled_at.is_some() || key.expires_at.is_some_and(|end| end <= now) => None,
-            Some(key) => Some(self.principal_of(&key.into_entity())),
+            Some(key) => {
+                let principal = self.principal_of(&key);
+                self.mark_used(key, now).await;
+                Some(principal)
+            }
             None => {
                 let query = Query::<Agent>::all().filter(Agent::FIELDS.credential_hash.equals(Some(hash.clone())));
                 view.first(query).await?.map(|agent| Principal::agent(agent.into_entity().id))
@@ -73,10 +79,23 @@ impl Engine {
         Ok(principal)
     }
 
+    /// Notes when a key was last used, to the minute. A note that cannot be made costs nobody their call.
+    async fn mark_used(&self, mut key: Record<ApiKey>, now: Timestamp) {
+        if key.last_used_at.is_some_and(|last| now.since(last) < NOTED) {
+            return;
+        }
+        key.last_used_at = Some(now);
+        let mut changes = Changes::bookkeeping();
+        changes.update(key);
+        if let Err(error) = self.storage().apply(changes).await {
+            tracing::debug!(error = %error, "the last use of a key was not noted");
+        }
+    }
+
     /// A key of role agent acts for the agent whose id is the key's name, or for any in the shared mode (requirements C2).
     fn principal_of(&self, key: &ApiKey) -> Principal {
         let agent = (key.role == Role::Agent && !self.shares_agent_keys())
-            .then(|| crate::domain::AgentId::parse(key.name.clone()).ok())
+            .then(|| AgentId::parse(key.name.clone()).ok())
             .flatten();
         let actor_type = if key.role == Role::Agent { ActorType::Agent } else { ActorType::User };
         Principal { id: key.id.to_string(), name: key.name.clone(), role: key.role, agent, actor_type }

@@ -79,8 +79,8 @@ async fn attempt(engine: &Engine, keys: &[ConfiguredKey]) -> Result<(), Error> {
         ("api_key", "configured"),
         details,
     ));
-    match unit.commit().await {
-        Ok(committed) => engine.publish(&committed),
+    match engine.commit(unit).await {
+        Ok(()) => {}
         Err(ApplyError::Conflict { field: "hash", .. }) => {
             return Err(Error::invalid("two names in the configuration have the same key; give each its own"));
         }
