@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::drain::Underway;
 use super::{Engine, lock};
-use crate::domain::{Agent, ApiKey, AuditEvent, Certificate, Job, Notification, Principal};
+use crate::domain::{ApiKey, AuditEvent, Certificate, Job, Notification, Principal};
 use crate::entity::Entity;
 use crate::error::{Error, ErrorKind};
 use crate::ops::{Context, Operation, allows};
@@ -78,7 +78,9 @@ impl Engine {
 
     /// Wakes whoever a commit concerns.
     fn publish(&self, committed: &Committed) {
-        if committed.touches::<ApiKey>() || committed.touches::<Agent>() {
+        // Agents' credentials never change, and that one is retired is looked up with each call: heartbeats need not
+        // empty the cache.
+        if committed.touches::<ApiKey>() {
             self.auth_cache().clear();
         }
         for hint in committed.hints.iter().filter(|hint| hint.topic == Self::AGENT_WORK) {

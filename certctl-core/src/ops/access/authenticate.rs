@@ -13,7 +13,7 @@ use crate::ports::Monotonic;
 use crate::storage::{Changes, Query, View};
 
 /// Who a key hash belongs to, for at most a second: what another process disables is refused by then, and what this one
-/// disables at once, because every commit that touches keys or agents empties the cache.
+/// disables at once, because every commit that touches keys empties the cache.
 #[derive(Debug, Default)]
 pub(crate) struct AuthCache(Mutex<BTreeMap<String, (Monotonic, Principal)>>);
 
