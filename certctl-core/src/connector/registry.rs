@@ -224,6 +224,10 @@ fn info<C: JsonSchema>(kind: &'static str, aliases: &'static [&'static str], doc
 fn parse<C: DeserializeOwned>(config: &Value) -> Result<C, ConfigError> {
     let empty = Value::Object(serde_json::Map::new());
     let config = if config.is_null() { &empty } else { config };
+    // serde would take a list for the members in their order.
+    if !config.is_object() {
+        return Err(ConfigError::at("", "give a JSON object"));
+    }
     C::deserialize(config).map_err(|error| ConfigError::at("", error.to_string()))
 }
 

@@ -37,6 +37,9 @@ impl Configured<'_> {
     /// What is configured is accepted; what is not known is refused by its name.
     pub(super) fn only_what_is_known_is_accepted(&self) {
         (self.validate)(&self.config).unwrap();
+        for shape in [Value::from("text"), Value::from(vec![1]), Value::from(Vec::<Value>::new()), Value::from(true)] {
+            (self.validate)(&shape).expect_err("a configuration is a JSON object");
+        }
         let mut strange = self.config.clone();
         let members = strange.as_object_mut().expect("a configuration is a JSON object");
         members.insert("of_no_connector".to_owned(), Value::from(1));

@@ -1,0 +1,223 @@
+//! A certificate authority somewhere else, which answers as a test says.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ScriptedHttp, SeededRng, TestKeys, block_on};
+use crate::connector::ConnectorErrorKind;
+use crate::domain::{Chain, ExtendedKeyUsage, KeyAlgorithm, KeyFamily, Serial, SubjectAltName, Timestamp};
+use crate::pki::certificate::{self, Authority, AuthorityRequest, DistinguishedName, LeafRequest};
+use crate::pki::csr;
+use crate::ports::{HttpError, HttpRequest, HttpResponse, Keys, Signer};
+
+const DAY: Duration = Duration::from_hours(24);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A CA that [`ScriptedIssuer`](super::ScriptedIssuer) orders from over HTTP. Clones are one CA; it outlives the engine.
+///
+/// It certifies DNS names without wildcards and ECDSA keys, for up to 90 days. One order has one certificate, however
+/// often it is asked for.
+#[derive(Clone)]
+pub struct ScriptedCa(Arc<Mutex<State>>);
+
+struct State {
+    rng: SeededRng,
+    signer: Arc<dyn Signer>,
+    root: Vec<u8>,
+    steps: VecDeque<CaStep>,
+    calls: Vec<String>,
+    issued: BTreeMap<String, Chain>,
+}
+
+/// How the CA answers one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CaStep {
+    /// With the certificate.
+    Issue,
+    /// Not yet; ask again after so long.
+    Wait(Duration),
+    /// With an error of that kind, and when to come back.
+    Fail(ConnectorErrorKind, Option<Duration>),
+    /// It makes the certificate, and the answer is lost on the way.
+    LoseAnswer,
+    /// With a certificate for other names than ordered.
+    WrongNames,
+}
+
+/// An order as it travels.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct OrderDocument {
+    pub(super) csr: String,
+    pub(super) ekus: Vec<ExtendedKeyUsage>,
+    pub(super) lifetime_seconds: Option<u64>,
+    pub(super) must_staple: bool,
+    /// By the engine's clock, so that the CA needs none.
+    pub(super) now_us: i64,
+}
+
+#[expect(clippy::expect_used, reason = "a test that cannot make its CA cannot go on")]
+impl ScriptedCa {
+    /// Where it is reached.
+    pub const URL: &'static str = "https://ca.scripted.test";
+    /// The longest lifetime it certifies.
+    pub const MAX_LIFETIME: Duration = Duration::from_hours(24 * 90);
+
+    /// A CA whose key follows from the seed, valid from a day before `now` for twenty years. It answers every call with
+    /// the certificate unless told otherwise.
+    ///
+    /// # Panics
+    /// When the CA cannot be made.
+    pub fn new(seed: u64, now: Timestamp) -> Self {
+        let rng = SeededRng::derive(seed, "scripted CA", 0);
+        let key = block_on(TestKeys.generate(KeyAlgorithm::EcdsaP256, &rng)).expect("a key");
+        let request = AuthorityRequest {
+            subject: DistinguishedName { common_name: "Scripted CA".to_owned(), ..DistinguishedName::default() },
+            spki: key.signer.public_key().to_vec(),
+            serial: Serial::random(&rng),
+            not_before: now - DAY,
+            not_after: now + DAY * 365 * 20,
+            path_length: Some(0),
+            crl_urls: Vec::new(),
+            ocsp_urls: Vec::new(),
+            ca_issuer_urls: Vec::new(),
+        };
+        let unsigned = certificate::root(&request).expect("a root");
+        let root = block_on(unsigned.sign(&*key.signer)).expect("a signature");
+        let state =
+            State { rng, signer: key.signer, root, steps: VecDeque::new(), calls: Vec::new(), issued: BTreeMap::new() };
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    /// Makes it reachable.
+    pub fn attach(&self, http: &ScriptedHttp) {
+        let ca = self.clone();
+        http.handle(move |request, _| {
+            let key = request.url.as_str().strip_prefix(Self::URL)?.strip_prefix("/orders/")?.to_owned();
+            Some(ca.answer(&key, request))
+        });
+    }
+
+    /// The next calls are answered like this, one after the other.
+    pub fn then(&self, steps: impl IntoIterator<Item = CaStep>) {
+        self.state().steps.extend(steps);
+    }
+
+    /// The orders that calls were about, in the order of the calls, by idempotency key.
+    pub fn calls(&self) -> Vec<String> {
+        self.state().calls.clone()
+    }
+
+    /// What was issued, by idempotency key.
+    pub fn issued(&self) -> BTreeMap<String, Chain> {
+        self.state().issued.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answer(&self, key: &str, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
+        let mut state = self.state();
+        state.calls.push(key.to_owned());
+        let host = request.url.host_str().unwrap_or_default().to_owned();
+        let step = state.steps.pop_front().unwrap_or(CaStep::Issue);
+        let Ok(order) = serde_json::from_slice::<OrderDocument>(&request.body) else {
+            return Ok(ScriptedHttp::response(400, "no order"));
+        };
+        match step {
+            CaStep::Issue => Ok(state.issue(key, &order)),
+            CaStep::Wait(pause) => Ok(with_pause(202, Some(pause))),
+            CaStep::Fail(ConnectorErrorKind::Unreachable, _) => {
+                Err(HttpError::Unreachable { host, reason: "the script says so".to_owned() })
+            }
+            CaStep::Fail(kind, pause) => Ok(with_pause(status_of(kind), pause)),
+            CaStep::LoseAnswer => {
+                state.issue(key, &order);
+                Err(HttpError::Timeout { host, after: Duration::from_secs(30) })
+            }
+            CaStep::WrongNames => Ok(state.for_others(&order)),
+        }
+    }
+}
+
+impl State {
+    fn issue(&mut self, key: &str, order: &OrderDocument) -> HttpResponse {
+        if let Some(chain) = self.issued.get(key) {
+            return ScriptedHttp::response(200, chain.to_pem());
+        }
+        match self.sign(order, None) {
+            Ok(chain) => {
+                let pem = chain.to_pem();
+                self.issued.insert(key.to_owned(), chain);
+                ScriptedHttp::response(200, pem)
+            }
+            Err(why) => ScriptedHttp::response(422, why),
+        }
+    }
+
+    fn for_others(&self, order: &OrderDocument) -> HttpResponse {
+        match self.sign(order, Some("somebody-else.example")) {
+            Ok(chain) => ScriptedHttp::response(200, chain.to_pem()),
+            Err(why) => ScriptedHttp::response(422, why),
+        }
+    }
+
+    fn sign(&self, order: &OrderDocument, instead: Option<&str>) -> Result<Chain, String> {
+        let csr = csr::parse_pem(&order.csr).map_err(|error| error.to_string())?;
+        let certifiable = |san: &SubjectAltName| matches!(san, SubjectAltName::Dns(name) if !name.is_wildcard());
+        if !csr.names().sans.iter().all(certifiable) || csr.key_algorithm().family() != KeyFamily::Ecdsa {
+            return Err("only DNS names without wildcards and ECDSA keys are certified here".to_owned());
+        }
+        if order.ekus.iter().any(|usage| *usage != ExtendedKeyUsage::ServerAuth) {
+            return Err("only server certificates are made here".to_owned());
+        }
+        let names = match instead {
+            Some(name) => crate::domain::SubjectNames::new(name, &[]).map_err(|error| error.to_string())?,
+            None => csr.names().clone(),
+        };
+        let longest = ScriptedCa::MAX_LIFETIME;
+        let lifetime = order.lifetime_seconds.map_or(longest, Duration::from_secs).clamp(SECOND, longest);
+        let request = LeafRequest {
+            names,
+            spki: csr.spki().to_vec(),
+            serial: Serial::random(&self.rng),
+            not_before: Timestamp(order.now_us),
+            not_after: Timestamp(order.now_us) + lifetime.saturating_sub(SECOND),
+            extended_key_usages: order.ekus.iter().copied().collect(),
+            must_staple: order.must_staple,
+            policies: Vec::new(),
+            crl_urls: Vec::new(),
+            ocsp_urls: Vec::new(),
+            ca_issuer_urls: Vec::new(),
+        };
+        let authority = Authority::from_certificate(&self.root).map_err(|error| error.to_string())?;
+        let unsigned = certificate::leaf(&request, &authority).map_err(|error| error.to_string())?;
+        let leaf = block_on(unsigned.sign(&*self.signer)).map_err(|error| error.to_string())?;
+        Chain::from_der(vec![leaf, self.root.clone()]).map_err(|error| error.to_string())
+    }
+}
+
+pub(super) fn status_of(kind: ConnectorErrorKind) -> u16 {
+    match kind {
+        ConnectorErrorKind::Auth => 401,
+        ConnectorErrorKind::Quota => 429,
+        ConnectorErrorKind::Permanent => 400,
+        ConnectorErrorKind::Policy => 422,
+        ConnectorErrorKind::Transient | ConnectorErrorKind::Unreachable => 503,
+    }
+}
+
+pub(super) fn with_pause(status: u16, pause: Option<Duration>) -> HttpResponse {
+    let headers = pause.map(|pause| ("retry-after".to_owned(), pause.as_secs().to_string())).into_iter().collect();
+    HttpResponse { headers, ..ScriptedHttp::response(status, "") }
+}
+
+impl std::fmt::Debug for ScriptedCa {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let state = self.state();
+        f.debug_struct("ScriptedCa").field("calls", &state.calls.len()).field("issued", &state.issued.len()).finish()
+    }
+}
