@@ -1,5 +1,8 @@
 //! The listener over real sockets: the certificate is swapped without restart, plain HTTP stays at home, the end drains.
 
+#![expect(clippy::disallowed_methods, reason = "a listener is proven on real sockets, with tasks of its own")]
+#![expect(clippy::unwrap_used, reason = "a test's helper may fail the test")]
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -71,8 +71,8 @@ pub(crate) struct Draining(watch::Receiver<bool>);
 
 impl Draining {
     fn new() -> (watch::Sender<bool>, Self) {
-        let (begin, began) = watch::channel(false);
-        (begin, Self(began))
+        let (sender, receiver) = watch::channel(false);
+        (sender, Self(receiver))
     }
 
     /// Waits until the listener drains.

@@ -1,5 +1,7 @@
 //! Accepting connections, and letting them end.
 
+#![expect(clippy::disallowed_methods, reason = "a listener exists on real sockets alone, whose time is the runtime's")]
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;

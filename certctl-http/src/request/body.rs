@@ -1,18 +1,21 @@
 //! JSON bodies: read whatever their content type says, refused with the place of what is wrong.
 
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRef, FromRequest, Request};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use certctl_core::Error;
+use futures_util::future::{Either, select};
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 
 use crate::problem::Failure;
-use crate::router::BODY_LIMIT;
+use crate::router::{Api, BODY_LIMIT};
 
 /// A body that has to be there.
 #[derive(Debug)]
@@ -22,7 +25,10 @@ pub(crate) struct Body<T>(pub(crate) T);
 #[derive(Debug)]
 pub(crate) struct OptionalBody<T>(pub(crate) T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T>
+where
+    Api: FromRef<S>,
+{
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
@@ -34,7 +40,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
-impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalBody<T> {
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalBody<T>
+where
+    Api: FromRef<S>,
+{
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
@@ -49,19 +58,30 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalB
 /// From the first byte of a body to its last.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {
-    let Ok(read) = tokio::time::timeout(TIMEOUT, Bytes::from_request(request, state)).await else {
-        let detail = "the body did not arrive in time; send it faster";
-        return Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail));
-    };
-    read.map_err(|rejection: BytesRejection| {
-        let status = rejection.into_response().status();
-        if status == StatusCode::PAYLOAD_TOO_LARGE {
-            let detail = format!("the body is longer than {BODY_LIMIT} bytes; send less at once");
-            return Failure::new(status, "body_too_large", detail);
+async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure>
+where
+    Api: FromRef<S>,
+{
+    let clock = Arc::clone(&Api::from_ref(state).engine.ports().clock);
+    let late = clock.sleep_until(clock.monotonic() + TIMEOUT);
+    let read = pin!(Bytes::from_request(request, state));
+    match select(read, late).await {
+        Either::Left((Ok(bytes), _)) => Ok(bytes),
+        Either::Left((Err(rejection), _)) => Err(unread(rejection)),
+        Either::Right(_) => {
+            let detail = "the body did not arrive in time; send it faster";
+            Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail))
         }
-        Error::invalid("the body broke off; send the request again").into()
-    })
+    }
+}
+
+fn unread(rejection: BytesRejection) -> Failure {
+    let status = rejection.into_response().status();
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        let detail = format!("the body is longer than {BODY_LIMIT} bytes; send less at once");
+        return Failure::new(status, "body_too_large", detail);
+    }
+    Error::invalid("the body broke off; send the request again").into()
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {

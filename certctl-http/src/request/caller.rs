@@ -1,10 +1,13 @@
 //! Who asks.
 
+use std::marker::PhantomData;
+
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use certctl_core::domain::{ActorType, Principal, Role};
+use certctl_core::ops::{Operation, allows};
 use certctl_core::{Error, ErrorKind};
 
 use crate::problem::Failure;
@@ -30,6 +33,28 @@ where
             Error::new(ErrorKind::Unauthenticated, "unauthenticated", message)
         })?;
         Ok(Self(api.engine.authenticate(presented).await?))
+    }
+}
+
+/// The principal behind the request's key, whose role may run the operation.
+///
+/// The engine checks this too; here it comes before the body is read, so that whoever may not learns nothing else.
+#[derive(Debug)]
+pub(crate) struct Allowed<O>(pub(crate) Principal, pub(crate) PhantomData<fn() -> O>);
+
+impl<S: Send + Sync, O: Operation> FromRequestParts<S> for Allowed<O>
+where
+    Api: FromRef<S>,
+{
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let Caller(principal) = Caller::from_request_parts(parts, state).await?;
+        if !allows(O::ACCESS, principal.role) {
+            let message = format!("a key of role {} may not do this ({})", principal.role, O::NAME);
+            return Err(Error::forbidden(message).into());
+        }
+        Ok(Self(principal, PhantomData))
     }
 }
 
@@ -66,15 +91,15 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Error> {
 mod tests {
     use super::*;
 
-    fn read(value: &str) -> Option<Option<String>> {
+    fn read(value: &str) -> Option<String> {
         let headers = HeaderMap::from_iter([(AUTHORIZATION, value.parse().unwrap())]);
-        bearer(&headers).ok().map(|token| token.map(ToOwned::to_owned))
+        bearer(&headers).ok().flatten().map(ToOwned::to_owned)
     }
 
     #[test]
     fn the_scheme_is_read_in_any_case_and_no_other_is_taken() {
-        assert_eq!(read("Bearer abc"), Some(Some("abc".into())));
-        assert_eq!(read("bEARER abc"), Some(Some("abc".into())));
+        assert_eq!(read("Bearer abc"), Some("abc".into()));
+        assert_eq!(read("bEARER abc"), Some("abc".into()));
         for bad in ["Basic abc", "abc", "Bearer ", "Bearer"] {
             assert_eq!(read(bad), None, "{bad}");
         }

@@ -86,6 +86,25 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_panic_is_answered() {
+        async fn broken() -> &'static str {
+            panic!("planted")
+        }
+        let rng: Arc<dyn SecureRng> = Arc::new(Ones);
+        let router = axum::Router::new()
+            .route("/", axum::routing::get(broken))
+            .layer(axum::middleware::from_fn_with_state(rng, around));
+        let request = Request::get("/").body(axum::body::Body::empty()).unwrap();
+        let response = tower::ServiceExt::oneshot(router, request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let body = axum::body::to_bytes(response.into_body(), 4096).await.unwrap();
+        let problem: crate::wire::Problem = serde_json::from_slice(&body).unwrap();
+        assert_eq!((problem.code.as_ref(), problem.request_id.len()), ("internal", 36));
+        assert!(!problem.detail.contains("planted"));
+    }
+
     #[test]
     fn an_id_is_a_version_4_uuid() {
         assert_eq!(RequestId::random(&Ones).0, "ffffffff-ffff-4fff-bfff-ffffffffffff");

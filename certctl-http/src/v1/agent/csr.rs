@@ -8,7 +8,7 @@ use certctl_core::domain::AgentId;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Body, Caller, Ids};
+use crate::request::{Allowed, Body, Ids};
 use crate::router::Api;
 use crate::v1::certificate::csr_answer;
 use crate::wire::{AgentCsr, StatusResponse};
@@ -22,7 +22,7 @@ use crate::wire::{AgentCsr, StatusResponse};
 )]
 pub(crate) async fn csr(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<ops::agent::SubmitCsr>,
     Ids((agent_id,)): Ids<(AgentId,)>,
     Body(AgentCsr { csr_pem, certificate_id }): Body<AgentCsr>,
 ) -> Result<(StatusCode, Json<StatusResponse>), Failure> {

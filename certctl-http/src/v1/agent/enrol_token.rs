@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Caller, OptionalBody};
+use crate::request::{Allowed, OptionalBody};
 use crate::router::Api;
 use crate::wire::{CreateEnrolToken, EnrolToken};
 
@@ -20,7 +20,7 @@ use crate::wire::{CreateEnrolToken, EnrolToken};
 )]
 pub(crate) async fn enrol_token(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<ops::agent::CreateEnrolToken>,
     OptionalBody(request): OptionalBody<CreateEnrolToken>,
 ) -> Result<(StatusCode, Json<EnrolToken>), Failure> {
     let expires_in = request.expires_in.map(Duration::from_secs);

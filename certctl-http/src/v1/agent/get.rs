@@ -6,7 +6,7 @@ use certctl_core::domain::AgentId;
 use certctl_core::ops::agent::Get;
 
 use crate::problem::Failure;
-use crate::request::{Caller, Ids};
+use crate::request::{Allowed, Ids};
 use crate::router::Api;
 use crate::wire::Agent;
 
@@ -18,7 +18,7 @@ use crate::wire::Agent;
 )]
 pub(crate) async fn get(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<Get>,
     Ids((id,)): Ids<(AgentId,)>,
 ) -> Result<Json<Agent>, Failure> {
     let found = api.engine.execute(&principal, Get { id }).await?;

@@ -6,7 +6,7 @@ use certctl_core::domain::AgentId;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Caller, Ids, OptionalBody};
+use crate::request::{Allowed, Ids, OptionalBody};
 use crate::router::Api;
 use crate::wire::{Heartbeat, StatusResponse};
 
@@ -21,7 +21,7 @@ use crate::wire::{Heartbeat, StatusResponse};
 )]
 pub(crate) async fn heartbeat(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<ops::agent::Heartbeat>,
     Ids((agent_id,)): Ids<(AgentId,)>,
     OptionalBody(request): OptionalBody<Heartbeat>,
 ) -> Result<Json<StatusResponse>, Failure> {

@@ -6,7 +6,7 @@ use certctl_core::ops::agent::List;
 use serde::Deserialize;
 
 use crate::problem::Failure;
-use crate::request::{Caller, ListQuery, Params, listed, value};
+use crate::request::{Allowed, ListQuery, Params, listed, value};
 use crate::router::Api;
 use crate::wire::{Agent, AgentList, names};
 
@@ -27,7 +27,7 @@ pub(crate) struct Wanted {
 )]
 pub(crate) async fn list(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<List>,
     Params(query): Params<ListQuery>,
     Params(wanted): Params<Wanted>,
 ) -> Result<Json<AgentList>, Failure> {

@@ -6,7 +6,7 @@ use certctl_core::domain::{AgentId, CertificateId};
 use certctl_core::ops::agent::Pickup;
 
 use crate::problem::Failure;
-use crate::request::{Caller, Ids};
+use crate::request::{Allowed, Ids};
 use crate::router::Api;
 use crate::wire::CertificatePickup;
 
@@ -18,7 +18,7 @@ use crate::wire::CertificatePickup;
 )]
 pub(crate) async fn pickup(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<Pickup>,
     Ids((agent_id, certificate_id)): Ids<(AgentId, CertificateId)>,
 ) -> Result<Json<CertificatePickup>, Failure> {
     let version = api.engine.execute(&principal, Pickup { agent_id, certificate_id }).await?;

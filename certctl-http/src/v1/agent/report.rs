@@ -7,7 +7,7 @@ use certctl_core::domain::{AgentId, JobId};
 use certctl_core::ops::agent::{ReportStatus, ReportedStatus};
 
 use crate::problem::Failure;
-use crate::request::{Body, Caller, Ids};
+use crate::request::{Allowed, Body, Ids};
 use crate::router::Api;
 use crate::wire::{JobReport, StatusResponse};
 
@@ -20,7 +20,7 @@ use crate::wire::{JobReport, StatusResponse};
 )]
 pub(crate) async fn report(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<ReportStatus>,
     Ids((agent_id, job_id)): Ids<(AgentId, JobId)>,
     Body(JobReport { status, error }): Body<JobReport>,
 ) -> Result<Json<StatusResponse>, Failure> {

@@ -5,11 +5,12 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::{Extension, Json};
 use certctl_core::domain::AgentId;
+use certctl_core::ops;
 use serde::Deserialize;
 
 use crate::listen::Draining;
 use crate::problem::Failure;
-use crate::request::{Caller, Ids, Params, value};
+use crate::request::{Allowed, Ids, Params, value};
 use crate::router::Api;
 use crate::wire::{Work, WorkItem};
 
@@ -36,7 +37,7 @@ pub(crate) struct Patience {
 )]
 pub(crate) async fn work(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<ops::agent::Work>,
     Ids((agent_id,)): Ids<(AgentId,)>,
     Params(patience): Params<Patience>,
     draining: Option<Extension<Draining>>,

@@ -6,7 +6,7 @@ use certctl_core::domain::CertificateId;
 use certctl_core::ops::certificate::Archive;
 
 use crate::problem::Failure;
-use crate::request::{Caller, Ids};
+use crate::request::{Allowed, Ids};
 use crate::router::Api;
 
 /// Archives a certificate and calls off its open jobs
@@ -17,7 +17,7 @@ use crate::router::Api;
 )]
 pub(crate) async fn archive(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<Archive>,
     Ids((id,)): Ids<(CertificateId,)>,
 ) -> Result<StatusCode, Failure> {
     api.engine.execute(&principal, Archive { id }).await?;

@@ -7,7 +7,7 @@ use certctl_core::domain::CertificateStatus;
 use certctl_core::ops::certificate::Create;
 
 use crate::problem::Failure;
-use crate::request::{Body, Caller};
+use crate::request::{Allowed, Body};
 use crate::router::Api;
 use crate::wire::{CreateCertificate, ManagedCertificate};
 
@@ -21,7 +21,7 @@ use crate::wire::{CreateCertificate, ManagedCertificate};
 )]
 pub(crate) async fn create(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<Create>,
     Body(request): Body<CreateCertificate>,
 ) -> Result<(StatusCode, Json<ManagedCertificate>), Failure> {
     let imported = request.status.as_deref() == Some(CertificateStatus::Active.name());

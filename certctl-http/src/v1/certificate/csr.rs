@@ -8,7 +8,7 @@ use certctl_core::ops;
 
 use super::csr_answer;
 use crate::problem::Failure;
-use crate::request::{Body, Caller, Ids};
+use crate::request::{Allowed, Body, Ids};
 use crate::router::Api;
 use crate::wire::{StatusResponse, SubmitCsr};
 
@@ -21,7 +21,7 @@ use crate::wire::{StatusResponse, SubmitCsr};
 )]
 pub(crate) async fn csr(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<ops::certificate::SubmitCsr>,
     Ids((id,)): Ids<(CertificateId,)>,
     Body(SubmitCsr { csr_pem }): Body<SubmitCsr>,
 ) -> Result<(StatusCode, Json<StatusResponse>), Failure> {

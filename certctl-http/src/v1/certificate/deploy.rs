@@ -7,7 +7,7 @@ use certctl_core::domain::CertificateId;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Caller, Ids, OptionalBody};
+use crate::request::{Allowed, Ids, OptionalBody};
 use crate::router::Api;
 use crate::wire::{Deploy, DeployTriggered};
 
@@ -20,7 +20,7 @@ use crate::wire::{Deploy, DeployTriggered};
 )]
 pub(crate) async fn deploy(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<ops::certificate::Deploy>,
     Ids((id,)): Ids<(CertificateId,)>,
     OptionalBody(Deploy { target_id }): OptionalBody<Deploy>,
 ) -> Result<(StatusCode, Json<DeployTriggered>), Failure> {

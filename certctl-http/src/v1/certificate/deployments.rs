@@ -6,7 +6,7 @@ use certctl_core::domain::CertificateId;
 use certctl_core::ops::certificate::Deployments;
 
 use crate::problem::Failure;
-use crate::request::{Caller, Ids, ListQuery, Params, listed};
+use crate::request::{Allowed, Ids, ListQuery, Params, listed};
 use crate::router::Api;
 use crate::wire::{DeploymentTarget, DeploymentTargetList};
 
@@ -18,7 +18,7 @@ use crate::wire::{DeploymentTarget, DeploymentTargetList};
 )]
 pub(crate) async fn deployments(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<Deployments>,
     Ids((id,)): Ids<(CertificateId,)>,
     Params(query): Params<ListQuery>,
 ) -> Result<Json<DeploymentTargetList>, Failure> {

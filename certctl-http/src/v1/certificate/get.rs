@@ -6,7 +6,7 @@ use certctl_core::domain::CertificateId;
 use certctl_core::ops::certificate::Get;
 
 use crate::problem::Failure;
-use crate::request::{Caller, Ids};
+use crate::request::{Allowed, Ids};
 use crate::router::Api;
 use crate::wire::ManagedCertificate;
 
@@ -18,7 +18,7 @@ use crate::wire::ManagedCertificate;
 )]
 pub(crate) async fn get(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<Get>,
     Ids((id,)): Ids<(CertificateId,)>,
 ) -> Result<Json<ManagedCertificate>, Failure> {
     Ok(Json(api.engine.execute(&principal, Get { id }).await?.into()))

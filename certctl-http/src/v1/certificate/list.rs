@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::problem::Failure;
-use crate::request::{Caller, ListQuery, Params, moment, page, value};
+use crate::request::{Allowed, ListQuery, Params, moment, page, value};
 use crate::router::Api;
 use crate::wire::{ManagedCertificate, ManagedCertificateList, Page, names};
 
@@ -105,7 +105,7 @@ impl Wanted {
 )]
 pub(crate) async fn list(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<List>,
     Params(query): Params<ListQuery>,
     Params(wanted): Params<Wanted>,
 ) -> Result<Response, Failure> {

@@ -8,7 +8,7 @@ use certctl_core::domain::CertificateId;
 use certctl_core::ops::certificate::Renew;
 
 use crate::problem::Failure;
-use crate::request::{Caller, Ids};
+use crate::request::{Allowed, Ids};
 use crate::router::Api;
 use crate::wire::RenewTriggered;
 
@@ -22,7 +22,7 @@ use crate::wire::RenewTriggered;
 )]
 pub(crate) async fn renew(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<Renew>,
     Ids((id,)): Ids<(CertificateId,)>,
 ) -> Result<(StatusCode, Json<RenewTriggered>), Failure> {
     let job_ids = api.engine.execute(&principal, Renew { id }).await?.job_ids;

@@ -6,7 +6,7 @@ use certctl_core::domain::CertificateId;
 use certctl_core::ops::certificate::Update;
 
 use crate::problem::Failure;
-use crate::request::{Body, Caller, Ids};
+use crate::request::{Allowed, Body, Ids};
 use crate::router::Api;
 use crate::wire::{ManagedCertificate, UpdateCertificate};
 
@@ -21,7 +21,7 @@ use crate::wire::{ManagedCertificate, UpdateCertificate};
 )]
 pub(crate) async fn update(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<Update>,
     Ids((id,)): Ids<(CertificateId,)>,
     Body(request): Body<UpdateCertificate>,
 ) -> Result<Json<ManagedCertificate>, Failure> {

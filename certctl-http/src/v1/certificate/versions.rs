@@ -6,7 +6,7 @@ use certctl_core::domain::CertificateId;
 use certctl_core::ops::certificate::Versions;
 
 use crate::problem::Failure;
-use crate::request::{Caller, Ids, ListQuery, Params, listed};
+use crate::request::{Allowed, Ids, ListQuery, Params, listed};
 use crate::router::Api;
 use crate::wire::{CertificateVersion, CertificateVersionList};
 
@@ -18,7 +18,7 @@ use crate::wire::{CertificateVersion, CertificateVersionList};
 )]
 pub(crate) async fn versions(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<Versions>,
     Ids((id,)): Ids<(CertificateId,)>,
     Params(query): Params<ListQuery>,
 ) -> Result<Json<CertificateVersionList>, Failure> {

@@ -7,7 +7,7 @@ use certctl_core::ops;
 use serde_json::Value;
 
 use crate::problem::Failure;
-use crate::request::{Body, Caller};
+use crate::request::{Allowed, Body};
 use crate::router::Api;
 use crate::wire::{CreateIssuer, Issuer};
 
@@ -19,7 +19,7 @@ use crate::wire::{CreateIssuer, Issuer};
 )]
 pub(crate) async fn create(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<ops::issuer::Create>,
     Body(request): Body<CreateIssuer>,
 ) -> Result<(StatusCode, Json<Issuer>), Failure> {
     let CreateIssuer { id, name, kind, config, enabled } = request;

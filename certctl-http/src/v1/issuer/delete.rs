@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Caller, Ids};
+use crate::request::{Allowed, Ids};
 use crate::router::Api;
 
 /// Deletes an issuer
@@ -18,7 +18,7 @@ use crate::router::Api;
 )]
 pub(crate) async fn delete(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<ops::issuer::Delete>,
     Ids((id,)): Ids<(certctl_core::domain::IssuerId,)>,
 ) -> Result<StatusCode, Failure> {
     api.engine.execute(&principal, ops::issuer::Delete { id }).await?;

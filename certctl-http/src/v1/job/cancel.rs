@@ -6,7 +6,7 @@ use certctl_core::domain::JobId;
 use certctl_core::ops::job::Cancel;
 
 use crate::problem::Failure;
-use crate::request::{Caller, Ids};
+use crate::request::{Allowed, Ids};
 use crate::router::Api;
 use crate::wire::StatusResponse;
 
@@ -18,7 +18,7 @@ use crate::wire::StatusResponse;
 )]
 pub(crate) async fn cancel(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<Cancel>,
     Ids((id,)): Ids<(JobId,)>,
 ) -> Result<Json<StatusResponse>, Failure> {
     let message = format!("job {id} is called off");

@@ -6,7 +6,7 @@ use certctl_core::domain::JobId;
 use certctl_core::ops::job::Get;
 
 use crate::problem::Failure;
-use crate::request::{Caller, Ids};
+use crate::request::{Allowed, Ids};
 use crate::router::Api;
 use crate::wire::Job;
 
@@ -18,7 +18,7 @@ use crate::wire::Job;
 )]
 pub(crate) async fn get(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<Get>,
     Ids((id,)): Ids<(JobId,)>,
 ) -> Result<Json<Job>, Failure> {
     Ok(Json(api.engine.execute(&principal, Get { id }).await?.into_entity().into()))

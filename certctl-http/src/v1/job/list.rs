@@ -7,7 +7,7 @@ use certctl_core::ops::job::{List, ListFilter};
 use serde::Deserialize;
 
 use crate::problem::Failure;
-use crate::request::{Caller, ListQuery, Params, listed, value};
+use crate::request::{Allowed, ListQuery, Params, listed, value};
 use crate::router::Api;
 use crate::wire::{Job, JobList, names};
 
@@ -53,7 +53,7 @@ impl Wanted {
 )]
 pub(crate) async fn list(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<List>,
     Params(query): Params<ListQuery>,
     Params(wanted): Params<Wanted>,
 ) -> Result<Json<JobList>, Failure> {

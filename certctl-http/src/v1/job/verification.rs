@@ -7,7 +7,7 @@ use certctl_core::domain::JobId;
 use certctl_core::ops::job::Get;
 
 use crate::problem::Failure;
-use crate::request::{Caller, Ids};
+use crate::request::{Allowed, Ids};
 use crate::router::Api;
 use crate::wire::VerificationResult;
 
@@ -21,7 +21,7 @@ use crate::wire::VerificationResult;
 )]
 pub(crate) async fn verification(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<Get>,
     Ids((id,)): Ids<(JobId,)>,
 ) -> Result<Json<VerificationResult>, Failure> {
     let job = api.engine.execute(&principal, Get { id: id.clone() }).await?.into_entity();

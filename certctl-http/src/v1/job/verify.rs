@@ -7,7 +7,7 @@ use certctl_core::domain::{JobId, TargetId};
 use certctl_core::ops::agent::Verify;
 
 use crate::problem::Failure;
-use crate::request::{Body, Caller, Ids};
+use crate::request::{Allowed, Body, Ids};
 use crate::router::Api;
 use crate::wire::{JobVerified, VerifyDeployment};
 
@@ -22,7 +22,7 @@ use crate::wire::{JobVerified, VerifyDeployment};
 )]
 pub(crate) async fn verify(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<Verify>,
     Ids((job_id,)): Ids<(JobId,)>,
     Body(request): Body<VerifyDeployment>,
 ) -> Result<Json<JobVerified>, Failure> {

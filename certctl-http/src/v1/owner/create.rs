@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Body, Caller};
+use crate::request::{Allowed, Body};
 use crate::router::Api;
 use crate::wire::{CreateOwner, Owner};
 
@@ -18,7 +18,7 @@ use crate::wire::{CreateOwner, Owner};
 )]
 pub(crate) async fn create(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<ops::owner::Create>,
     Body(request): Body<CreateOwner>,
 ) -> Result<(StatusCode, Json<Owner>), Failure> {
     let CreateOwner { id, name, email, team_id } = request;

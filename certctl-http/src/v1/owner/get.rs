@@ -5,7 +5,7 @@ use axum::extract::State;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Caller, Ids};
+use crate::request::{Allowed, Ids};
 use crate::router::Api;
 use crate::wire::Owner;
 
@@ -17,7 +17,7 @@ use crate::wire::Owner;
 )]
 pub(crate) async fn get(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<ops::owner::Get>,
     Ids((id,)): Ids<(certctl_core::domain::OwnerId,)>,
 ) -> Result<Json<Owner>, Failure> {
     let found = api.engine.execute(&principal, ops::owner::Get { id }).await?;

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Body, Caller};
+use crate::request::{Allowed, Body};
 use crate::router::Api;
 use crate::wire::{CertificateProfile, CreateProfile};
 
@@ -18,7 +18,7 @@ use crate::wire::{CertificateProfile, CreateProfile};
 )]
 pub(crate) async fn create(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<ops::profile::Create>,
     Body(request): Body<CreateProfile>,
 ) -> Result<(StatusCode, Json<CertificateProfile>), Failure> {
     let new = ops::profile::Create {

@@ -5,7 +5,7 @@ use axum::extract::State;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Caller, Ids};
+use crate::request::{Allowed, Ids};
 use crate::router::Api;
 use crate::wire::CertificateProfile;
 
@@ -17,7 +17,7 @@ use crate::wire::CertificateProfile;
 )]
 pub(crate) async fn get(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<ops::profile::Get>,
     Ids((id,)): Ids<(certctl_core::domain::ProfileId,)>,
 ) -> Result<Json<CertificateProfile>, Failure> {
     let found = api.engine.execute(&principal, ops::profile::Get { id }).await?;

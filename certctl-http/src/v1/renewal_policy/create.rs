@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Body, Caller};
+use crate::request::{Allowed, Body};
 use crate::router::Api;
 use crate::wire::{CreateRenewalPolicy, RenewalPolicy};
 
@@ -18,7 +18,7 @@ use crate::wire::{CreateRenewalPolicy, RenewalPolicy};
 )]
 pub(crate) async fn create(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<ops::renewal_policy::Create>,
     Body(request): Body<CreateRenewalPolicy>,
 ) -> Result<(StatusCode, Json<RenewalPolicy>), Failure> {
     let new = ops::renewal_policy::Create {

@@ -5,7 +5,7 @@ use axum::extract::State;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Caller, Ids};
+use crate::request::{Allowed, Ids};
 use crate::router::Api;
 use crate::wire::RenewalPolicy;
 
@@ -17,7 +17,7 @@ use crate::wire::RenewalPolicy;
 )]
 pub(crate) async fn get(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<ops::renewal_policy::Get>,
     Ids((id,)): Ids<(certctl_core::domain::RenewalPolicyId,)>,
 ) -> Result<Json<RenewalPolicy>, Failure> {
     let found = api.engine.execute(&principal, ops::renewal_policy::Get { id }).await?;

@@ -7,7 +7,7 @@ use certctl_core::ops;
 use serde_json::Value;
 
 use crate::problem::Failure;
-use crate::request::{Body, Caller};
+use crate::request::{Allowed, Body};
 use crate::router::Api;
 use crate::wire::{CreateTarget, DeploymentTarget};
 
@@ -19,7 +19,7 @@ use crate::wire::{CreateTarget, DeploymentTarget};
 )]
 pub(crate) async fn create(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<ops::target::Create>,
     Body(request): Body<CreateTarget>,
 ) -> Result<(StatusCode, Json<DeploymentTarget>), Failure> {
     let CreateTarget { id, name, kind, agent_id, config, enabled } = request;

@@ -5,7 +5,7 @@ use axum::extract::State;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Caller, Ids};
+use crate::request::{Allowed, Ids};
 use crate::router::Api;
 use crate::wire::DeploymentTarget;
 
@@ -17,7 +17,7 @@ use crate::wire::DeploymentTarget;
 )]
 pub(crate) async fn get(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<ops::target::Get>,
     Ids((id,)): Ids<(certctl_core::domain::TargetId,)>,
 ) -> Result<Json<DeploymentTarget>, Failure> {
     let found = api.engine.execute(&principal, ops::target::Get { id }).await?;

@@ -5,7 +5,7 @@ use axum::extract::State;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Caller, ListQuery, Params, listed};
+use crate::request::{Allowed, ListQuery, Params, listed};
 use crate::router::Api;
 use crate::wire::{DeploymentTarget, DeploymentTargetList};
 
@@ -17,7 +17,7 @@ use crate::wire::{DeploymentTarget, DeploymentTargetList};
 )]
 pub(crate) async fn list(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<ops::target::List>,
     Params(query): Params<ListQuery>,
 ) -> Result<Json<DeploymentTargetList>, Failure> {
     let page = query.request()?;

@@ -6,7 +6,7 @@ use certctl_core::ops;
 use serde_json::Value;
 
 use crate::problem::Failure;
-use crate::request::{Body, Caller, Ids};
+use crate::request::{Allowed, Body, Ids};
 use crate::router::Api;
 use crate::wire::{DeploymentTarget, UpdateTarget};
 
@@ -21,7 +21,7 @@ use crate::wire::{DeploymentTarget, UpdateTarget};
 )]
 pub(crate) async fn update(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<ops::target::Update>,
     Ids((id,)): Ids<(certctl_core::domain::TargetId,)>,
     Body(request): Body<UpdateTarget>,
 ) -> Result<Json<DeploymentTarget>, Failure> {

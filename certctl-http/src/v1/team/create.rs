@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Body, Caller};
+use crate::request::{Allowed, Body};
 use crate::router::Api;
 use crate::wire::{CreateTeam, Team};
 
@@ -18,7 +18,7 @@ use crate::wire::{CreateTeam, Team};
 )]
 pub(crate) async fn create(
     State(api): State<Api>,
-    Caller(principal): Caller,
+    Allowed(principal, ..): Allowed<ops::team::Create>,
     Body(request): Body<CreateTeam>,
 ) -> Result<(StatusCode, Json<Team>), Failure> {
     let CreateTeam { id, name, description } = request;

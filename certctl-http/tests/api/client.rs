@@ -1,0 +1,102 @@
+//! The typed client and an agent's control plane, against the router.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::body::Body;
+use axum::http::Request;
+use certctl_core::agent::{ControlError, ControlPlane, CsrAnswer, HeartbeatReport};
+use certctl_core::domain::{CertificateStatus, JobState};
+use certctl_core::ops::agent::ReportedStatus;
+use certctl_core::ports::{HttpClient, HttpError, HttpOptions, HttpRequest, HttpResponse, Method, Secret};
+use certctl_http::client::{Client, Listing, RemoteControlPlane};
+use certctl_http::wire::{CreateTeam, Deploy, UpdateCertificate};
+use serde_json::json;
+
+use crate::world::{ADMIN, VIEWER, World, certificate, csr};
+
+/// The router in place of a network.
+struct InProcess(World);
+
+#[async_trait]
+impl HttpClient for InProcess {
+    async fn send(&self, request: HttpRequest, _: &HttpOptions) -> Result<HttpResponse, HttpError> {
+        let method = match request.method {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Delete => "DELETE",
+            other => panic!("{other:?}"),
+        };
+        let mut call = Request::builder().method(method).uri(request.url.as_str());
+        for (name, value) in &request.headers {
+            call = call.header(name, value.expose());
+        }
+        let answer = self.0.send(call.body(Body::from(request.body)).unwrap()).await;
+        let headers = answer.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+        Ok(HttpResponse { status: answer.status.as_u16(), headers: headers.collect(), body: answer.text.into() })
+    }
+}
+
+fn client(http: &Arc<InProcess>, key: &str) -> Client {
+    Client::new(Arc::clone(http) as _, "https://certctl.test/".parse().unwrap()).with_key(Secret::new(key))
+}
+
+#[tokio::test]
+async fn a_client_reads_and_writes() {
+    let http = Arc::new(InProcess(World::new().await));
+    let admin = client(&http, ADMIN);
+    assert_eq!(admin.check_auth().await.unwrap().user, "admin");
+    let team = admin.create_team(&CreateTeam { name: "T".into(), ..CreateTeam::default() }).await.unwrap();
+    assert_eq!(admin.team(&team.id).await.unwrap(), team);
+    let teams = admin.list_teams(&Listing::default().per_page(1).page(2)).await.unwrap();
+    assert_eq!((teams.data.len(), teams.envelope.total), (1, Some(2)));
+
+    let request = serde_json::from_value(certificate("mc-1", json!({}))).unwrap();
+    let made = admin.create_certificate(&request).await.unwrap();
+    let update = UpdateCertificate { environment: Some("test".into()), ..UpdateCertificate::default() };
+    let changed = admin.update_certificate(&made.id, &update).await.unwrap();
+    assert_eq!((changed.environment.as_str(), changed.status), ("test", CertificateStatus::Pending));
+    let found = admin.list_certificates(&Listing::default().filter("environment", "test")).await.unwrap();
+    assert_eq!(found.data, [changed]);
+    admin.archive_certificate(&made.id).await.unwrap();
+}
+
+#[tokio::test]
+async fn refusals_arrive_as_problems() {
+    let http = Arc::new(InProcess(World::new().await));
+    let viewer = client(&http, VIEWER);
+    let refused = viewer.create_team(&CreateTeam::default()).await.unwrap_err();
+    assert_eq!((refused.status(), refused.code(), refused.is_retryable()), (Some(403), Some("forbidden"), false));
+    let missing = viewer.deploy_certificate(&"none".parse().unwrap(), &Deploy::default()).await.unwrap_err();
+    assert_eq!(missing.status(), Some(403));
+    assert_eq!(viewer.job(&"none".parse().unwrap()).await.unwrap_err().status(), Some(404));
+}
+
+#[tokio::test]
+async fn an_agent_works_over_http() {
+    let world = World::new().await;
+    let credential = world.agent("edge-1").await;
+    world.target("tgt-1", "edge-1").await;
+    world.certificate("mc-1", json!({ "target_ids": ["tgt-1"] })).await;
+    let http = Arc::new(InProcess(world));
+    let control = RemoteControlPlane::new(client(&http, &credential), "edge-1".parse().unwrap());
+
+    control.heartbeat(&HeartbeatReport { version: "1".into(), ..HeartbeatReport::default() }).await.unwrap();
+    let work = control.work(Duration::ZERO).await.unwrap();
+    assert_eq!(work[0].status, JobState::AwaitingCsr);
+    let certificate = work[0].certificate_id.clone();
+    let answer = control.submit_csr(&certificate, &csr("mc-1", 1).await).await.unwrap();
+    assert_eq!(answer, CsrAnswer::Signed);
+    let chain = control.pickup(&certificate).await.unwrap();
+    let work = control.work(Duration::ZERO).await.unwrap();
+    assert_eq!(work[0].expected_fingerprint, Some(chain.fingerprint()));
+    control.report_status(&work[0].id, ReportedStatus::Completed, None).await.unwrap();
+    let too_late = control.report_status(&work[0].id, ReportedStatus::Failed, Some("no")).await.unwrap_err();
+    assert!(matches!(too_late, ControlError::Refused(_)), "{too_late:?}");
+
+    let stranger = RemoteControlPlane::new(client(&http, "wrong"), "edge-1".parse().unwrap());
+    let refused = stranger.work(Duration::ZERO).await.unwrap_err();
+    assert!(matches!(refused, ControlError::Unauthenticated(_)), "{refused:?}");
+}

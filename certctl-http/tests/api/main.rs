@@ -1,0 +1,14 @@
+//! The API in process: an engine on fakes, acted on through the router, seen through its answers.
+
+#![expect(clippy::unwrap_used, reason = "a test's helper may fail the test")]
+
+mod access;
+mod agent;
+mod certificate;
+mod client;
+mod errors;
+mod lists;
+mod roles;
+mod settings;
+mod system;
+mod world;

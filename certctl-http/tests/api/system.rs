@@ -1,0 +1,123 @@
+//! The server itself.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::body::Body;
+use axum::http::{Method, Request};
+use certctl_core::Engine;
+use certctl_core::domain::SCHEMAS;
+use certctl_core::engine::SetupSecret;
+use certctl_core::seal::SealingKey;
+use certctl_core::signal::Signal;
+use certctl_core::storage::{
+    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, MemoryStorage, Snapshot, Storage,
+    StorageError, View,
+};
+use certctl_core::testing::{FakePorts, TestKeys};
+use certctl_http::{Authentication, Options};
+use serde_json::json;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn health_is_answered_in_both_places() {
+    let world = World::new().await;
+    assert_eq!(world.get("/health").await.expect(200), json!({ "status": "healthy" }));
+    assert_eq!(world.get("/ready").await.expect(200), json!({ "status": "ready" }));
+    let health = world.get("/api/v1/health").await.expect(200);
+    assert_eq!(health["status"], "healthy");
+    assert!(health["timestamp"].as_str().unwrap().ends_with('Z'));
+}
+
+/// A store that cannot be reached while the flag is up.
+struct Flaky {
+    store: MemoryStorage,
+    down: AtomicBool,
+}
+
+impl Flaky {
+    fn check(&self) -> Result<(), StorageError> {
+        if self.down.load(Ordering::SeqCst) {
+            return Err(StorageError::Unavailable { retry_after: Duration::from_millis(1_500), reason: "down".into() });
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Storage for Flaky {
+    async fn read(&self, view: View) -> Result<Box<dyn Snapshot>, StorageError> {
+        self.check()?;
+        self.store.read(view).await
+    }
+    async fn apply(&self, changes: Changes) -> Result<Committed, ApplyError> {
+        self.check()?;
+        self.store.apply(changes).await
+    }
+    async fn claim(&self, claim: Claim) -> Result<Claimed, StorageError> {
+        self.store.claim(claim).await
+    }
+    async fn prolong(&self, fence: Fence, lease: Duration) -> Result<(), LeaseError> {
+        self.store.prolong(fence, lease).await
+    }
+    async fn next_due(&self, query: &DueQuery) -> Result<Option<Duration>, StorageError> {
+        self.store.next_due(query).await
+    }
+    fn changed(&self) -> Option<Signal> {
+        self.store.changed()
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_is_told_with_a_time_to_come_back() {
+    let fakes = FakePorts::new(5, Arc::new(TestKeys));
+    let ports = fakes.ports();
+    let store = MemoryStorage::new(SCHEMAS, ports.clock.clone());
+    let store = Arc::new(Flaky { store, down: AtomicBool::new(false) });
+    let secret = SetupSecret::Key(SealingKey::generate(&*ports.rng));
+    let engine = Engine::builder(Arc::clone(&store) as _, ports, secret).build().await.unwrap();
+    let router = certctl_http::router(engine.clone(), Options { authentication: Authentication::Off });
+    let world = World { fakes, engine, router };
+    world.get("/ready").await.expect(200);
+
+    store.down.store(true, Ordering::SeqCst);
+    for path in ["/ready", "/api/v1/certificates"] {
+        let answer = world.get(path).await;
+        assert_eq!(answer.header("retry-after"), "2", "{path}");
+        assert_eq!(answer.problem(503), "unavailable");
+    }
+    world.get("/health").await.expect(200);
+}
+
+#[tokio::test]
+async fn every_answer_has_a_fresh_request_id() {
+    let world = World::new().await;
+    let request = || Request::get("/health").header("x-request-id", "mine").body(Body::empty()).unwrap();
+    let (one, other) = (world.send(request()).await, world.send(request()).await);
+    assert_eq!(one.header("x-request-id").len(), 36);
+    assert_ne!(one.header("x-request-id"), other.header("x-request-id"));
+}
+
+#[tokio::test]
+async fn the_document_is_served() {
+    let document = World::new().await.get("/api/v1/openapi.json").await.expect(200);
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["paths"]["/api/v1/certificates"]["post"]["operationId"], "createCertificate");
+}
+
+#[tokio::test]
+async fn head_is_answered_as_get_without_a_body() {
+    let answer = World::new().await.call(Method::HEAD, "/health", "", None).await;
+    assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, ""));
+}
+
+#[tokio::test]
+async fn the_router_can_be_nested() {
+    let mut world = World::new().await;
+    world.router = axum::Router::new().nest("/certs", world.router);
+    world.get("/certs/health").await.expect(200);
+    assert_eq!(world.get("/certs/nothing").await.problem(404), "not_found");
+}

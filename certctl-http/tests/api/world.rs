@@ -1,0 +1,189 @@
+//! An engine on fakes behind the router, and keys of every role.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use certctl_core::Engine;
+use certctl_core::domain::{Role, SCHEMAS, SubjectNames};
+use certctl_core::engine::{ConfiguredKey, SetupSecret};
+use certctl_core::ports::{Keys, Secret};
+use certctl_core::seal::SealingKey;
+use certctl_core::storage::MemoryStorage;
+use certctl_core::testing::{FakePorts, SeededRng, TestKeys};
+use certctl_core::{domain::KeyAlgorithm, pki};
+use certctl_http::{Authentication, Options, router};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+pub(crate) const ADMIN: &str = "key-of-admin";
+pub(crate) const OPERATOR: &str = "key-of-operator";
+pub(crate) const VIEWER: &str = "key-of-viewer";
+pub(crate) const AUDITOR: &str = "key-of-auditor";
+/// Acts for the agent `edge-1`, as a key of role agent does by its name.
+pub(crate) const AGENT: &str = "key-of-edge-1";
+
+pub(crate) const KEYS: [(&str, Role); 5] = [
+    (ADMIN, Role::Admin),
+    (OPERATOR, Role::Operator),
+    (VIEWER, Role::Viewer),
+    (AUDITOR, Role::Auditor),
+    (AGENT, Role::Agent),
+];
+
+pub(crate) struct World {
+    pub(crate) fakes: FakePorts,
+    pub(crate) engine: Engine,
+    pub(crate) router: Router,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {} {}", self.status, self.text))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The body of an answer that must have this status.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        if self.text.is_empty() { Value::Null } else { self.json() }
+    }
+
+    /// The code of a problem of this status, after a look at everything that every problem has.
+    #[track_caller]
+    pub(crate) fn problem(self, status: u16) -> String {
+        let problem = check_problem(&self, status);
+        problem["code"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Looks at everything that every problem document has.
+#[track_caller]
+pub(crate) fn check_problem(answer: &Answer, status: u16) -> Value {
+    assert_eq!(answer.status.as_u16(), status, "{}", answer.text);
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    let problem = answer.json();
+    assert_eq!(problem["status"], status);
+    assert_eq!((&problem["error"], &problem["message"]), (&problem["title"], &problem["detail"]));
+    assert_eq!(problem["title"].as_str(), answer.status.canonical_reason());
+    assert_eq!(problem["request_id"].as_str().unwrap(), answer.header("x-request-id"));
+    assert!(!problem["detail"].as_str().unwrap().is_empty());
+    assert_eq!(status == 401, answer.headers.contains_key("www-authenticate"));
+    assert_eq!(status == 503, answer.headers.contains_key("retry-after"));
+    problem
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    pub(crate) async fn open() -> Self {
+        Self::with(Options { authentication: Authentication::Off }).await
+    }
+
+    async fn with(options: Options) -> Self {
+        let fakes = FakePorts::new(7, Arc::new(TestKeys));
+        let ports = fakes.ports();
+        let storage = Arc::new(MemoryStorage::new(SCHEMAS, ports.clock.clone()));
+        let sealing = SealingKey::generate(&*ports.rng);
+        let keys = KEYS.map(|(key, role)| {
+            let name = if role == Role::Agent { "edge-1".into() } else { role.name().to_owned() };
+            ConfiguredKey { name, key: Secret::new(key), role }
+        });
+        let engine = Engine::builder(storage, ports, SetupSecret::Key(sealing))
+            .connectors(certctl_connectors::registry())
+            .keys(keys.to_vec())
+            .build()
+            .await
+            .unwrap();
+        let router = router(engine.clone(), options);
+        Self { fakes, engine, router }
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, 16 << 20).await.unwrap();
+        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+
+    pub(crate) async fn call(&self, method: Method, path: &str, key: &str, body: Option<Value>) -> Answer {
+        let body = body.map_or(Body::empty(), |body| Body::from(body.to_string()));
+        let mut request = Request::builder().method(method).uri(path);
+        if !key.is_empty() {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        self.send(request.body(body).unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.call(Method::GET, path, ADMIN, None).await
+    }
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::POST, path, ADMIN, Some(body)).await
+    }
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::PUT, path, ADMIN, Some(body)).await
+    }
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.call(Method::DELETE, path, ADMIN, None).await
+    }
+
+    /// Adds an agent; gives its credential.
+    pub(crate) async fn agent(&self, id: &str) -> String {
+        let agent = self.post("/api/v1/agents", json!({ "id": id, "name": id, "hostname": "host" })).await.expect(201);
+        agent["credential"].as_str().unwrap().to_owned()
+    }
+
+    /// Adds a target that the agent serves.
+    pub(crate) async fn target(&self, id: &str, agent: &str) {
+        let target = json!({ "id": id, "name": id, "type": "NGINX", "agent_id": agent, "config": target_config() });
+        self.post("/api/v1/targets", target).await.expect(201);
+    }
+
+    /// Adds a certificate; gives it as it was answered.
+    pub(crate) async fn certificate(&self, id: &str, more: Value) -> Value {
+        self.post("/api/v1/certificates", certificate(id, more)).await.expect(201)
+    }
+}
+
+/// What the NGINX connector needs.
+pub(crate) fn target_config() -> Value {
+    json!({ "cert_path": "/etc/nginx/tls/cert.pem", "key_path": "/etc/nginx/tls/key.pem" })
+}
+
+/// The request for a certificate, with more members or other ones.
+pub(crate) fn certificate(id: &str, more: Value) -> Value {
+    let mut request = json!({
+        "id": id,
+        "name": id,
+        "common_name": format!("{id}.example.com"),
+        "sans": [format!("www.{id}.example.com")],
+        "owner_id": "o-default",
+        "team_id": "team-default",
+        "issuer_id": "iss-local",
+        "renewal_policy_id": "rp-default",
+    });
+    let members = request.as_object_mut().unwrap();
+    members.extend(more.as_object().cloned().unwrap_or_default());
+    request
+}
+
+/// A signing request for the names of [`certificate`], with a key of its own.
+pub(crate) async fn csr(id: &str, seed: u64) -> String {
+    let key = TestKeys.generate(KeyAlgorithm::EcdsaP256, &SeededRng::new(seed)).await.unwrap();
+    let names = SubjectNames::new(&format!("{id}.example.com"), &[format!("www.{id}.example.com")]).unwrap();
+    pki::csr::build(&names, &*key.signer).await.unwrap().to_pem()
+}
