@@ -21,7 +21,10 @@ impl Source {
     }
 
     pub(crate) fn is_test(&self) -> bool {
-        self.path.contains("/tests/") || self.path.ends_with("/tests.rs") || self.path.contains("/testing")
+        self.path.contains("/tests/")
+            || self.path.ends_with("/tests.rs")
+            || self.path.contains("/testing")
+            || self.path.contains("/test_")
     }
 }
 

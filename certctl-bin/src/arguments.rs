@@ -1,0 +1,154 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::cli::Noun;
+
+/// Issues, deploys, verifies and renews TLS certificates.
+#[derive(Debug, Parser)]
+#[command(name = "certctl", version, propagate_version = true, max_term_width = 110)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server: REST API, renewals, jobs, notifications
+    Serve(ServeArguments),
+    /// Run an agent: makes keys and deploys certificates on its host
+    Agent(AgentArguments),
+    /// Bring the database up to date
+    Migrate(MigrateArguments),
+    /// Print the OpenAPI document of the REST API
+    Openapi(OpenapiArguments),
+    #[command(flatten)]
+    Client(Noun),
+}
+
+/// `certctl serve`.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ServeArguments {
+    /// Configuration file (TOML) [env: CERTCTL_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where the server keeps its files [env: CERTCTL_DATA_DIR] [default: ./certctl-data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Where to listen; port 0 takes a free one [env: CERTCTL_LISTEN] [default: 127.0.0.1:8443]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) listen: Option<String>,
+    /// Plain HTTP instead of TLS, on loopback only [env: CERTCTL_INSECURE_HTTP]
+    #[arg(long)]
+    pub(crate) insecure_http: bool,
+}
+
+/// `certctl agent`.
+#[derive(Debug, Args)]
+pub(crate) struct AgentArguments {
+    /// The server, such as https://certctl.example:8443 [env: CERTCTL_SERVER_URL]
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// This agent's id [env: CERTCTL_AGENT_ID]
+    #[arg(long, value_name = "ID")]
+    pub(crate) agent_id: Option<String>,
+    /// This agent's own directory: keys, journal, credential [env: CERTCTL_KEY_DIR] [default: /var/lib/certctl/keys]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) key_dir: Option<PathBuf>,
+    /// The server's root (PEM), a copy of its DIR/ca.pem [env: CERTCTL_SERVER_CA_BUNDLE_PATH]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Enrol with this token at the first start; the credential is kept in KEY_DIR/credential [env: CERTCTL_ENROL_TOKEN]
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) enrol_token: Option<String>,
+    /// What people call this agent, used when it enrols [env: CERTCTL_AGENT_NAME] [default: the agent's id]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// A command that targets may run besides those built in, with its first arguments: "systemctl reload nginx"
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) allow_command: Vec<String>,
+}
+
+/// `certctl migrate`.
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArguments {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Only say how the database stands
+    #[arg(long)]
+    pub(crate) status: bool,
+    /// Undo the last STEPS migrations, and with them what is in their tables
+    #[arg(long, value_name = "STEPS", conflicts_with = "status")]
+    pub(crate) down: Option<u32>,
+}
+
+/// Where the configuration and the data are.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// Configuration file (TOML) [env: CERTCTL_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where the server keeps its files [env: CERTCTL_DATA_DIR] [default: ./certctl-data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// `certctl openapi`.
+#[derive(Debug, Args)]
+#[command(disable_version_flag = true)]
+pub(crate) struct OpenapiArguments {
+    #[arg(long, value_enum, default_value_t = DocumentFormat::Json)]
+    pub(crate) format: DocumentFormat,
+    /// Of OpenAPI; 3.0 for generators that read nothing newer
+    #[arg(long = "version", value_enum, default_value_t = OpenapiVersion::V31)]
+    pub(crate) openapi_version: OpenapiVersion,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DocumentFormat {
+    Json,
+    Yaml,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OpenapiVersion {
+    #[value(name = "3.1")]
+    V31,
+    #[value(name = "3.0")]
+    V30,
+}
+
+/// Which server the command line talks to, and how it answers.
+#[derive(Debug, Args)]
+pub(crate) struct Connection {
+    /// The server [env: CERTCTL_SERVER_URL] [default: https://127.0.0.1:8443]
+    #[arg(long, value_name = "URL", global = true)]
+    pub(crate) server: Option<String>,
+    /// The key to send [env: CERTCTL_API_KEY]
+    #[arg(long, value_name = "KEY", global = true)]
+    pub(crate) api_key: Option<String>,
+    /// The server's root (PEM), a copy of its DIR/ca.pem [env: CERTCTL_SERVER_CA_BUNDLE_PATH]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) ca: Option<PathBuf>,
+    /// How results are written
+    #[arg(short, long, value_enum, default_value_t = OutputFormat::Table, global = true)]
+    pub(crate) output: OutputFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    Table,
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}

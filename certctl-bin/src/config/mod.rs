@@ -1,0 +1,137 @@
+//! The server's configuration: defaults, a TOML file, `CERTCTL_*` variables and flags, in this order.
+//!
+//! [`Config`] is what was written, [`ValidConfig`] what it means. Reading is strict: an unknown key, an unknown variable or
+//! a bad value is an error that names what was probably meant.
+
+mod environment;
+mod keys;
+mod obsolete;
+mod settings;
+mod valid;
+
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use certctl_core::ports::Secret;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+pub(crate) use environment::{Environment, check_names};
+pub(crate) use valid::{Authentication, LogFormat, ValidConfig};
+
+/// Longest configuration file that is read, in bytes.
+const LARGEST_FILE: u64 = 1 << 20;
+
+/// The configuration as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) listen: Option<String>,
+    pub(crate) insecure_http: Option<bool>,
+    pub(crate) server_names: Option<Vec<String>>,
+    pub(crate) auth_type: Option<String>,
+    pub(crate) auth_secret: Option<Secret>,
+    pub(crate) api_keys_named: Option<Secret>,
+    pub(crate) agent_auth: Option<String>,
+    pub(crate) config_encryption_key: Option<Secret>,
+    pub(crate) log_level: Option<String>,
+    pub(crate) log_format: Option<String>,
+    pub(crate) database: Database,
+    pub(crate) egress: Egress,
+    pub(crate) notifier: Vec<Notifier>,
+    /// What the variables of a single webhook say.
+    #[serde(skip)]
+    pub(crate) webhook: Webhook,
+}
+
+/// `[database]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Database {
+    pub(crate) url: Option<Secret>,
+    pub(crate) max_connections: Option<u32>,
+}
+
+/// `[egress]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Egress {
+    pub(crate) allow: Option<Vec<String>>,
+}
+
+/// `[[notifier]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Notifier {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) config: Map<String, Value>,
+}
+
+/// `CERTCTL_WEBHOOK_URL` and `CERTCTL_WEBHOOK_SECRET`: one notifier without a file.
+#[derive(Debug, Default)]
+pub(crate) struct Webhook {
+    pub(crate) url: Option<String>,
+    pub(crate) secret: Option<Secret>,
+}
+
+/// The configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("cannot read the configuration file {}: {reason}", path.display())]
+    File { path: PathBuf, reason: String },
+    #[error("the configuration file {} is wrong: {reason}", path.display())]
+    Syntax { path: PathBuf, reason: String },
+    #[error("the variable {name} means nothing to certctl; {}correct or unset it", hint(.nearest.as_deref()))]
+    UnknownVariable { name: String, nearest: Option<String> },
+    #[error("the variable {0} is no UTF-8 text")]
+    NotText(String),
+    #[error("{at}: {reason}")]
+    Value { at: String, reason: String },
+}
+
+fn hint(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!("did you mean {name}? Else ")).unwrap_or_default()
+}
+
+impl ConfigError {
+    pub(crate) fn value(at: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Value { at: at.into(), reason: reason.into() }
+    }
+}
+
+impl Config {
+    /// Reads a file, or nothing.
+    pub(crate) fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let Some(path) = path else { return Ok(Self::default()) };
+        let failed = |reason: String| ConfigError::File { path: path.to_path_buf(), reason };
+        let length = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?.len();
+        if length > LARGEST_FILE {
+            return Err(failed(format!("it has {length} bytes, more than {LARGEST_FILE}")));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+        Self::parse(&text).map_err(|reason| ConfigError::Syntax { path: path.to_path_buf(), reason })
+    }
+
+    /// Reads TOML text.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())
+    }
+
+    /// Lays the environment over it. What it returns should be said to whoever started the process.
+    pub(crate) fn overlay(&mut self, environment: &Environment) -> Result<(), ConfigError> {
+        for setting in settings::SETTINGS {
+            if let Some(value) = environment.get(setting.variable) {
+                (setting.set)(self, value)
+                    .map_err(|reason| ConfigError::value(format!("CERTCTL_{}", setting.variable), reason))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,270 @@
+//! Every setting, once: its key in the file, its variable, its flag, its default, what it means. The documentation's
+//! reference is made from this table.
+
+use certctl_core::ports::Secret;
+
+use super::Config;
+
+/// A setting of the server.
+pub(crate) struct Setting {
+    /// The key in the TOML file; empty for what only a variable says.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the reference page is made by a test"))]
+    pub(crate) key: &'static str,
+    /// Without `CERTCTL_`.
+    pub(crate) variable: &'static str,
+    /// A flag of `certctl serve`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the reference page is made by a test"))]
+    pub(crate) flag: &'static str,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the reference page is made by a test"))]
+    pub(crate) default: &'static str,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the reference page is made by a test"))]
+    pub(crate) meaning: &'static str,
+    pub(crate) set: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+/// A variable of the agent or the command line, which is also a flag of theirs.
+pub(crate) struct ClientVariable {
+    /// Without `CERTCTL_`.
+    pub(crate) name: &'static str,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the reference page is made by a test"))]
+    pub(crate) flag: &'static str,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the reference page is made by a test"))]
+    pub(crate) meaning: &'static str,
+}
+
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "data_dir",
+        variable: "DATA_DIR",
+        flag: "--data-dir",
+        default: "`./certctl-data`",
+        meaning: "Where the server keeps its files: the SQLite database, the sealing key, the setup token, its own root \
+                  (`ca.pem`) and its TLS key. Made with mode 0700 if it is missing.",
+        set: |config, value| {
+            config.data_dir = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "listen",
+        variable: "LISTEN",
+        flag: "--listen",
+        default: "`127.0.0.1:8443`",
+        meaning: "HOST:PORT to listen on; port 0 takes a free one.",
+        set: |config, value| {
+            config.listen = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "insecure_http",
+        variable: "INSECURE_HTTP",
+        flag: "--insecure-http",
+        default: "`false`",
+        meaning: "Plain HTTP instead of TLS. Refused unless the listener is on loopback.",
+        set: |config, value| {
+            config.insecure_http = Some(boolean(value)?);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "server_names",
+        variable: "SERVER_NAMES",
+        flag: "",
+        default: "the host name, `localhost`, `127.0.0.1`, `::1` and the host of `listen`",
+        meaning: "DNS names and addresses in the server's own certificate. In the variable separated by commas.",
+        set: |config, value| {
+            config.server_names = Some(list(value));
+            Ok(())
+        },
+    },
+    Setting {
+        key: "auth_type",
+        variable: "AUTH_TYPE",
+        flag: "",
+        default: "`api-key`",
+        meaning: "`api-key`, or `none`: everybody who can connect is an administrator. `none` is refused unless the \
+                  listener is on loopback.",
+        set: |config, value| {
+            config.auth_type = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "auth_secret",
+        variable: "AUTH_SECRET",
+        flag: "",
+        default: "none",
+        meaning: "Keys of administrators separated by commas; they are named `env-1`, `env-2` and so on.",
+        set: |config, value| {
+            config.auth_secret = Some(Secret::new(value));
+            Ok(())
+        },
+    },
+    Setting {
+        key: "api_keys_named",
+        variable: "API_KEYS_NAMED",
+        flag: "",
+        default: "none",
+        meaning: "Keys as `name:key:role` separated by commas. Roles: admin, operator (when none is given), viewer, \
+                  auditor, agent. Keys that are no longer named are disabled at the next start.",
+        set: |config, value| {
+            config.api_keys_named = Some(Secret::new(value));
+            Ok(())
+        },
+    },
+    Setting {
+        key: "agent_auth",
+        variable: "AGENT_AUTH",
+        flag: "",
+        default: "`own`",
+        meaning: "`own`: each agent has its own credential. `shared`: any key of role agent acts for any agent, as \
+                  agents of the predecessor need it.",
+        set: |config, value| {
+            config.agent_auth = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "config_encryption_key",
+        variable: "CONFIG_ENCRYPTION_KEY",
+        flag: "",
+        default: "`DIR/sealing.key`, made at the first start, with SQLite; none with PostgreSQL",
+        meaning: "The passphrase that seals connector secrets and CA keys in the database. Mandatory with PostgreSQL. \
+                  A store opens only with what it was sealed with.",
+        set: |config, value| {
+            config.config_encryption_key = Some(Secret::new(value));
+            Ok(())
+        },
+    },
+    Setting {
+        key: "log_level",
+        variable: "LOG_LEVEL",
+        flag: "",
+        default: "`info`",
+        meaning: "`error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,certctl_core=debug`.",
+        set: |config, value| {
+            config.log_level = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "log_format",
+        variable: "LOG_FORMAT",
+        flag: "",
+        default: "`text`",
+        meaning: "`text` or `json`. The log goes to standard error.",
+        set: |config, value| {
+            config.log_format = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "database.url",
+        variable: "DATABASE_URL",
+        flag: "",
+        default: "`sqlite:DIR/certctl.db`",
+        meaning: "`sqlite:PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`.",
+        set: |config, value| {
+            config.database.url = Some(Secret::new(value));
+            Ok(())
+        },
+    },
+    Setting {
+        key: "database.max_connections",
+        variable: "DATABASE_MAX_CONNS",
+        flag: "",
+        default: "`16`",
+        meaning: "Connections to the database at most, 1 to 1000.",
+        set: |config, value| {
+            config.database.max_connections = Some(value.trim().parse().map_err(|_| not_a("whole number", value))?);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "egress.allow",
+        variable: "EGRESS_ALLOW",
+        flag: "",
+        default: "none",
+        meaning: "Networks (CIDR) or addresses that connectors may call although the egress guard refuses them: \
+                  loopback, link-local, metadata services. In the variable separated by commas.",
+        set: |config, value| {
+            config.egress.allow = Some(list(value));
+            Ok(())
+        },
+    },
+    Setting {
+        key: "",
+        variable: "WEBHOOK_URL",
+        flag: "",
+        default: "none",
+        meaning: "Makes one notifier named `webhook`. Several are `[[notifier]]` tables with `name`, `kind`, `config`.",
+        set: |config, value| {
+            config.webhook.url = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "",
+        variable: "WEBHOOK_SECRET",
+        flag: "",
+        default: "none",
+        meaning: "The key of that notifier's signatures.",
+        set: |config, value| {
+            config.webhook.secret = Some(Secret::new(value));
+            Ok(())
+        },
+    },
+];
+
+pub(crate) const CLIENT_VARIABLES: &[ClientVariable] = &[
+    ClientVariable { name: "CONFIG", flag: "serve, migrate: --config", meaning: "The configuration file." },
+    ClientVariable {
+        name: "SERVER_URL",
+        flag: "--server",
+        meaning: "The server, such as `https://certctl.example:8443`.",
+    },
+    ClientVariable {
+        name: "SERVER_CA_BUNDLE_PATH",
+        flag: "--ca",
+        meaning: "The server's root (PEM): a copy of `DIR/ca.pem`.",
+    },
+    ClientVariable {
+        name: "API_KEY",
+        flag: "--api-key",
+        meaning: "The key that is sent: of a person, or an agent's credential.",
+    },
+    ClientVariable { name: "AGENT_ID", flag: "agent: --agent-id", meaning: "The agent's id." },
+    ClientVariable {
+        name: "AGENT_NAME",
+        flag: "agent: --name",
+        meaning: "What people call the agent; its id when absent. Used when it enrols.",
+    },
+    ClientVariable {
+        name: "KEY_DIR",
+        flag: "agent: --key-dir",
+        meaning: "The agent's own directory: keys, journal, credential.",
+    },
+    ClientVariable {
+        name: "ENROL_TOKEN",
+        flag: "agent: --enrol-token",
+        meaning: "The token with which the agent enrols at its first start.",
+    },
+];
+
+fn boolean(value: &str) -> Result<bool, String> {
+    match value.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" => Ok(true),
+        "false" | "0" | "no" => Ok(false),
+        _ => Err(not_a("true or false", value)),
+    }
+}
+
+fn not_a(what: &str, value: &str) -> String {
+    let shown: String = value.chars().take(40).collect();
+    format!("`{shown}` is not a {what}")
+}
+
+fn list(value: &str) -> Vec<String> {
+    value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}

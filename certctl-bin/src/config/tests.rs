@@ -1,0 +1,160 @@
+use std::ffi::OsString;
+
+use certctl_core::domain::Role;
+use certctl_core::engine::AgentAuth;
+
+use super::settings::{CLIENT_VARIABLES, SETTINGS};
+use super::valid::Listen;
+use super::*;
+
+fn environment(pairs: &[(&str, &str)]) -> Environment {
+    Environment::of(pairs.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)))).unwrap()
+}
+
+fn from_environment(pairs: &[(&str, &str)]) -> Result<ValidConfig, String> {
+    let mut config = Config::default();
+    config.overlay(&environment(pairs)).map_err(|error| error.to_string())?;
+    config.validate().map_err(|error| error.to_string())
+}
+
+fn refusal(pairs: &[(&str, &str)]) -> String {
+    from_environment(pairs).unwrap_err()
+}
+
+#[test]
+fn the_defaults_are_safe_and_local() {
+    let config = Config::default().validate().unwrap();
+    assert_eq!(config.listen, Listen { host: "127.0.0.1".into(), port: 8443 });
+    assert_eq!(config.database_url, "sqlite:./certctl-data/certctl.db");
+    assert_eq!((config.insecure_http, config.authentication), (false, Authentication::ApiKey));
+    assert_eq!(config.agent_auth, AgentAuth::Own);
+    assert!(config.keys.is_empty() && config.notifiers.is_empty() && config.egress.allow.is_empty());
+}
+
+#[test]
+fn a_variable_wins_over_the_file() {
+    let mut config = Config::parse("listen = \"127.0.0.1:1\"\n[database]\nmax_connections = 4\n").unwrap();
+    config.overlay(&environment(&[("CERTCTL_LISTEN", "[::1]:2"), ("OTHER", "x")])).unwrap();
+    let valid = config.validate().unwrap();
+    assert_eq!(valid.listen, Listen { host: "::1".into(), port: 2 });
+    assert_eq!(valid.database_connections, 4);
+}
+
+#[test]
+fn a_file_may_say_everything() {
+    let text = r#"
+        data_dir = "/var/lib/certctl"
+        listen = "0.0.0.0:8443"
+        server_names = ["certctl.example"]
+        agent_auth = "shared"
+        api_keys_named = "anna:a-long-key:admin, agent-7:another-key:agent"
+        log_format = "json"
+        [database]
+        url = "sqlite:/var/lib/certctl/other.db"
+        [egress]
+        allow = ["127.0.0.0/8", "::1"]
+        [[notifier]]
+        name = "hook"
+        kind = "Webhook"
+        config = { url = "https://hooks.example/x" }
+    "#;
+    let valid = Config::parse(text).unwrap().validate().unwrap();
+    assert_eq!(valid.database_url, "sqlite:/var/lib/certctl/other.db");
+    assert_eq!(
+        valid.keys.iter().map(|key| (key.name.as_str(), key.role)).collect::<Vec<_>>(),
+        [("anna", Role::Admin), ("agent-7", Role::Agent)]
+    );
+    assert_eq!(valid.egress.allow.len(), 2);
+    assert_eq!(valid.notifiers[0].config["url"], "https://hooks.example/x");
+    assert_eq!((valid.agent_auth, valid.log_format), (AgentAuth::Shared, LogFormat::Json));
+}
+
+#[test]
+fn an_unknown_key_of_the_file_is_an_error() {
+    let error = Config::parse("lisen = \"127.0.0.1:1\"").unwrap_err();
+    assert!(error.contains("lisen") && error.contains("listen"), "{error}");
+    assert!(Config::parse("[[notifier]]\nname = \"x\"\nkind = \"Webhook\"\nurl = \"y\"").is_err());
+}
+
+#[test]
+fn an_unknown_variable_is_an_error_that_names_the_nearest() {
+    let error = check_names(&environment(&[("CERTCTL_DATABSE_URL", "x")])).unwrap_err().to_string();
+    assert!(error.contains("CERTCTL_DATABSE_URL") && error.contains("did you mean CERTCTL_DATABASE_URL?"), "{error}");
+    assert!(check_names(&environment(&[("CERTCTL_ZZZ", "1")])).is_err());
+}
+
+#[test]
+fn a_variable_of_the_predecessor_warns_and_names_the_replacement() {
+    let warnings = check_names(&environment(&[("CERTCTL_SERVER_PORT", "1"), ("CERTCTL_VAULT_ADDR", "x")])).unwrap();
+    assert_eq!(warnings.len(), 2);
+    assert!(warnings[0].contains("CERTCTL_SERVER_PORT") && warnings[0].contains("CERTCTL_LISTEN"), "{warnings:?}");
+}
+
+#[test]
+fn every_variable_has_one_meaning() {
+    let mut names: Vec<&str> = SETTINGS.iter().map(|setting| setting.variable).collect();
+    names.extend(CLIENT_VARIABLES.iter().map(|variable| variable.name));
+    let mut unique = names.clone();
+    unique.sort_unstable();
+    unique.dedup();
+    assert_eq!(unique.len(), names.len());
+    for name in names {
+        assert_eq!(obsolete::advice(name), None, "{name} is in use and obsolete at once");
+    }
+}
+
+#[test]
+fn bad_values_are_errors_that_name_the_setting() {
+    for (pairs, expected) in [
+        (&[("CERTCTL_LISTEN", "8443")][..], "HOST:PORT"),
+        (&[("CERTCTL_LISTEN", "::1:8443")], "HOST:PORT"),
+        (&[("CERTCTL_INSECURE_HTTP", "maybe")], "CERTCTL_INSECURE_HTTP"),
+        (&[("CERTCTL_INSECURE_HTTP", "true"), ("CERTCTL_LISTEN", "0.0.0.0:80")], "plain HTTP"),
+        (&[("CERTCTL_AUTH_TYPE", "none"), ("CERTCTL_LISTEN", "0.0.0.0:8443")], "administrator"),
+        (&[("CERTCTL_AUTH_TYPE", "jwt")], "api-key, none"),
+        (&[("CERTCTL_AGENT_AUTH", "both")], "own, shared"),
+        (&[("CERTCTL_DATABASE_MAX_CONNS", "many")], "whole number"),
+        (&[("CERTCTL_DATABASE_MAX_CONNS", "0")], "1 to 1000"),
+        (&[("CERTCTL_DATABASE_URL", "postgres://db/certctl")], "CERTCTL_CONFIG_ENCRYPTION_KEY"),
+        (&[("CERTCTL_CONFIG_ENCRYPTION_KEY", "short")], "16 characters"),
+        (&[("CERTCTL_EGRESS_ALLOW", "10.0.0.0/8,nonsense")], "nonsense"),
+        (&[("CERTCTL_WEBHOOK_SECRET", "0123456789abcdef")], "CERTCTL_WEBHOOK_URL"),
+        (&[("CERTCTL_LOG_FORMAT", "xml")], "text, json"),
+    ] {
+        let error = refusal(pairs);
+        assert!(error.contains(expected), "{pairs:?}: {error}");
+    }
+}
+
+#[test]
+fn a_wrong_key_is_told_without_showing_any() {
+    for (text, expected) in [
+        ("anna", "entry 1"),
+        ("anna:geheim:root", "role"),
+        ("anna:geheim:admin,anna:geheim2", "two keys"),
+        ("x:y,a:geheim:admin:more", "entry 2"),
+        (":geheim", "empty name"),
+    ] {
+        let error = refusal(&[("CERTCTL_API_KEYS_NAMED", text)]);
+        assert!(error.contains(expected) && !error.contains("geheim"), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_key_without_a_role_is_an_operators_and_secrets_are_administrators() {
+    let config =
+        from_environment(&[("CERTCTL_API_KEYS_NAMED", "bob:12345678"), ("CERTCTL_AUTH_SECRET", "k1, k2")]).unwrap();
+    let keys: Vec<_> = config.keys.iter().map(|key| (key.name.as_str(), key.key.expose(), key.role)).collect();
+    assert_eq!(keys, [("bob", "12345678", Role::Operator), ("env-1", "k1", Role::Admin), ("env-2", "k2", Role::Admin)]);
+}
+
+#[test]
+fn the_webhook_of_the_variables_is_a_notifier() {
+    let config = from_environment(&[
+        ("CERTCTL_WEBHOOK_URL", "https://hooks.example"),
+        ("CERTCTL_WEBHOOK_SECRET", "0123456789abcdef"),
+    ])
+    .unwrap();
+    assert_eq!(config.notifiers[0].name, "webhook");
+    assert_eq!(config.notifiers[0].config["secret"], "0123456789abcdef");
+}

@@ -1,0 +1,201 @@
+//! The configuration as it is meant: parsed, checked, no raw strings.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use certctl_connectors::host::EgressPolicy;
+use certctl_core::engine::{AgentAuth, ConfiguredKey, NotifierConfig};
+use certctl_core::ports::Secret;
+use serde_json::{Map, Value, json};
+use tracing_subscriber::EnvFilter;
+
+use super::{Config, ConfigError, keys};
+
+/// Where the server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listen {
+    /// A name or an address, without brackets.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl Listen {
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not HOST:PORT, such as 127.0.0.1:8443 or [::1]:8443");
+        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let port = port.parse().map_err(|_| wrong())?;
+        let host = match host.strip_prefix('[').map(|inner| inner.strip_suffix(']')) {
+            Some(inner) => inner.ok_or_else(wrong)?,
+            None if host.contains(':') => return Err(wrong()),
+            None => host,
+        };
+        if host.is_empty() { Err(wrong()) } else { Ok(Self { host: host.to_owned(), port }) }
+    }
+
+    fn is_loopback(&self) -> bool {
+        match self.host.parse::<IpAddr>() {
+            Ok(address) => address.is_loopback(),
+            Err(_) => self.host == "localhost",
+        }
+    }
+}
+
+/// Who may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Authentication {
+    ApiKey,
+    Nobody,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// A configuration that can be used.
+#[derive(Debug)]
+pub(crate) struct ValidConfig {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) listen: Listen,
+    pub(crate) insecure_http: bool,
+    /// What the configuration says; `None` for the usual names of this host.
+    pub(crate) server_names: Option<Vec<String>>,
+    pub(crate) authentication: Authentication,
+    pub(crate) agent_auth: AgentAuth,
+    pub(crate) keys: Vec<ConfiguredKey>,
+    pub(crate) encryption_key: Option<Secret>,
+    pub(crate) database_url: String,
+    pub(crate) database_connections: u32,
+    pub(crate) egress: EgressPolicy,
+    pub(crate) notifiers: Vec<NotifierConfig>,
+    pub(crate) log_level: String,
+    pub(crate) log_format: LogFormat,
+}
+
+impl Config {
+    /// Checks it. Pure: neither files nor the network are looked at.
+    pub(crate) fn validate(self) -> Result<ValidConfig, ConfigError> {
+        let data_dir = self.data_dir.unwrap_or_else(|| PathBuf::from("./certctl-data"));
+        let listen = Listen::parse(self.listen.as_deref().unwrap_or("127.0.0.1:8443"))
+            .map_err(|reason| ConfigError::value("listen", reason))?;
+        let insecure_http = self.insecure_http.unwrap_or(false);
+        if insecure_http && !listen.is_loopback() {
+            let reason = "plain HTTP would show keys to the network; listen on 127.0.0.1 or [::1], or leave it out";
+            return Err(ConfigError::value("insecure_http", reason));
+        }
+        let authentication = match self.auth_type.as_deref().unwrap_or("api-key") {
+            "api-key" => Authentication::ApiKey,
+            "none" if listen.is_loopback() => Authentication::Nobody,
+            "none" => {
+                let reason = "`none` makes everybody an administrator; listen on 127.0.0.1 or [::1], or use `api-key`";
+                return Err(ConfigError::value("auth_type", reason));
+            }
+            other => return Err(one_of("auth_type", other, &["api-key", "none"])),
+        };
+        let agent_auth = match self.agent_auth.as_deref().unwrap_or("own") {
+            "own" => AgentAuth::Own,
+            "shared" => AgentAuth::Shared,
+            other => return Err(one_of("agent_auth", other, &["own", "shared"])),
+        };
+        let log_level = self.log_level.unwrap_or_else(|| "info".to_owned());
+        if let Err(error) = EnvFilter::try_new(&log_level) {
+            return Err(ConfigError::value("log_level", format!("`{log_level}` cannot be used: {error}")));
+        }
+        let log_format = match self.log_format.as_deref().unwrap_or("text") {
+            "text" => LogFormat::Text,
+            "json" => LogFormat::Json,
+            other => return Err(one_of("log_format", other, &["text", "json"])),
+        };
+        let database_url = match self.database.url {
+            Some(url) => url.expose().to_owned(),
+            None => format!("sqlite:{}", data_dir.join("certctl.db").display()),
+        };
+        if database_url.starts_with("postgres") && self.config_encryption_key.is_none() {
+            let reason =
+                "mandatory with PostgreSQL, because every replica needs the same; set CERTCTL_CONFIG_ENCRYPTION_KEY";
+            return Err(ConfigError::value("config_encryption_key", reason));
+        }
+        if let Some(key) = &self.config_encryption_key
+            && key.expose().len() < 16
+        {
+            return Err(ConfigError::value("config_encryption_key", "shorter than 16 characters; use a longer one"));
+        }
+        let database_connections = self.database.max_connections.unwrap_or(16);
+        if !(1..=1000).contains(&database_connections) {
+            return Err(ConfigError::value("database.max_connections", "must be 1 to 1000"));
+        }
+        let mut keys = match &self.api_keys_named {
+            Some(text) => keys::named(text).map_err(|reason| ConfigError::value("api_keys_named", reason))?,
+            None => Vec::new(),
+        };
+        if let Some(text) = &self.auth_secret {
+            keys.extend(keys::administrators(text));
+        }
+        Ok(ValidConfig {
+            data_dir,
+            listen,
+            insecure_http,
+            server_names: self.server_names.filter(|names| !names.is_empty()),
+            authentication,
+            agent_auth,
+            keys,
+            encryption_key: self.config_encryption_key,
+            database_url,
+            database_connections,
+            egress: egress(self.egress.allow.unwrap_or_default())?,
+            notifiers: notifiers(self.notifier, self.webhook)?,
+            log_level,
+            log_format,
+        })
+    }
+}
+
+/// Networks, or single addresses.
+fn egress(written: Vec<String>) -> Result<EgressPolicy, ConfigError> {
+    let network = |text: &String| match text.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => format!("{address}/32"),
+        Ok(IpAddr::V6(address)) => format!("{address}/128"),
+        Err(_) => text.clone(),
+    };
+    let mut allow = Vec::new();
+    for text in &written {
+        let parsed = serde_json::from_value(json!(network(text)));
+        let reason = || format!("`{text}` is no network, such as 127.0.0.0/8, and no address");
+        allow.push(parsed.map_err(|_| ConfigError::value("egress.allow", reason()))?);
+    }
+    Ok(EgressPolicy { allow })
+}
+
+fn notifiers(written: Vec<super::Notifier>, webhook: super::Webhook) -> Result<Vec<NotifierConfig>, ConfigError> {
+    let mut notifiers: Vec<NotifierConfig> = Vec::new();
+    let from_variables = match (webhook.url, webhook.secret) {
+        (None, None) => None,
+        (None, Some(_)) => return Err(ConfigError::value("CERTCTL_WEBHOOK_SECRET", "needs CERTCTL_WEBHOOK_URL too")),
+        (Some(url), secret) => {
+            let mut config = Map::from_iter([("url".to_owned(), json!(url))]);
+            if let Some(secret) = secret {
+                config.insert("secret".to_owned(), json!(secret.expose()));
+            }
+            Some(super::Notifier { name: "webhook".to_owned(), kind: "Webhook".to_owned(), config })
+        }
+    };
+    for notifier in written.into_iter().chain(from_variables) {
+        let super::Notifier { name, kind, config } = notifier;
+        if name.trim().is_empty() {
+            return Err(ConfigError::value("notifier.name", "must not be empty"));
+        }
+        if notifiers.iter().any(|other| other.name == name) {
+            let reason = format!("two notifiers are named `{name}`; give each its own name");
+            return Err(ConfigError::value("notifier.name", reason));
+        }
+        notifiers.push(NotifierConfig { name, kind, config: Value::Object(config) });
+    }
+    Ok(notifiers)
+}
+
+fn one_of(at: &str, given: &str, known: &[&str]) -> ConfigError {
+    let shown: String = given.chars().take(40).collect();
+    ConfigError::value(at, format!("`{shown}` is not one of {}", known.join(", ")))
+}

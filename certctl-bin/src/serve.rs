@@ -1,0 +1,143 @@
+//! `certctl serve`: the engine, its loops, and the REST API over TLS.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use certctl_core::domain::SubjectNames;
+use certctl_core::engine::{AgentAuth, Engine};
+use certctl_http::{Limits, Options, Tls};
+use tokio::net::TcpListener;
+
+use crate::arguments::ServeArguments;
+use crate::config::{Authentication, Config, Environment, ValidConfig};
+use crate::data_dir::DataDir;
+use crate::failure::Failure;
+use crate::server_identity::{ServerIdentity, names};
+use crate::shutdown::Shutdown;
+use crate::{compose, log, output};
+
+/// A server that listens and is ready to run.
+pub(crate) struct Server {
+    engine: Engine,
+    listener: TcpListener,
+    identity: Option<ServerIdentity>,
+    options: Options,
+    address: SocketAddr,
+}
+
+/// Reads the configuration, serves, and drains.
+pub(crate) async fn run(arguments: &ServeArguments, environment: &Environment) -> Result<(), Failure> {
+    let config = configuration(arguments, environment)?;
+    log::start(&config.log_level, config.log_format)?;
+    let shutdown = Shutdown::on_signals()?;
+    let server = Server::open(&config).await?;
+    output::line(format!("listening on {}", server.url()))?;
+    server.run(shutdown).await
+}
+
+/// The configuration of file, environment and flags.
+pub(crate) fn configuration(arguments: &ServeArguments, environment: &Environment) -> Result<ValidConfig, Failure> {
+    let file = arguments.config.clone().or_else(|| environment.get("CONFIG").map(PathBuf::from));
+    let mut config = Config::read(file.as_deref())?;
+    config.overlay(environment)?;
+    let ServeArguments { data_dir, listen, insecure_http, .. } = arguments;
+    config.data_dir = data_dir.clone().or(config.data_dir);
+    config.listen = listen.clone().or(config.listen);
+    config.insecure_http = insecure_http.then_some(true).or(config.insecure_http);
+    Ok(config.validate()?)
+}
+
+impl Server {
+    /// Opens the data directory, the store and the listener, in this order: a port is taken only by a server that works.
+    pub(crate) async fn open(config: &ValidConfig) -> Result<Self, Failure> {
+        let ports = compose::server_ports(config)?;
+        let dir = DataDir::open(&config.data_dir, ports.files.clone()).await?;
+        let engine = compose::engine(config, &dir, ports).await?;
+        if config.agent_auth == AgentAuth::Shared {
+            tracing::warn!("agent_auth = \"shared\": any key of role agent acts for any agent");
+        }
+        let authentication = match config.authentication {
+            Authentication::ApiKey => certctl_http::Authentication::ApiKey,
+            Authentication::Nobody => {
+                tracing::warn!("auth_type = \"none\": everybody on this host is an administrator");
+                certctl_http::Authentication::Off
+            }
+        };
+        offer_setup_token(config, &engine, &dir).await?;
+        let host = config.listen.host.as_str();
+        let listener = bind(config).await?;
+        let identity = if config.insecure_http {
+            None
+        } else {
+            let names = names(config.server_names.as_deref(), host)?;
+            Some(identity(&engine, &dir, names).await?)
+        };
+        let address = listener.local_addr()?;
+        Ok(Self { engine, listener, identity, options: Options { authentication }, address })
+    }
+
+    /// Where clients find it.
+    pub(crate) fn url(&self) -> String {
+        let scheme = if self.identity.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// Serves until shutdown, then lets requests and jobs under way end.
+    pub(crate) async fn run(self, shutdown: Shutdown) -> Result<(), Failure> {
+        let Self { engine, listener, identity, options, .. } = self;
+        let router = certctl_http::router(engine.clone(), options);
+        let loops = engine.run_until(shutdown.begun());
+        let Some(identity) = identity else {
+            let (served, ()) =
+                tokio::join!(certctl_http::serve_plain(listener, router, Limits::default(), shutdown.begun()), loops);
+            return Ok(served?);
+        };
+        let (certificate, renew_at) = identity.certify().await?;
+        let tls = Tls::new(certificate.clone());
+        let renewals = async {
+            tokio::select! {
+                biased;
+                () = shutdown.begun() => {}
+                () = identity.keep_renewed(&certificate, renew_at) => {}
+            }
+        };
+        let (served, (), ()) =
+            tokio::join!(certctl_http::serve(listener, router, tls, shutdown.begun()), loops, renewals);
+        Ok(served?)
+    }
+}
+
+/// The server's key, and the root that clients trust in `DIR/ca.pem`.
+async fn identity(engine: &Engine, dir: &DataDir, names: SubjectNames) -> Result<ServerIdentity, Failure> {
+    let trust = engine.agent_trust().await?;
+    dir.write_public("ca.pem", trust.root_pem.as_bytes()).await?;
+    ServerIdentity::open(engine.clone(), dir, names).await
+}
+
+/// A store without an administrator gets a token that makes the first one (requirements D1).
+async fn offer_setup_token(config: &ValidConfig, engine: &Engine, dir: &DataDir) -> Result<(), Failure> {
+    const NAME: &str = "setup-token";
+    if config.authentication == Authentication::Nobody {
+        return Ok(());
+    }
+    let Some(token) = engine.setup_token().await? else {
+        dir.remove(NAME).await?;
+        return Ok(());
+    };
+    dir.write_secret(NAME, format!("{}\n", token.expose()).as_bytes()).await?;
+    output::note(&format!(
+        "there is no administrator yet; within 24 hours make one with this setup token, which is also in {}:\n  {}\n  \
+         curl --cacert DIR/ca.pem -d '{{\"token\":\"…\",\"name\":\"…\"}}' -H 'content-type: application/json' \
+         URL/api/v1/auth/bootstrap",
+        dir.path(NAME).display(),
+        token.expose()
+    ));
+    Ok(())
+}
+
+async fn bind(config: &ValidConfig) -> Result<TcpListener, Failure> {
+    let (host, port) = (config.listen.host.as_str(), config.listen.port);
+    TcpListener::bind((host, port)).await.map_err(|error| {
+        Failure::during(format!("cannot listen on {host}:{port}; choose another address with --listen"), error)
+    })
+}
