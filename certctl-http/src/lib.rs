@@ -2,6 +2,22 @@
 //!
 //! * feature `server`: [`router`], [`serve`], [`serve_plain`]
 //! * feature `client`: [`client`], which needs no runtime of its own
+//!
+//! ```
+//! # #[cfg(feature = "server")]
+//! # async fn embed() -> Result<(), Box<dyn std::error::Error>> {
+//! use certctl_connectors::Ephemeral;
+//! use certctl_core::Engine;
+//!
+//! let engine = Engine::ephemeral().await?;
+//! let app = axum::Router::new().nest("/certs", certctl_http::router(engine, certctl_http::Options::default()));
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! certctl_http::serve_plain(listener, app, certctl_http::Limits::default(), std::future::ready(())).await?;
+//! # Ok(())
+//! # }
+//! # #[cfg(feature = "server")]
+//! # tokio::runtime::Runtime::new().unwrap().block_on(embed()).unwrap();
+//! ```
 
 #[cfg(feature = "client")]
 pub mod client;

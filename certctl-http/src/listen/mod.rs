@@ -20,7 +20,7 @@ pub struct Limits {
     pub handshakes: usize,
     /// From the first byte of a handshake to its last.
     pub handshake_timeout: Duration,
-    /// From the start of a request to the end of its headers; also how long an idle connection is kept.
+    /// From the end of one request to the end of the headers of the next: how long an idle connection is kept.
     pub header_timeout: Duration,
     /// How long requests under way are waited for at the end.
     pub drain: Duration,
@@ -32,7 +32,8 @@ impl Default for Limits {
             connections: 4096,
             handshakes: 64,
             handshake_timeout: Duration::from_secs(10),
-            header_timeout: Duration::from_secs(60),
+            // Longer than the pause between two heartbeats, so that agents keep their connection.
+            header_timeout: Duration::from_secs(75),
             drain: Duration::from_secs(30),
         }
     }

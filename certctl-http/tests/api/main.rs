@@ -6,6 +6,7 @@ mod access;
 mod agent;
 mod certificate;
 mod client;
+mod drain;
 mod errors;
 mod lists;
 mod roles;
