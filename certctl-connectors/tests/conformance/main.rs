@@ -54,7 +54,10 @@ fn trials() -> Vec<Trial> {
         for (how, subject) in subjects {
             for case in issuer::CASES {
                 let (registry, subject, kind) = (registry.clone(), Arc::clone(&subject), info.kind);
-                let run = move || Ok(case.run(registry.find_issuer(kind)?, &*subject));
+                let run = move || {
+                    case.run(registry.find_issuer(kind)?, &*subject);
+                    Ok(())
+                };
                 trials.push(Trial::test(name("issuer", kind, how, case.name), run));
             }
         }
@@ -65,7 +68,10 @@ fn trials() -> Vec<Trial> {
         for (how, subject) in subjects {
             for case in notifier::CASES {
                 let (registry, subject, kind) = (registry.clone(), Arc::clone(&subject), info.kind);
-                let run = move || Ok(case.run(registry.find_notifier(kind)?, &*subject));
+                let run = move || {
+                    case.run(registry.find_notifier(kind)?, &*subject);
+                    Ok(())
+                };
                 trials.push(Trial::test(name("notifier", kind, how, case.name), run));
             }
         }
@@ -76,7 +82,10 @@ fn trials() -> Vec<Trial> {
         for (how, subject) in subjects {
             for case in target::CASES {
                 let (registry, subject, kind) = (registry.clone(), Arc::clone(&subject), info.kind);
-                let run = move || Ok(case.run(registry.find_target(kind)?, &*subject));
+                let run = move || {
+                    case.run(registry.find_target(kind)?, &*subject);
+                    Ok(())
+                };
                 trials.push(Trial::test(name("target", kind, how, case.name), run));
             }
         }

@@ -1,5 +1,7 @@
 //! The webhook: a receiver on a scripted network.
 
+#![expect(clippy::unwrap_used, reason = "a subject that cannot be set up fails its cases")]
+
 use certctl_core::ports::HttpResponse;
 use certctl_core::testing::notifier::{Reaction, Subject, Unusable};
 use certctl_core::testing::{FakePorts, ScriptedHttp};

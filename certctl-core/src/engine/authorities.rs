@@ -83,6 +83,14 @@ impl StoredAuthorities {
             AuthorityOrigin::Provided { chain_pem, key_pem } => {
                 let chain = Chain::from_pem(chain_pem).map_err(|error| ConnectorError::permanent(error.to_string()))?;
                 let (signer, pkcs8) = open_pem(&self.ports, key_pem).await?;
+                // Stored with another CA's key it would be found again by its certificate, whatever key is given later.
+                let facts = pki::certificate::parse(chain.leaf())
+                    .map_err(|error| ConnectorError::permanent(error.to_string()))?;
+                if !pki::key::are_same(&facts.spki, signer.public_key()) {
+                    return Err(ConnectorError::permanent(
+                        "the CA key does not belong to the CA certificate; configure the two that belong together",
+                    ));
+                }
                 Ok((chain, GeneratedKey { signer, pkcs8 }))
             }
         }
@@ -188,3 +196,6 @@ async fn open_pem(
     let signer = ports.keys.open(&pkcs8).await.map_err(|error| ConnectorError::permanent(error.to_string()))?;
     Ok((signer, pkcs8))
 }
+
+#[cfg(test)]
+mod tests;
