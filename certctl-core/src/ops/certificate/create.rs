@@ -8,6 +8,7 @@ use serde_json::json;
 use super::CertificateView;
 use super::targets::map;
 use crate::decide::status;
+use crate::domain::SubjectAltName;
 use crate::domain::{
     Agent, AgentId, AuditAction, Certificate, CertificateId, IssuerId, JobType, Lifecycle, OwnerId, ProfileId,
     RenewalPolicyId, TargetId, TeamId, Timestamp,
@@ -89,7 +90,7 @@ impl Operation for Create {
 impl Create {
     fn checked(&self, cx: &Context<'_>) -> Result<Certificate, Error> {
         check::name("/name", &self.name, 255)?;
-        check::name("/common_name", &self.common_name, 253)?;
+        check_common_name(&self.common_name)?;
         check::text("/environment", &self.environment, 64)?;
         check_tags(&self.tags)?;
         let id = self.id.clone().unwrap_or_else(|| CertificateId::generate(&*cx.ports().clock, &*cx.ports().rng));
@@ -122,6 +123,17 @@ impl Create {
             updated_at: now,
         })
     }
+}
+
+/// A host name, a wildcard, an address or an e-mail address, as the wire contract has it; `_` is for hosts that have one.
+pub(super) fn check_common_name(text: &str) -> Result<(), Error> {
+    check::name("/common_name", text, 253)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '*' | '@' | '+' | ':');
+    if text.chars().all(plain) || SubjectAltName::parse(text).is_ok() {
+        return Ok(());
+    }
+    let detail = format!("`{text}` is no host name, wildcard, address or e-mail address");
+    Err(Error::invalid_field("/common_name", "bad_name", detail))
 }
 
 pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Error> {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::CertificateView;
-use super::create::{check_tags, live_agent};
+use super::create::{check_common_name, check_tags, live_agent};
 use super::targets::map;
 use crate::domain::{
     AgentId, AuditAction, Certificate, CertificateId, IssuerId, Lifecycle, OwnerId, ProfileId, RenewalPolicyId,
@@ -81,7 +81,7 @@ impl Operation for Update {
 impl Update {
     fn check(&self) -> Result<(), Error> {
         self.name.as_ref().map_or(Ok(()), |name| check::name("/name", name, 255))?;
-        self.common_name.as_ref().map_or(Ok(()), |name| check::name("/common_name", name, 253))?;
+        self.common_name.as_ref().map_or(Ok(()), |name| check_common_name(name))?;
         self.environment.as_ref().map_or(Ok(()), |text| check::text("/environment", text, 64))?;
         self.tags.as_ref().map_or(Ok(()), check_tags)
     }
