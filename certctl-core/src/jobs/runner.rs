@@ -123,8 +123,19 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
                 order: &order,
                 principal: &principal,
             };
-            issued::record(engine, &mut unit, issued).await?;
-            commit(engine, unit).await
+            match issued::record(engine, &mut unit, issued).await {
+                Ok(_) => commit(engine, unit).await,
+                // What came does not fit what was asked for: the attempt failed, and nothing of it is kept.
+                Err(error) if matches!(error.code(), "bad_issuance" | "key_in_use") => {
+                    let mut unit = UnitOfWork::begin(engine.storage()).await?;
+                    let Some(job) = unit.held::<Job>(&lease.fence).await? else { return Ok(()) };
+                    let retryable = error.code() == "bad_issuance";
+                    let failure =
+                        Failure { message: error.message(), retryable, retry_after: None, principal: &principal };
+                    fail(engine, unit, job, &failure).await
+                }
+                Err(error) => Err(error),
+            }
         }
         Ok(Issuance::Pending { state, retry_after, .. }) => {
             // Reading the certificate pinned it, but only its job moves on.

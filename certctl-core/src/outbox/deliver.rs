@@ -122,9 +122,8 @@ async fn record(engine: &Engine, lease: &Lease<Notification>, outcome: &Outcome)
         Err(error) => {
             notification.retry_count += 1;
             notification.last_error = Some(error.explained().chars().take(2_000).collect());
-            // What will not work however often it is tried waits for somebody to mend it and requeue.
-            let pause = backoff::notification(u32::try_from(notification.retry_count).unwrap_or(u32::MAX))
-                .filter(|_| error.kind.is_retryable());
+            // Whatever the failure: receivers are mended by people, who need the hours that five attempts take.
+            let pause = backoff::notification(u32::try_from(notification.retry_count).unwrap_or(u32::MAX));
             notification.due_at =
                 pause.map_or(Timestamp::NEVER, |pause| now + pause.max(error.retry_after.unwrap_or_default()));
             let state = if pause.is_some() { NotificationState::Failed } else { NotificationState::Dead };
