@@ -5,6 +5,8 @@
 //! child dies there without running another instruction. Every third kill is a SIGKILL from outside at a random moment.
 
 #![expect(clippy::disallowed_methods, reason = "a test of processes starts processes")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a child that cannot go on ends; its parent tells")]
+#![expect(clippy::print_stdout, reason = "a child tells its parent on standard output")]
 
 mod child;
 mod points;
