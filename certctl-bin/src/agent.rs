@@ -31,7 +31,7 @@ pub(crate) async fn run(arguments: AgentArguments, environment: &Environment) ->
     let id = AgentId::parse(id).map_err(|error| Failure::during("--agent-id", error))?;
     let key_dir = arguments.key_dir.or_else(|| environment.get("KEY_DIR").map(PathBuf::from));
     let key_dir = key_dir.unwrap_or_else(|| PathBuf::from("/var/lib/certctl/keys"));
-    let ports = compose::client_ports()?;
+    let ports = compose::agent_ports()?;
     let client = server_client(&ports, arguments.server, arguments.ca, environment)?;
 
     let mut config = AgentConfig::new(id, key_dir);
@@ -93,9 +93,21 @@ async fn credential(
             dir.path(CREDENTIAL).display()
         )));
     };
+    enrol(client, config, ports, enrolment.name, token).await
+}
+
+/// Enrols with a token, and keeps the credential in the agent's directory.
+pub(crate) async fn enrol(
+    client: &Client,
+    config: &AgentConfig,
+    ports: &Ports,
+    name: String,
+    token: Secret,
+) -> Result<Secret, Failure> {
+    let dir = DataDir::open(&config.key_dir, ports.files.clone()).await?;
     let request = RegisterAgent {
         id: Some(config.id.clone()),
-        name: enrolment.name,
+        name,
         hostname: config.hostname.clone(),
         os: config.os.clone(),
         architecture: config.architecture.clone(),

@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Serve(ServeArguments),
     /// Run an agent: makes keys and deploys certificates on its host
     Agent(AgentArguments),
+    /// Show a certificate's life: issued, deployed, renewed, redeployed
+    Demo(DemoArguments),
     /// Bring the database up to date
     Migrate(MigrateArguments),
     /// Print the OpenAPI document of the REST API
@@ -69,6 +71,17 @@ pub(crate) struct AgentArguments {
     /// A command that targets may run besides those built in, with its first arguments: "systemctl reload nginx"
     #[arg(long, value_name = "COMMAND")]
     pub(crate) allow_command: Vec<String>,
+}
+
+/// `certctl demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArguments {
+    /// End when it was shown; the exit code says whether all went well
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Show the log of server and agent too
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
 }
 
 /// `certctl migrate`.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use certctl_connectors::host::{self, HostConfig};
+use certctl_connectors::host::{self, EgressPolicy, HostConfig};
 use certctl_core::connector::Registry;
 use certctl_core::domain::SCHEMAS;
 use certctl_core::engine::{Engine, SetupSecret};
@@ -19,9 +19,15 @@ pub(crate) fn server_ports(config: &ValidConfig) -> Result<Ports, Failure> {
     Ok(host::ports(&HostConfig { egress: config.egress.clone() })?)
 }
 
-/// The production ports of an agent or a client, with nothing allowed beyond the rule.
+/// The production ports of a client, with nothing allowed beyond the rule.
 pub(crate) fn client_ports() -> Result<Ports, Failure> {
     Ok(host::ports(&HostConfig::default())?)
+}
+
+/// The production ports of an agent, which may look at what its own host serves.
+pub(crate) fn agent_ports() -> Result<Ports, Failure> {
+    let egress: EgressPolicy = serde_json::from_value(serde_json::json!({ "allow": ["127.0.0.0/8", "::1/128"] }))?;
+    Ok(host::ports(&HostConfig { egress })?)
 }
 
 /// The connectors that are compiled in.

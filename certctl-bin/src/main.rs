@@ -8,6 +8,7 @@ mod cli;
 mod compose;
 mod config;
 mod data_dir;
+mod demo;
 mod failure;
 mod log;
 mod migrate;
@@ -49,6 +50,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         match arguments.command {
             Command::Serve(arguments) => serve::run(&arguments, &environment).await,
             Command::Agent(arguments) => agent::run(arguments, &environment).await,
+            Command::Demo(arguments) => return demo::run(&arguments).await,
             Command::Migrate(arguments) => migrate::run(&arguments, &environment).await,
             Command::Openapi(arguments) => openapi::run(&arguments),
             Command::Client(noun) => cli::run(noun, &environment).await,

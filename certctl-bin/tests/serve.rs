@@ -1,0 +1,239 @@
+//! `certctl serve` as an operator meets it: what it leaves in its directory, how it ends, and what it refuses.
+
+#![expect(clippy::disallowed_methods, reason = "the test runs the program and looks at its files")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+
+const KEY: &str = "a-key-for-this-test";
+
+fn certctl() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_certctl"));
+    command.env_clear();
+    command
+}
+
+fn serve_command(directory: &Path) -> Command {
+    let mut command = certctl();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(directory);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A server that listens.
+struct Running {
+    child: Child,
+    url: String,
+    ca: PathBuf,
+    errors: ChildStderr,
+}
+
+impl Running {
+    fn start(directory: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut child = serve_command(directory).envs(variables.iter().copied()).spawn().unwrap();
+        let mut errors = child.stderr.take().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let Some(url) = line.trim().strip_prefix("listening on ") else {
+            let mut text = String::new();
+            errors.read_to_string(&mut text).unwrap();
+            panic!("{text}");
+        };
+        Self { url: url.to_owned(), ca: directory.join("ca.pem"), child, errors }
+    }
+
+    fn with_key(directory: &Path) -> Self {
+        Self::start(directory, &[("CERTCTL_API_KEYS_NAMED", &format!("me:{KEY}:admin"))])
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Output {
+        let mut command = certctl();
+        command.args(arguments).args(["--server", &self.url, "--api-key", KEY]);
+        if self.url.starts_with("https") {
+            command.arg("--ca").arg(&self.ca);
+        }
+        command.output().unwrap()
+    }
+
+    fn answer(&self, arguments: &[&str]) -> String {
+        let output = self.ask(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Ends it as a service manager does; gives what it said on standard error.
+    fn terminate(mut self) -> String {
+        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+        let mut text = String::new();
+        self.errors.read_to_string(&mut text).unwrap();
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status}: {text}");
+        text
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A server that refuses to start; gives what it said.
+fn refusal(mut command: Command) -> String {
+    let output = command.output().unwrap();
+    assert!(!output.status.success(), "it started");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn mode(path: PathBuf) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn a_server_serves_ends_and_comes_back_with_what_it_had() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let server = Running::with_key(&data);
+    assert!(server.answer(&["status"]).contains("ready"));
+    let created = server.answer(&["certs", "create", "--id", "mc-kept", "--common-name", "kept.example", "-o", "json"]);
+    assert!(created.contains("\"mc-kept\""), "{created}");
+    for secret in ["certctl.db", "sealing.key", "server.key"] {
+        assert_eq!(mode(data.join(secret)), 0o600, "{secret}");
+    }
+    assert_eq!(mode(data.clone()), 0o700);
+    let root = std::fs::read(data.join("ca.pem")).unwrap();
+    server.terminate();
+
+    let server = Running::with_key(&data);
+    assert_eq!(std::fs::read(data.join("ca.pem")).unwrap(), root);
+    assert!(server.answer(&["certs", "get", "mc-kept"]).contains("kept.example"));
+    assert!(server.answer(&["jobs", "list"]).contains("AwaitingCSR"));
+    server.terminate();
+}
+
+#[test]
+fn a_second_server_on_the_same_file_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Running::with_key(directory.path());
+    let text = refusal(serve_command(directory.path()));
+    assert!(text.contains("in use by another certctl process"), "{text}");
+    server.terminate();
+}
+
+#[test]
+fn the_first_administrator_is_made_with_a_token_that_only_the_server_user_can_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Running::start(directory.path(), &[]);
+    assert_eq!(mode(directory.path().join("setup-token")), 0o600);
+    let token = std::fs::read_to_string(directory.path().join("setup-token")).unwrap();
+    assert!(!server.ask(&["certs", "list"]).status.success());
+    let said = server.terminate();
+    assert!(said.contains(token.trim()), "{said}");
+
+    Running::with_key(directory.path()).terminate();
+    assert!(!directory.path().join("setup-token").exists(), "there is an administrator now");
+}
+
+#[test]
+fn secrets_that_others_can_read_stop_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    Running::with_key(directory.path()).terminate();
+    for name in ["sealing.key", "server.key"] {
+        let path = directory.path().join(name);
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).unwrap();
+        let text = refusal(serve_command(directory.path()));
+        assert!(text.contains(name) && text.contains("chmod 600"), "{text}");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+    }
+}
+
+#[test]
+fn a_sealing_key_that_is_not_the_stores_stops_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    Running::with_key(directory.path()).terminate();
+    let key = directory.path().join("sealing.key");
+    std::fs::write(&key, "ab".repeat(32)).unwrap();
+    let text = refusal(serve_command(directory.path()));
+    assert!(text.contains("was sealed with key"), "{text}");
+    std::fs::remove_file(&key).unwrap();
+    let text = refusal(serve_command(directory.path()));
+    assert!(text.contains("backup"), "{text}");
+    assert!(!key.exists(), "a new key would hide that the old one is lost");
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_with_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let with = |name: &str, value: &str| {
+        let mut command = serve_command(directory.path());
+        command.env(name, value);
+        refusal(command)
+    };
+    let text = with("CERTCTL_DATABSE_URL", "sqlite:x");
+    assert!(text.contains("CERTCTL_DATABASE_URL"), "{text}");
+    let text = with("CERTCTL_DATABASE_URL", "mysql://x/y");
+    assert!(text.contains("postgres://"), "{text}");
+    let text = with("CERTCTL_API_KEYS_NAMED", "me:short:admin");
+    assert!(text.contains("8 characters"), "{text}");
+    let text = with("CERTCTL_WEBHOOK_URL", "not a url");
+    assert!(text.contains("webhook"), "{text}");
+    let mut command = serve_command(directory.path());
+    command.env("CERTCTL_DATABASE_URL", "postgres://nobody@127.0.0.1:1/none");
+    command.env("CERTCTL_CONFIG_ENCRYPTION_KEY", "a passphrase for a test");
+    let text = refusal(command);
+    assert!(text.contains("cannot connect"), "{text}");
+}
+
+#[test]
+fn a_foreign_database_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("certctl.db");
+    std::fs::write(&database, "this is somebody's letter, no database at all").unwrap();
+    std::fs::write(directory.path().join("sealing.key"), "ab".repeat(32)).unwrap();
+    std::fs::set_permissions(directory.path().join("sealing.key"), PermissionsExt::from_mode(0o600)).unwrap();
+    let text = refusal(serve_command(directory.path()));
+    assert!(text.starts_with("error: "), "{text}");
+    assert_eq!(std::fs::read_to_string(&database).unwrap(), "this is somebody's letter, no database at all");
+}
+
+#[test]
+fn plain_http_is_served_on_loopback_by_request() {
+    let directory = tempfile::tempdir().unwrap();
+    let variables = [("CERTCTL_INSECURE_HTTP", "true"), ("CERTCTL_AUTH_SECRET", KEY)];
+    let server = Running::start(directory.path(), &variables);
+    assert!(server.url.starts_with("http://127.0.0.1:"), "{}", server.url);
+    assert!(server.answer(&["issuers", "list"]).contains("iss-local"));
+    server.terminate();
+}
+
+#[test]
+fn the_document_is_printed_as_it_is_committed() {
+    let printed = |arguments: &[&str]| {
+        let output = certctl().arg("openapi").args(arguments).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(printed(&[]).trim_end(), certctl_http::openapi::COMMITTED.trim_end());
+    let older: serde_json::Value = serde_json::from_str(&printed(&["--version", "3.0"])).unwrap();
+    assert_eq!(older["openapi"], "3.0.3");
+    let yaml: serde_json::Value = serde_saphyr::from_str(&printed(&["--format", "yaml"])).unwrap();
+    assert_eq!(yaml, serde_json::from_str::<serde_json::Value>(certctl_http::openapi::COMMITTED).unwrap());
+}
+
+#[test]
+fn the_database_is_migrated_by_hand_and_says_how_it_stands() {
+    let directory = tempfile::tempdir().unwrap();
+    let migrate = |arguments: &[&str]| {
+        let output = certctl().args(["migrate", "--data-dir"]).arg(directory.path()).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(migrate(&["--status"]).contains("empty"));
+    assert!(migrate(&[]).contains("tables"));
+    assert!(migrate(&["--status"]).contains("up to date"));
+    assert!(migrate(&["--down", "1"]).contains("1 migration"));
+    assert!(migrate(&["--status"]).contains("empty"));
+}
