@@ -160,6 +160,20 @@ impl Changes {
         Committed { changed, hints: self.hints.clone() }
     }
 
+    /// The changes by table, to be spoiled by a simulation that must notice it.
+    #[cfg(feature = "testing")]
+    pub(crate) fn tables_mut(&mut self) -> impl Iterator<Item = &mut TableChanges> {
+        self.tables.values_mut()
+    }
+
+    /// The same without its audit events, as bookkeeping.
+    #[cfg(feature = "testing")]
+    pub(crate) fn without_audit(mut self) -> Self {
+        self.tables.retain(|(_, table), _| *table != AUDIT_TABLE);
+        self.bookkeeping = true;
+        self
+    }
+
     pub(super) fn mark_bookkeeping(&mut self) {
         self.bookkeeping = true;
     }

@@ -1,0 +1,66 @@
+//! What must hold for certificates and their versions.
+
+use super::model::{Model, Set};
+use crate::domain::{Certificate, CertificateKey, Lifecycle, Timestamp, Version};
+use crate::ports::Clock;
+
+impl Model {
+    pub(super) fn certificate(&mut self, before: Option<&Certificate>, after: &Certificate, set: &mut Set) {
+        let id = &after.id;
+        if let Some(before) = before {
+            let (from, to) = (before.lifecycle, after.lifecycle);
+            if from != to && !from.can_become(to) {
+                self.broken(format!("illegal transition: certificate {id} went from {from} to {to}"));
+            }
+            self.ends.remove(&(before.expires_at, id.to_string()));
+            let (now, begun) = (self.clock.now(), !before.renewing && after.renewing);
+            let late = now.since(before.renew_at);
+            if begun && self.promptness.is_some_and(|longest| late > longest) {
+                self.broken(format!("the renewal of {id} was due and overlooked for {late:?}"));
+            }
+        }
+        if after.lifecycle == Lifecycle::Issued && self.renews(after) {
+            self.ends.insert((after.expires_at, id.to_string()));
+        }
+        set.touched.insert(id.to_string());
+    }
+
+    /// What a certificate says of its jobs, once all rows of a set are in place.
+    pub(super) fn consistent(&self, id: &str) {
+        let Some(certificate) = self.get::<Certificate>(id) else { return };
+        let open = self.open.get(id).is_some_and(|open| !open.is_empty());
+        if certificate.renewing != open {
+            let says = if certificate.renewing { "says that an issuing job is open" } else { "says that none is open" };
+            self.broken(format!("certificate {id} {says}, and open are {:?}", self.open.get(id)));
+        }
+        let planned = certificate.renew_at != Timestamp::NEVER;
+        if open && planned {
+            self.broken(format!("certificate {id} has a renewal planned while an issuing job is open"));
+        }
+        match certificate.lifecycle {
+            Lifecycle::Issued | Lifecycle::Failed if !open && planned != self.renews(&certificate) => {
+                let renews = self.renews(&certificate);
+                self.broken(format!(
+                    "certificate {id} renews by itself: {renews}, but a renewal is planned: {planned}"
+                ));
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn version(&mut self, updated: bool, version: &Version) {
+        let id = &version.id;
+        if updated {
+            self.broken(format!("version {id} of {} changed after it was issued", version.certificate_id));
+            return;
+        }
+        self.counts.versions += 1;
+        if !self.serials.insert((version.issuer_id.to_string(), version.serial_number.clone())) {
+            self.broken(format!("serial {} of {} was used twice", version.serial_number, version.issuer_id));
+        }
+        let key = self.get::<CertificateKey>(version.key_id.as_str());
+        if key.is_some_and(|key| key.certificate_id != version.certificate_id || key.key_holder != version.key_holder) {
+            self.broken(format!("version {id} has the key of another certificate or holder"));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Planted defects of engines: changes are spoiled on their way to the recorder, which must notice.
+
+use std::sync::Arc;
+
+use super::Defect;
+use super::chance::Chance;
+use super::recorder::Recorder;
+use crate::domain::{Certificate, Job, JobState, Timestamp, Version};
+use crate::entity::{Cell, Entity, Record, Row};
+use crate::storage::{Changes, Query, Select, View};
+
+/// Spoils now and then what passes, if a defect is planted.
+#[derive(Clone)]
+pub(super) struct Saboteur {
+    pub(super) defect: Option<Defect>,
+    pub(super) chance: Arc<Chance>,
+}
+
+impl Saboteur {
+    /// Whether this look is answered with "nothing".
+    pub(super) fn overlooks(&self, select: &Select) -> bool {
+        self.defect == Some(Defect::RenewalsOverlooked)
+            && select.schema.table == Certificate::SCHEMA.table
+            && select.schema.columns.get(select.sort).is_some_and(|column| column.name == "renew_at")
+    }
+
+    pub(super) async fn spoil(&self, recorder: &Recorder, mut changes: Changes) -> Changes {
+        let Some(defect) = self.defect.filter(|_| self.chance.one_in(4)) else { return changes };
+        match defect {
+            Defect::UnauditedChange => return changes.without_audit(),
+            Defect::VersionChanges => {
+                let version = match recorder.read(View::Latest).await {
+                    Ok(view) => view.first(Query::<Version>::all()).await.ok().flatten(),
+                    Err(_) => None,
+                };
+                if let Some(mut version) = version {
+                    version.not_after = Timestamp(version.not_after.0 + 1);
+                    changes.update(version);
+                }
+            }
+            Defect::IllegalTransition => each::<Job>(&mut changes, |job| {
+                if job.state == JobState::Failed {
+                    job.state = JobState::AwaitingApproval;
+                }
+            }),
+            Defect::AttemptsGoBack => each::<Job>(&mut changes, |job| job.attempts = (job.attempts - 1).max(0)),
+            Defect::RenewalUnplanned => each::<Certificate>(&mut changes, |certificate| {
+                certificate.renew_at = Timestamp::NEVER;
+            }),
+            _ => {}
+        }
+        changes
+    }
+}
+
+/// Changes every row of an entity that is updated.
+fn each<E: Entity>(changes: &mut Changes, change: impl Fn(&mut E)) {
+    for table in changes.tables_mut().filter(|table| table.schema.table == E::SCHEMA.table) {
+        for row in &mut table.updates {
+            if let Ok(mut record) = Record::<E>::from_row(row.clone()) {
+                change(&mut record);
+                *row = Row { values: record.to_values(), version: row.version };
+            }
+        }
+    }
+}
+
+/// Sets one cell of a row by the name of its column.
+pub(super) fn set<T: Cell>(schema: &crate::entity::Schema, row: &mut Row, column: &str, value: &T) {
+    if let Some(cell) = schema.position(column).and_then(|position| row.values.get_mut(position)) {
+        *cell = value.to_value();
+    }
+}
