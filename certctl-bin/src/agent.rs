@@ -1,6 +1,6 @@
 //! `certctl agent`: the agent's runtime over HTTP.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use certctl_core::agent::{AgentConfig, AgentRuntime, Stopped};
@@ -10,13 +10,13 @@ use certctl_http::client::{Client, RemoteControlPlane};
 use certctl_http::wire::RegisterAgent;
 
 use crate::arguments::AgentArguments;
-use crate::cli::server_client;
+use crate::cli::{server_root, server_url};
 use crate::config::{Environment, LogFormat};
 use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::server_identity::host_name;
 use crate::shutdown::Shutdown;
-use crate::{compose, log, output};
+use crate::{compose, log, output, server_trust};
 
 const CREDENTIAL: &str = "credential";
 
@@ -32,7 +32,8 @@ pub(crate) async fn run(arguments: AgentArguments, environment: &Environment) ->
     let key_dir = arguments.key_dir.or_else(|| environment.get("KEY_DIR").map(PathBuf::from));
     let key_dir = key_dir.unwrap_or_else(|| PathBuf::from("/var/lib/certctl/keys"));
     let ports = compose::agent_ports()?;
-    let client = server_client(&ports, arguments.server, arguments.ca, environment)?;
+    let server = server_url(arguments.server, environment)?;
+    let given = server_root(arguments.ca, environment)?;
 
     let mut config = AgentConfig::new(id, key_dir);
     config.hostname = host_name().unwrap_or_else(|| config.id.to_string());
@@ -45,6 +46,12 @@ pub(crate) async fn run(arguments: AgentArguments, environment: &Environment) ->
         name: from(arguments.name, "AGENT_NAME").unwrap_or_else(|| config.id.to_string()),
     };
     let api_key = environment.get("API_KEY").map(Secret::new);
+    let dir = DataDir::open(&config.key_dir, ports.files.clone()).await?;
+    let client = Client::new(ports.http.clone(), server.clone());
+    let client = match server_trust::root(given, enrolment.token.as_ref(), &server, &dir, &ports).await? {
+        Some(root) => client.trusting(root),
+        None => client,
+    };
     let key = credential(api_key, enrolment, &client, &config, &ports).await?;
     let stopped = work(client.with_key(key), config, ports, shutdown).await?;
     if stopped == Stopped::Retired {
@@ -133,10 +140,4 @@ fn architecture() -> &'static str {
         "aarch64" => "arm64",
         other => other,
     }
-}
-
-/// Reads the root of a server.
-pub(crate) fn read_roots(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Failure::during(format!("cannot read the server's root {}", path.display()), error))
 }

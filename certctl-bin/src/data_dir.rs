@@ -90,6 +90,15 @@ impl DataDir {
         Ok(Some(Zeroizing::new(self.files.read(&path, LARGEST).await?)))
     }
 
+    /// Reads a file that everybody may read.
+    pub(crate) async fn read_public(&self, name: &str) -> Result<Option<Vec<u8>>, DataDirError> {
+        match self.files.read(&self.path(name), LARGEST).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind == FileErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Writes a file that nobody else may read.
     pub(crate) async fn write_secret(&self, name: &str, bytes: &[u8]) -> Result<(), DataDirError> {
         let options = WriteOptions { mode: 0o600, owner: None, create_new: false };

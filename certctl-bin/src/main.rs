@@ -16,6 +16,7 @@ mod openapi;
 mod output;
 mod serve;
 mod server_identity;
+mod server_trust;
 mod shutdown;
 
 use std::process::ExitCode;

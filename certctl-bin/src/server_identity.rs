@@ -3,16 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use certctl_core::domain::{Csr, KeyAlgorithm, SubjectAltName, SubjectNames, Timestamp, pem};
+use certctl_core::domain::{Chain, Csr, KeyAlgorithm, SubjectAltName, SubjectNames, Timestamp, pem};
 use certctl_core::engine::Engine;
 use certctl_core::pki;
 use certctl_core::ports::Signer;
 use certctl_core::storage::View;
 use certctl_http::ServerCertificate;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::data_dir::DataDir;
@@ -28,29 +28,32 @@ pub(crate) struct ServerIdentity {
     engine: Engine,
     pkcs8: Zeroizing<Vec<u8>>,
     csr: Csr,
+    /// Shown too, so that an agent with a token finds the root that the token names.
+    root: CertificateDer<'static>,
 }
 
 impl ServerIdentity {
     /// Opens the key, or makes it at the first start.
     pub(crate) async fn open(engine: Engine, dir: &DataDir, names: SubjectNames) -> Result<Self, Failure> {
-        let (signer, pkcs8) = match dir.read_secret(KEY_FILE).await? {
-            Some(text) => stored(&engine, dir, &text).await?,
-            None => {
-                let ports = engine.ports();
-                let made = ports.keys.generate(KeyAlgorithm::EcdsaP256, &*ports.rng).await?;
-                let text = Zeroizing::new(pem::encode(LABEL, &made.pkcs8));
-                dir.write_secret(KEY_FILE, text.as_bytes()).await?;
-                (made.signer, made.pkcs8)
-            }
+        let (signer, pkcs8) = if let Some(text) = dir.read_secret(KEY_FILE).await? {
+            stored(&engine, dir, &text).await?
+        } else {
+            let ports = engine.ports();
+            let made = ports.keys.generate(KeyAlgorithm::EcdsaP256, &*ports.rng).await?;
+            let text = Zeroizing::new(pem::encode(LABEL, &made.pkcs8));
+            dir.write_secret(KEY_FILE, text.as_bytes()).await?;
+            (made.signer, made.pkcs8)
         };
         let csr = pki::csr::build(&names, &*signer).await?;
-        Ok(Self { engine, pkcs8, csr })
+        let trust = Chain::from_pem(&engine.agent_trust().await?.root_pem)?;
+        let root = CertificateDer::from(trust.leaf().to_vec());
+        Ok(Self { engine, pkcs8, csr, root })
     }
 
     /// A certificate for a listener, and when it must be renewed.
     pub(crate) async fn certify(&self) -> Result<(ServerCertificate, Timestamp), Failure> {
         let certified = self.engine.certify_server(&self.csr).await?;
-        let (chain, key) = (rustls_chain(&certified.chain), self.key());
+        let (chain, key) = (self.chain(&certified.chain), self.key());
         Ok((ServerCertificate::new(chain, key)?, certified.renew_at))
     }
 
@@ -75,9 +78,14 @@ impl ServerIdentity {
 
     async fn renew(&self, certificate: &ServerCertificate) -> Result<Timestamp, Failure> {
         let certified = self.engine.certify_server(&self.csr).await?;
-        certificate.swap(rustls_chain(&certified.chain), self.key())?;
+        certificate.swap(self.chain(&certified.chain), self.key())?;
         tracing::info!(fingerprint = %certified.chain.fingerprint(), "the server's certificate was renewed");
         Ok(certified.renew_at)
+    }
+
+    fn chain(&self, certified: &Chain) -> Vec<CertificateDer<'static>> {
+        let certified = certified.certificates().iter().map(|der| CertificateDer::from(der.clone()));
+        certified.chain([self.root.clone()]).collect()
     }
 
     fn key(&self) -> PrivateKeyDer<'static> {
@@ -96,10 +104,6 @@ async fn stored(engine: &Engine, dir: &DataDir, text: &[u8]) -> Result<(Arc<dyn 
     let pkcs8 = Zeroizing::new(block.ok_or_else(|| unusable(format!("no PEM block {LABEL}")))?.der);
     let signer = engine.ports().keys.open(&pkcs8).await.map_err(|error| unusable(error.to_string()))?;
     Ok((signer, pkcs8))
-}
-
-fn rustls_chain(chain: &certctl_core::domain::Chain) -> Vec<CertificateDer<'static>> {
-    chain.certificates().iter().map(|der| CertificateDer::from(der.clone())).collect()
 }
 
 /// The names in the server's certificate: those of the configuration, or this host's usual ones and the one it listens on.

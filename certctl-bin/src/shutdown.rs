@@ -6,8 +6,8 @@ use tokio::sync::watch;
 /// Resolves for everybody who waits once the process is asked to end. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Shutdown {
-    begun: watch::Receiver<bool>,
-    begin: watch::Sender<bool>,
+    seen: watch::Receiver<bool>,
+    told: watch::Sender<bool>,
 }
 
 impl Shutdown {
@@ -34,19 +34,19 @@ impl Shutdown {
 
     /// Begins when [`begin`](Self::begin) is called.
     pub(crate) fn by_hand() -> Self {
-        let (begin, begun) = watch::channel(false);
-        Self { begun, begin }
+        let (told, seen) = watch::channel(false);
+        Self { seen, told }
     }
 
     /// Tells everybody.
     pub(crate) fn begin(&self) {
-        self.begin.send_replace(true);
+        self.told.send_replace(true);
     }
 
     /// Resolves when it has begun.
     pub(crate) async fn begun(&self) {
-        let mut begun = self.begun.clone();
+        let mut seen = self.seen.clone();
         // The sender lives in `self`.
-        let _ = begun.wait_for(|begun| *begun).await;
+        let _ = seen.wait_for(|begun| *begun).await;
     }
 }

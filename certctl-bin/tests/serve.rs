@@ -1,92 +1,14 @@
 //! `certctl serve` as an operator meets it: what it leaves in its directory, how it ends, and what it refuses.
 
 #![expect(clippy::disallowed_methods, reason = "the test runs the program and looks at its files")]
+#![expect(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
-use std::io::{BufRead, BufReader, Read};
+mod program;
+
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::path::PathBuf;
 
-const KEY: &str = "a-key-for-this-test";
-
-fn certctl() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_certctl"));
-    command.env_clear();
-    command
-}
-
-fn serve_command(directory: &Path) -> Command {
-    let mut command = certctl();
-    command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(directory);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-/// A server that listens.
-struct Running {
-    child: Child,
-    url: String,
-    ca: PathBuf,
-    errors: ChildStderr,
-}
-
-impl Running {
-    fn start(directory: &Path, variables: &[(&str, &str)]) -> Self {
-        let mut child = serve_command(directory).envs(variables.iter().copied()).spawn().unwrap();
-        let mut errors = child.stderr.take().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let Some(url) = line.trim().strip_prefix("listening on ") else {
-            let mut text = String::new();
-            errors.read_to_string(&mut text).unwrap();
-            panic!("{text}");
-        };
-        Self { url: url.to_owned(), ca: directory.join("ca.pem"), child, errors }
-    }
-
-    fn with_key(directory: &Path) -> Self {
-        Self::start(directory, &[("CERTCTL_API_KEYS_NAMED", &format!("me:{KEY}:admin"))])
-    }
-
-    fn ask(&self, arguments: &[&str]) -> Output {
-        let mut command = certctl();
-        command.args(arguments).args(["--server", &self.url, "--api-key", KEY]);
-        if self.url.starts_with("https") {
-            command.arg("--ca").arg(&self.ca);
-        }
-        command.output().unwrap()
-    }
-
-    fn answer(&self, arguments: &[&str]) -> String {
-        let output = self.ask(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Ends it as a service manager does; gives what it said on standard error.
-    fn terminate(mut self) -> String {
-        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
-        let mut text = String::new();
-        self.errors.read_to_string(&mut text).unwrap();
-        let status = self.child.wait().unwrap();
-        assert!(status.success(), "{status}: {text}");
-        text
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A server that refuses to start; gives what it said.
-fn refusal(mut command: Command) -> String {
-    let output = command.output().unwrap();
-    assert!(!output.status.success(), "it started");
-    String::from_utf8(output.stderr).unwrap()
-}
+use program::{KEY, Running, certctl, refusal, serve_command};
 
 fn mode(path: PathBuf) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777

@@ -24,7 +24,7 @@ pub(crate) enum Verb {
     /// Show a certificate
     Get { id: String },
     /// Add a certificate; its first issuance begins at once
-    Create(Create),
+    Create(Box<Create>),
     /// Show the versions of a certificate
     Versions {
         id: String,

@@ -7,9 +7,9 @@ mod jobs;
 mod status;
 mod targets;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use certctl_core::ports::{Ports, Secret};
+use certctl_core::ports::Secret;
 use certctl_http::client::{Client, Listing};
 use certctl_http::wire::Page;
 use clap::{Args, Subcommand};
@@ -17,7 +17,6 @@ use serde::Serialize;
 use serde_json::Value;
 use url::{Host, Url};
 
-use crate::agent::read_roots;
 use crate::arguments::{Connection, OutputFormat};
 use crate::config::Environment;
 use crate::failure::Failure;
@@ -74,7 +73,11 @@ impl Session {
     fn open(connection: Connection, environment: &Environment) -> Result<Self, Failure> {
         let ports = compose::client_ports()?;
         let key = connection.api_key.or_else(|| environment.get("API_KEY").map(str::to_owned));
-        let client = server_client(&ports, connection.server, connection.ca, environment)?;
+        let client = Client::new(ports.http.clone(), server_url(connection.server, environment)?);
+        let client = match server_root(connection.ca, environment)? {
+            Some(root) => client.trusting(root),
+            None => client,
+        };
         let client = match key {
             Some(key) => client.with_key(Secret::new(key)),
             None => client,
@@ -150,27 +153,29 @@ impl Paging {
     }
 }
 
-/// A client of the server that flags or variables name. It has no key yet.
-pub(crate) fn server_client(
-    ports: &Ports,
-    server: Option<String>,
-    ca: Option<PathBuf>,
-    environment: &Environment,
-) -> Result<Client, Failure> {
+/// The server that a flag or a variable names.
+pub(crate) fn server_url(server: Option<String>, environment: &Environment) -> Result<Url, Failure> {
     let server = server.or_else(|| environment.get("SERVER_URL").map(str::to_owned));
     let text = server.unwrap_or_else(|| "https://127.0.0.1:8443".to_owned());
     let url = Url::parse(&text).map_err(|error| Failure::during(format!("--server: `{text}` is no URL"), error))?;
     match url.scheme() {
-        "https" => {}
-        "http" if is_loopback(&url) => {}
-        "http" => return Err(Failure::new(format!("--server: {url} would show the key to the network; use https"))),
-        scheme => return Err(Failure::new(format!("--server: `{scheme}` is neither https nor http"))),
+        "https" => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
+        "http" => Err(Failure::new(format!("--server: {url} would show the key to the network; use https"))),
+        scheme => Err(Failure::new(format!("--server: `{scheme}` is neither https nor http"))),
     }
-    let client = Client::new(ports.http.clone(), url);
-    match ca.or_else(|| environment.get("SERVER_CA_BUNDLE_PATH").map(PathBuf::from)) {
-        Some(path) => Ok(client.trusting(read_roots(&path)?)),
-        None => Ok(client),
-    }
+}
+
+/// The root (PEM) that a flag or a variable names.
+pub(crate) fn server_root(ca: Option<PathBuf>, environment: &Environment) -> Result<Option<String>, Failure> {
+    let path = ca.or_else(|| environment.get("SERVER_CA_BUNDLE_PATH").map(PathBuf::from));
+    path.map(|path| read_root(&path)).transpose()
+}
+
+/// Reads a server's root.
+pub(crate) fn read_root(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Failure::during(format!("cannot read the server's root {}", path.display()), error))
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -47,13 +47,11 @@ pub(crate) fn check_names(environment: &Environment) -> Result<Vec<String>, Conf
         if known().any(|known| known == name) {
             continue;
         }
-        match obsolete::advice(name) {
-            Some(advice) => warnings.push(format!("{PREFIX}{name} has no effect: {advice}")),
-            None => {
-                let nearest = nearest(name, known()).map(|name| format!("{PREFIX}{name}"));
-                return Err(ConfigError::UnknownVariable { name: format!("{PREFIX}{name}"), nearest });
-            }
-        }
+        let Some(advice) = obsolete::advice(name) else {
+            let nearest = nearest(name, known()).map(|name| format!("{PREFIX}{name}"));
+            return Err(ConfigError::UnknownVariable { name: format!("{PREFIX}{name}"), nearest });
+        };
+        warnings.push(format!("{PREFIX}{name} has no effect: {advice}"));
     }
     Ok(warnings)
 }

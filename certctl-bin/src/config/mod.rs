@@ -38,7 +38,7 @@ pub(crate) struct Config {
     pub(crate) auth_secret: Option<Secret>,
     pub(crate) api_keys_named: Option<Secret>,
     pub(crate) agent_auth: Option<String>,
-    pub(crate) config_encryption_key: Option<Secret>,
+    pub(crate) encryption_key: Option<Secret>,
     pub(crate) log_level: Option<String>,
     pub(crate) log_format: Option<String>,
     pub(crate) database: Database,

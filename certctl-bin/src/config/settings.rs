@@ -126,14 +126,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
-        key: "config_encryption_key",
+        key: "encryption_key",
         variable: "CONFIG_ENCRYPTION_KEY",
         flag: "",
         default: "`DIR/sealing.key`, made at the first start, with SQLite; none with PostgreSQL",
         meaning: "The passphrase that seals connector secrets and CA keys in the database. Mandatory with PostgreSQL. \
                   A store opens only with what it was sealed with.",
         set: |config, value| {
-            config.config_encryption_key = Some(Secret::new(value));
+            config.encryption_key = Some(Secret::new(value));
             Ok(())
         },
     },

@@ -112,15 +112,15 @@ impl Config {
             Some(url) => url.expose().to_owned(),
             None => format!("sqlite:{}", data_dir.join("certctl.db").display()),
         };
-        if database_url.starts_with("postgres") && self.config_encryption_key.is_none() {
+        if database_url.starts_with("postgres") && self.encryption_key.is_none() {
             let reason =
                 "mandatory with PostgreSQL, because every replica needs the same; set CERTCTL_CONFIG_ENCRYPTION_KEY";
-            return Err(ConfigError::value("config_encryption_key", reason));
+            return Err(ConfigError::value("encryption_key", reason));
         }
-        if let Some(key) = &self.config_encryption_key
+        if let Some(key) = &self.encryption_key
             && key.expose().len() < 16
         {
-            return Err(ConfigError::value("config_encryption_key", "shorter than 16 characters; use a longer one"));
+            return Err(ConfigError::value("encryption_key", "shorter than 16 characters; use a longer one"));
         }
         let database_connections = self.database.max_connections.unwrap_or(16);
         if !(1..=1000).contains(&database_connections) {
@@ -141,7 +141,7 @@ impl Config {
             authentication,
             agent_auth,
             keys,
-            encryption_key: self.config_encryption_key,
+            encryption_key: self.encryption_key,
             database_url,
             database_connections,
             egress: egress(self.egress.allow.unwrap_or_default())?,

@@ -41,7 +41,7 @@ pub(crate) async fn run(arguments: &DemoArguments) -> Result<ExitCode, Failure> 
     };
     tell(&story, &narrator)?;
     if !arguments.once && story.succeeded() {
-        scene.invite(&narrator)?;
+        scene.invite()?;
         shutdown.begun().await;
     }
     scene.strike().await;
@@ -49,14 +49,14 @@ pub(crate) async fn run(arguments: &DemoArguments) -> Result<ExitCode, Failure> 
 }
 
 fn tell(story: &Story, narrator: &Narrator) -> Result<(), Failure> {
-    narrator.blank()?;
-    narrator.plain(&format!("served before renewal  {}", story.before))?;
-    narrator.plain(&format!("served after renewal   {}", story.after))?;
+    narrator::plain("")?;
+    narrator::plain(&format!("served before renewal  {}", story.before))?;
+    narrator::plain(&format!("served after renewal   {}", story.after))?;
     let (made, failed) = (story.handshakes.made, story.handshakes.failed);
-    narrator.plain(&format!("handshakes during it   {made}, {failed} failed"))?;
+    narrator::plain(&format!("handshakes during it   {made}, {failed} failed"))?;
     if let Some(failure) = &story.handshakes.first_failure {
-        narrator.plain(&format!("first failure          {failure}"))?;
+        narrator::plain(&format!("first failure          {failure}"))?;
     }
     let verdict = if story.succeeded() { "all went well" } else { "NOT all went well" };
-    narrator.plain(&format!("{verdict} after {}", narrator.elapsed()))
+    narrator::plain(&format!("{verdict} after {}", narrator.elapsed()))
 }

@@ -28,18 +28,14 @@ impl Narrator {
         output::line(format!("{:>8}  {:>9}  {what}", seconds(now - self.began), format!("+{} ms", took.as_millis())))
     }
 
-    /// A line without a time.
-    pub(super) fn plain(&self, what: &str) -> Result<(), Failure> {
-        output::line(format!("  {what}"))
-    }
-
-    pub(super) fn blank(&self) -> Result<(), Failure> {
-        output::line("")
-    }
-
     pub(super) fn elapsed(&self) -> String {
         seconds(self.began.elapsed())
     }
+}
+
+/// A line without a time.
+pub(super) fn plain(what: &str) -> Result<(), Failure> {
+    output::line(format!("  {what}").trim_end())
 }
 
 fn seconds(time: Duration) -> String {

@@ -18,12 +18,12 @@ use url::Url;
 
 use super::endpoint::Endpoint;
 use super::handshakes::{Tally, Visitor};
-use super::narrator::Narrator;
+use super::narrator::{self, Narrator};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::serve::Server;
 use crate::shutdown::Shutdown;
-use crate::{agent, compose};
+use crate::{agent, cli, compose};
 
 const NAME: &str = "demo.example";
 const CERTIFICATE: &str = "mc-demo";
@@ -87,7 +87,7 @@ impl Scene {
         let server = Server::open(&config.validate()?).await?;
         let url = server.url();
         let server = tokio::spawn(server.run(shutdown.clone()));
-        let root = agent::read_roots(&data_dir.join("ca.pem"))?;
+        let root = cli::read_root(&data_dir.join("ca.pem"))?;
         let anonymous = Client::new(ports.http.clone(), Url::parse(&url)?).trusting(root);
         let client = anonymous.clone().with_key(key.clone());
         within("the server is ready", || async { Ok(client.ready().await.ok()) }).await?;
@@ -226,16 +226,16 @@ impl Scene {
     }
 
     /// What to try while it stays up.
-    pub(super) fn invite(&self, narrator: &Narrator) -> Result<(), Failure> {
+    pub(super) fn invite(&self) -> Result<(), Failure> {
         let ca = self.directory.path().join("server").join("ca.pem");
-        narrator.blank()?;
-        narrator.plain("it stays up until Ctrl-C; in another shell:")?;
-        narrator.plain(&format!("export CERTCTL_SERVER_URL={}", self.url))?;
-        narrator.plain(&format!("export CERTCTL_API_KEY={}", self.key.expose()))?;
-        narrator.plain(&format!("export CERTCTL_SERVER_CA_BUNDLE_PATH={}", ca.display()))?;
+        narrator::plain("")?;
+        narrator::plain("it stays up until Ctrl-C; in another shell:")?;
+        narrator::plain(&format!("export CERTCTL_SERVER_URL={}", self.url))?;
+        narrator::plain(&format!("export CERTCTL_API_KEY={}", self.key.expose()))?;
+        narrator::plain(&format!("export CERTCTL_SERVER_CA_BUNDLE_PATH={}", ca.display()))?;
         let program = std::env::current_exe().map_or_else(|_| "certctl".to_owned(), |path| path.display().to_string());
-        narrator.plain(&format!("{program} certs list"))?;
-        narrator.plain(&format!("{program} certs renew {CERTIFICATE}"))
+        narrator::plain(&format!("{program} certs list"))?;
+        narrator::plain(&format!("{program} certs renew {CERTIFICATE}"))
     }
 
     /// Ends everything; the directory goes last.

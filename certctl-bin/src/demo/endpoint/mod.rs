@@ -27,7 +27,7 @@ pub(super) struct Endpoint {
 }
 
 enum Server {
-    Nginx(Nginx),
+    Nginx(Box<Nginx>),
     Small(SmallEndpoint),
 }
 
@@ -43,7 +43,7 @@ impl Endpoint {
             Some(program) => match Nginx::start(program, directory, &cert_path, &key_path).await {
                 Ok(nginx) => {
                     let (address, what) = (nginx.address, format!("NGINX ({})", nginx.program.display()));
-                    return Ok(Self { address, what, cert_path, key_path, server: Server::Nginx(nginx) });
+                    return Ok(Self { address, what, cert_path, key_path, server: Server::Nginx(Box::new(nginx)) });
                 }
                 Err(failure) => failure.to_string(),
             },
