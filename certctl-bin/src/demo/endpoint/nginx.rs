@@ -38,7 +38,7 @@ impl Nginx {
         std::fs::write(directory.join("nginx.conf"), configuration(address, cert, key))?;
         let mut command = Command::new(&program);
         command.args(arguments(&directory)).args(["-g", "daemon off;"]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let child =
             command.spawn().map_err(|error| Failure::during(format!("cannot start {}", program.display()), error))?;
         let mut nginx = Self { program, address, directory, child };
@@ -70,12 +70,26 @@ impl Nginx {
         Err(Failure::new("nginx does not listen after 5 s"))
     }
 
-    /// Lets it end by itself: a master that is killed leaves its workers behind.
+    /// Stops it and waits for its end.
     pub(super) async fn stop(&mut self) {
-        if let Some((program, arguments)) = self.command(&["-s", "stop"]).split_first() {
-            let _ = Command::new(program).args(arguments).stderr(Stdio::null()).status().await;
-        }
+        self.ask_to_stop();
         let _ = tokio::time::timeout(Duration::from_secs(5), self.child.wait()).await;
+    }
+
+    /// A master that is killed leaves its workers behind, so it is asked.
+    fn ask_to_stop(&mut self) {
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            return;
+        }
+        if let Some((program, arguments)) = self.command(&["-s", "stop"]).split_first() {
+            let _ = std::process::Command::new(program).args(arguments).stderr(Stdio::null()).status();
+        }
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        self.ask_to_stop();
     }
 }
 
