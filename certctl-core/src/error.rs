@@ -74,7 +74,11 @@ impl Error {
     /// A wrong member of a request.
     pub fn invalid_field(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
         let field = FieldError { pointer: pointer.into(), code, detail: detail.into() };
-        let message = format!("{}: {}", field.pointer.trim_start_matches('/'), field.detail);
+        // An empty pointer means the whole request, which needs no name.
+        let message = match field.pointer.trim_start_matches('/') {
+            "" => field.detail.clone(),
+            member => format!("{member}: {}", field.detail),
+        };
         Self { fields: vec![field], ..Self::invalid(message) }
     }
     /// There is no such thing.
