@@ -50,7 +50,7 @@ pub(crate) struct ServeArguments {
 /// `certctl agent`.
 #[derive(Debug, Args)]
 pub(crate) struct AgentArguments {
-    /// The server, such as https://certctl.example:8443 [env: CERTCTL_SERVER_URL]
+    /// The server, such as `https://certctl.example:8443` [env: CERTCTL_SERVER_URL]
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
     /// This agent's id [env: CERTCTL_AGENT_ID]
@@ -136,7 +136,7 @@ pub(crate) enum OpenapiVersion {
 /// Which server the command line talks to, and how it answers.
 #[derive(Debug, Args)]
 pub(crate) struct Connection {
-    /// The server [env: CERTCTL_SERVER_URL] [default: https://127.0.0.1:8443]
+    /// The server [env: CERTCTL_SERVER_URL] [default: `https://127.0.0.1:8443`]
     #[arg(long, value_name = "URL", global = true)]
     pub(crate) server: Option<String>,
     /// The key to send [env: CERTCTL_API_KEY]
