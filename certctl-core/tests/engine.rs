@@ -1,5 +1,7 @@
 //! The engine over fakes: orders that wait and fail, notices that are not delivered, and time that passes.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +13,7 @@ use certctl_core::domain::{
 };
 use certctl_core::engine::{NotifierConfig, SetupSecret};
 use certctl_core::entity::Record;
-use certctl_core::ops::{certificate, issuer, job, profile};
+use certctl_core::ops::{PageRequest, certificate, issuer, job, profile};
 use certctl_core::pki;
 use certctl_core::seal::SealingKey;
 use certctl_core::storage::{MemoryStorage, Query, View};
@@ -172,7 +174,7 @@ fn a_certificate_that_does_not_fit_is_never_stored() {
         world.order("mc-c").await;
         world.pass(Duration::from_secs(3_600)).await;
         assert_ne!(world.status("mc-c").await, CertificateStatus::Active);
-        let versions = certificate::Versions { id: "mc-c".parse().unwrap(), page: Default::default() };
+        let versions = certificate::Versions { id: "mc-c".parse().unwrap(), page: PageRequest::default() };
         assert!(world.engine.execute(&me(), versions).await.unwrap().records.is_empty());
         let job = world.jobs().await.remove(0);
         assert!(job.last_error.as_deref().is_some_and(|error| error.contains("does not fit")), "{:?}", job.last_error);
