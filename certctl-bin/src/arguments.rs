@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Migrate(MigrateArguments),
     /// Print the OpenAPI document of the REST API
     Openapi(OpenapiArguments),
+    /// Print the version
+    Version,
     #[command(flatten)]
     Client(Noun),
 }

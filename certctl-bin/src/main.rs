@@ -54,6 +54,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             Command::Demo(arguments) => return demo::run(&arguments).await,
             Command::Migrate(arguments) => migrate::run(&arguments, &environment).await,
             Command::Openapi(arguments) => openapi::run(&arguments),
+            Command::Version => output::line(concat!("certctl ", env!("CARGO_PKG_VERSION"))),
             Command::Client(noun) => cli::run(noun, &environment).await,
         }?;
         Ok(ExitCode::SUCCESS)

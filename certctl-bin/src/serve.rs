@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 
-use certctl_core::domain::SubjectNames;
+use certctl_core::domain::{SubjectNames, Timestamp};
 use certctl_core::engine::{AgentAuth, Engine};
-use certctl_http::{Limits, Options, Tls};
+use certctl_http::{Limits, Options, ServerCertificate, Tls};
 use tokio::net::TcpListener;
 
 use crate::arguments::ServeArguments;
@@ -20,9 +21,16 @@ use crate::{compose, log, output};
 pub(crate) struct Server {
     engine: Engine,
     listener: TcpListener,
-    identity: Option<ServerIdentity>,
+    tls: Option<Certified>,
     options: Options,
     address: SocketAddr,
+}
+
+/// What TLS needs: the server's identity, the certificate that it shows, and when that must be renewed.
+struct Certified {
+    identity: ServerIdentity,
+    certificate: ServerCertificate,
+    renew_at: Timestamp,
 }
 
 /// Reads the configuration, serves, and drains.
@@ -48,7 +56,8 @@ pub(crate) fn configuration(arguments: &ServeArguments, environment: &Environmen
 }
 
 impl Server {
-    /// Opens the data directory, the store and the listener, in this order: a port is taken only by a server that works.
+    /// Opens the data directory, the store, the server's certificate and the listener, in this order: a port is taken only by
+    /// a server that works.
     pub(crate) async fn open(config: &ValidConfig) -> Result<Self, Failure> {
         let ports = compose::server_ports(config)?;
         let dir = DataDir::open(&config.data_dir, ports.files.clone()).await?;
@@ -64,54 +73,61 @@ impl Server {
             }
         };
         offer_setup_token(config, &engine, &dir).await?;
-        let host = config.listen.host.as_str();
-        let listener = bind(config).await?;
-        let identity = if config.insecure_http {
+        let tls = if config.insecure_http {
             None
         } else {
-            let names = names(config.server_names.as_deref(), host)?;
-            Some(identity(&engine, &dir, names).await?)
+            let names = names(config.server_names.as_deref(), &config.listen.host)?;
+            Some(certified(&engine, &dir, names).await?)
         };
+        let listener = bind(config).await?;
         let address = listener.local_addr()?;
-        Ok(Self { engine, listener, identity, options: Options { authentication }, address })
+        if config.authentication == Authentication::Nobody && !address.ip().is_loopback() {
+            let why = format!("auth_type: `none` makes everybody an administrator, and {address} is not loopback");
+            return Err(Failure::new(why));
+        }
+        Ok(Self { engine, listener, tls, options: Options { authentication }, address })
     }
 
     /// Where clients find it.
     pub(crate) fn url(&self) -> String {
-        let scheme = if self.identity.is_some() { "https" } else { "http" };
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
     }
 
     /// Serves until shutdown, then lets requests and jobs under way end.
     pub(crate) async fn run(self, shutdown: Shutdown) -> Result<(), Failure> {
-        let Self { engine, listener, identity, options, .. } = self;
+        let Self { engine, listener, tls, options, .. } = self;
         let router = certctl_http::router(engine.clone(), options);
-        let loops = engine.run_until(shutdown.begun());
-        let Some(identity) = identity else {
-            let (served, ()) =
-                tokio::join!(certctl_http::serve_plain(listener, router, Limits::default(), shutdown.begun()), loops);
-            return Ok(served?);
+        let listening = async {
+            let served = match tls {
+                None => certctl_http::serve_plain(listener, router, Limits::default(), shutdown.begun()).await,
+                Some(Certified { identity, certificate, renew_at }) => {
+                    let renewals = pin!(identity.keep_renewed(&certificate, renew_at));
+                    let tls = Tls::new(certificate.clone());
+                    let served = pin!(certctl_http::serve(listener, router, tls, shutdown.begun()));
+                    tokio::select! {
+                        biased;
+                        served = served => served,
+                        () = renewals => Ok(()),
+                    }
+                }
+            };
+            // A listener that fails takes the loops with it.
+            shutdown.begin();
+            served
         };
-        let (certificate, renew_at) = identity.certify().await?;
-        let tls = Tls::new(certificate.clone());
-        let renewals = async {
-            tokio::select! {
-                biased;
-                () = shutdown.begun() => {}
-                () = identity.keep_renewed(&certificate, renew_at) => {}
-            }
-        };
-        let (served, (), ()) =
-            tokio::join!(certctl_http::serve(listener, router, tls, shutdown.begun()), loops, renewals);
+        let (served, ()) = tokio::join!(listening, engine.run_until(shutdown.begun()));
         Ok(served?)
     }
 }
 
-/// The server's key, and the root that clients trust in `DIR/ca.pem`.
-async fn identity(engine: &Engine, dir: &DataDir, names: SubjectNames) -> Result<ServerIdentity, Failure> {
+/// The server's own certificate, and the root that clients trust in `DIR/ca.pem`.
+async fn certified(engine: &Engine, dir: &DataDir, names: SubjectNames) -> Result<Certified, Failure> {
     let trust = engine.agent_trust().await?;
     dir.write_public("ca.pem", trust.root_pem.as_bytes()).await?;
-    ServerIdentity::open(engine.clone(), dir, names).await
+    let identity = ServerIdentity::open(engine.clone(), dir, names).await?;
+    let (certificate, renew_at) = identity.certify().await?;
+    Ok(Certified { identity, certificate, renew_at })
 }
 
 /// A store without an administrator gets a token that makes the first one (requirements D1).
