@@ -1,5 +1,7 @@
 //! Bad requests and bad configurations: each gets a clear answer with a stable code, and leaves the store as it was.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
