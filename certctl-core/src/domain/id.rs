@@ -128,6 +128,24 @@ ids! {
     VersionId = "cv",
 }
 
+macro_rules! of_a_fresh_store {
+    ($( $name:ident = $id:literal ),* $(,)?) => { $(
+        #[doc = concat!("`", $id, "`, which a fresh store holds.")]
+        impl Default for $name {
+            fn default() -> Self {
+                Self($id.into())
+            }
+        }
+    )* };
+}
+
+of_a_fresh_store! {
+    IssuerId = "iss-local",
+    OwnerId = "o-default",
+    RenewalPolicyId = "rp-default",
+    TeamId = "team-default",
+}
+
 impl KeyId {
     /// The id of a public key: SHA-256 over its DER SubjectPublicKeyInfo, in lower-case hexadecimal.
     pub fn of(spki: &[u8]) -> Self {

@@ -13,7 +13,6 @@ use crate::entity::Json;
 use crate::error::Error;
 use crate::storage::{ApplyError, UnitOfWork};
 
-const LOCAL_ISSUER: &str = "iss-local";
 const LOCAL_KIND: &str = "GenericCA";
 
 /// Writes the defaults into a store that has none: one set of changes, so that a store has all of them or none.
@@ -23,25 +22,25 @@ pub(crate) async fn seed(engine: &Engine) -> Result<(), Error> {
         return Ok(());
     }
     let now = unit.now();
-    ownership(&mut unit, now)?;
+    ownership(&mut unit, now);
     rules(&mut unit, now)?;
     for id in Agent::SENTINELS {
         unit.insert(sentinel(id, now)?);
     }
     if let Ok(entry) = engine.registry().find_issuer(LOCAL_KIND) {
-        let config = json!({});
+        let (id, config) = (IssuerId::default(), json!({}));
         unit.insert(IssuerRecord {
-            id: IssuerId::parse(LOCAL_ISSUER).map_err(Error::internal)?,
-            name: LOCAL_ISSUER.into(),
+            name: id.to_string(),
             kind: entry.info.kind.into(),
             shown_config: Json(secret::redact(&entry.info.schema, &config)),
-            sealed_config: engine.seal_issuer_config(LOCAL_ISSUER, &config)?,
+            sealed_config: engine.seal_issuer_config(id.as_str(), &config)?,
             enabled: true,
             test_status: TestStatus::Untested,
             last_tested_at: None,
             source: ConfigSource::Environment,
             created_at: now,
             updated_at: now,
+            id,
         });
     }
     let system = Principal::system();
@@ -53,8 +52,8 @@ pub(crate) async fn seed(engine: &Engine) -> Result<(), Error> {
     }
 }
 
-fn ownership(unit: &mut UnitOfWork, now: Timestamp) -> Result<(), Error> {
-    let team_id = TeamId::parse("team-default").map_err(Error::internal)?;
+fn ownership(unit: &mut UnitOfWork, now: Timestamp) {
+    let team_id = TeamId::default();
     unit.insert(Team {
         id: team_id.clone(),
         name: "default".into(),
@@ -63,19 +62,18 @@ fn ownership(unit: &mut UnitOfWork, now: Timestamp) -> Result<(), Error> {
         updated_at: now,
     });
     unit.insert(Owner {
-        id: OwnerId::parse("o-default").map_err(Error::internal)?,
+        id: OwnerId::default(),
         name: "default".into(),
         email: "root@localhost".into(),
         team_id,
         created_at: now,
         updated_at: now,
     });
-    Ok(())
 }
 
 fn rules(unit: &mut UnitOfWork, now: Timestamp) -> Result<(), Error> {
     unit.insert(RenewalPolicy {
-        id: RenewalPolicyId::parse(RenewalPolicy::DEFAULT_ID).map_err(Error::internal)?,
+        id: RenewalPolicyId::default(),
         name: "default".into(),
         renewal_window_days: 0,
         auto_renew: true,

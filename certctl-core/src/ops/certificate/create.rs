@@ -52,6 +52,29 @@ pub struct Create {
     pub issue: bool,
 }
 
+impl Create {
+    /// A certificate to be issued now, with what a fresh store holds: the default owner, team and renewal policy, and the
+    /// local CA. Change what differs.
+    pub fn new(name: impl Into<String>, common_name: impl Into<String>) -> Self {
+        Self {
+            id: None,
+            name: name.into(),
+            common_name: common_name.into(),
+            sans: Vec::new(),
+            environment: String::new(),
+            owner_id: OwnerId::default(),
+            team_id: TeamId::default(),
+            issuer_id: IssuerId::default(),
+            renewal_policy_id: RenewalPolicyId::default(),
+            certificate_profile_id: None,
+            target_ids: Vec::new(),
+            agent_id: None,
+            tags: BTreeMap::new(),
+            issue: true,
+        }
+    }
+}
+
 #[async_trait]
 impl Operation for Create {
     type Output = CertificateView;
