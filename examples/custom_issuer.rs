@@ -103,7 +103,9 @@ mod tests {
     #[test]
     fn it_keeps_the_contract_of_issuers() {
         let registry = Registry::new().issuer::<HourlyCa>();
-        CASES.iter().for_each(|case| case.run(registry.find_issuer("HourlyCA").unwrap(), &TwoWeeks));
+        for case in CASES {
+            case.run(registry.find_issuer("HourlyCA").unwrap(), &TwoWeeks);
+        }
         main().unwrap();
     }
 }

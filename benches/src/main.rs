@@ -1,0 +1,65 @@
+//! Measures certctl against the limits of the machine it runs on; prints Markdown tables.
+//!
+//! `certctl-bench all` does everything in order, with a calibration before and after. `scripts/bench` builds and runs it.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a measurement is made of real time, processes, files and sockets, and is printed"
+)]
+
+mod calibrate;
+mod closed_loop;
+mod connection;
+mod footprint;
+mod issue;
+mod jobs;
+mod process;
+mod server;
+
+use std::process::ExitCode;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// How much is measured: `BENCH_SCALE=0.05` for a look whether it runs.
+#[derive(Clone, Copy, Debug)]
+struct Scale(f64);
+
+impl Scale {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts are small and positive")]
+    fn of(self, count: u32) -> usize {
+        (f64::from(count) * self.0).max(1.0) as usize
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let what = std::env::args().nth(1).unwrap_or_default();
+    match run(&what).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(what: &str) -> Result<(), Failure> {
+    let scale = std::env::var("BENCH_SCALE").ok().and_then(|text| text.parse().ok());
+    let scale = Scale(scale.unwrap_or(1.0));
+    match what {
+        "calibrate" => calibrate::run(scale).await.map(drop),
+        "issue" => issue::run(scale, &calibrate::run(scale).await?).await,
+        "jobs" => jobs::run(scale, &calibrate::run(scale).await?).await,
+        "footprint" => footprint::run(scale).await,
+        "all" => {
+            let limits = calibrate::run(scale).await?;
+            footprint::run(scale).await?;
+            issue::run(scale, &limits).await?;
+            jobs::run(scale, &limits).await?;
+            calibrate::run(scale).await.map(drop)
+        }
+        "static" => calibrate::serve_static().await,
+        _ => Err("usage: certctl-bench calibrate | issue | jobs | footprint | all".into()),
+    }
+}
