@@ -9,11 +9,11 @@ use std::time::Duration;
 use certctl_core::Engine;
 use certctl_core::connector::{ConnectorErrorKind, Registry};
 use certctl_core::domain::{
-    CertificateStatus, Job, JobState, Notification, NotificationState, Principal, SCHEMAS, SubjectNames,
+    CertificateStatus, Job, JobState, Notification, NotificationState, Principal, Role, SCHEMAS, SubjectNames,
 };
 use certctl_core::engine::{NotifierConfig, SetupSecret};
 use certctl_core::entity::Record;
-use certctl_core::ops::{PageRequest, certificate, issuer, job, profile};
+use certctl_core::ops::{PageRequest, access, certificate, issuer, job, profile};
 use certctl_core::pki;
 use certctl_core::seal::SealingKey;
 use certctl_core::storage::{MemoryStorage, Query, View};
@@ -126,6 +126,19 @@ impl World {
     async fn notifications(&self) -> Vec<Record<Notification>> {
         self.engine.storage().read(View::Latest).await.unwrap().list(Query::all()).await.unwrap().records
     }
+}
+
+#[test]
+fn a_key_of_role_agent_acts_for_the_agent_of_its_name_alone() {
+    block_on(async {
+        let world = world(6).await;
+        let key = |name: &str| access::CreateKey { name: name.into(), role: Role::Agent, expires_at: None };
+        let named = world.engine.execute(&me(), key("edge-1")).await.unwrap();
+        let principal = world.engine.authenticate(named.key.expose()).await.unwrap();
+        assert_eq!(principal.agent, Some("edge-1".parse().unwrap()));
+        let nobodys = world.engine.execute(&me(), key("any agent")).await.unwrap();
+        assert_eq!(world.engine.authenticate(nobodys.key.expose()).await.unwrap_err().code(), "unauthenticated");
+    });
 }
 
 #[test]

@@ -104,7 +104,8 @@ impl Observe {
             endpoint: self.point.endpoint.clone(),
             server_name: self.point.server_name.clone(),
             timeout: self.timeout,
-            egress: Egress::Configured,
+            // This host's own server, which mostly listens on loopback: the guard is for what lies elsewhere.
+            egress: Egress::ControlPlane,
         };
         let seen = ports.tls.probe(&request).await.map_err(|error| {
             let may_change = !matches!(error, ProbeError::Refused { .. });

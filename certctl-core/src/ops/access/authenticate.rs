@@ -60,8 +60,10 @@ impl Engine {
             Some(key) if key.disabled_at.is_some() || key.expires_at.is_some_and(|end| end <= now) => None,
             Some(key) => {
                 let principal = self.principal_of(&key);
-                self.mark_used(key, now).await;
-                Some(principal)
+                if principal.is_some() {
+                    self.mark_used(key, now).await;
+                }
+                principal
             }
             None => {
                 let query = Query::<Agent>::all().filter(Agent::FIELDS.credential_hash.equals(Some(hash.clone())));
@@ -93,11 +95,11 @@ impl Engine {
     }
 
     /// A key of role agent acts for the agent whose id is the key's name, or for any in the shared mode (requirements C2).
-    fn principal_of(&self, key: &ApiKey) -> Principal {
-        let agent = (key.role == Role::Agent && !self.shares_agent_keys())
-            .then(|| AgentId::parse(key.name.clone()).ok())
-            .flatten();
+    /// Outside of that mode a name that is no id is nobody's: such a key is refused rather than let in for all.
+    fn principal_of(&self, key: &ApiKey) -> Option<Principal> {
+        let own = key.role == Role::Agent && !self.shares_agent_keys();
+        let agent = if own { Some(AgentId::parse(key.name.clone()).ok()?) } else { None };
         let actor_type = if key.role == Role::Agent { ActorType::Agent } else { ActorType::User };
-        Principal { id: key.id.to_string(), name: key.name.clone(), role: key.role, agent, actor_type }
+        Some(Principal { id: key.id.to_string(), name: key.name.clone(), role: key.role, agent, actor_type })
     }
 }
