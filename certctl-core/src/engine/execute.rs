@@ -36,8 +36,9 @@ impl Engine {
         let underway = Underway::begin(self);
         self.ports().spawner.spawn(Box::pin(async move {
             let result = engine.repeat(&principal, &operation).await.map_err(|error| error.during(O::NAME));
+            // First let go, then answer: whoever has the answer may close the store.
+            drop((engine, underway));
             slot.give(result);
-            drop(underway);
         }));
         answer.take().await
     }
