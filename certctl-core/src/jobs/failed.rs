@@ -107,6 +107,10 @@ pub(crate) async fn give_up(
         .filter(fields.open_slot.is_set())
         .filter(fields.id.differs(job.id.clone()));
     if unit.total(&others).await? > 0 {
+        // Written all the same: of two last jobs that end at once each sees the other open, and only the certificate's
+        // version tells the later one to look again. Else it would say for ever that a renewal is under way.
+        certificate.updated_at = now;
+        unit.update(certificate);
         return Ok(());
     }
     certificate.renewing = false;
@@ -116,13 +120,22 @@ pub(crate) async fn give_up(
         certificate.lifecycle = Lifecycle::Failed;
     }
     let policy = unit.peek::<RenewalPolicy>(certificate.renewal_policy_id.as_str()).await?;
-    if policy.is_some_and(|policy| policy.auto_renew) && job.state == JobState::Failed {
-        let failures = u32::try_from(certificate.failed_renewals).unwrap_or(u32::MAX);
-        certificate.renew_at = now + backoff::failed_renewal(failures, lifetime(unit, &certificate).await?);
-    } else if certificate.lifecycle == Lifecycle::Issued {
-        // Called off by somebody: looked at again when it is due, not at once.
-        certificate.renew_at = certificate.expiring_at.max(now + Duration::from_secs(3600));
-    }
+    let renews = policy.is_some_and(|policy| policy.auto_renew);
+    certificate.renew_at = match certificate.lifecycle {
+        // Where the policy does not renew, neither a failure nor a cancellation of what people began makes it.
+        Lifecycle::Issued | Lifecycle::Failed if !renews => Timestamp::NEVER,
+        // Called off by somebody: looked at again when it is due, not at once. A fixed pause would outlive certificates
+        // that live for an hour.
+        Lifecycle::Issued if job.state == JobState::Cancelled => {
+            certificate.expiring_at.max(now + backoff::failed_renewal(1, lifetime(unit, &certificate).await?))
+        }
+        Lifecycle::Issued | Lifecycle::Failed => {
+            let failures = u32::try_from(certificate.failed_renewals).unwrap_or(u32::MAX);
+            now + backoff::failed_renewal(failures, lifetime(unit, &certificate).await?)
+        }
+        // A first issuance that was called off is for people to begin again.
+        Lifecycle::Pending | Lifecycle::Revoked | Lifecycle::Archived => Timestamp::NEVER,
+    };
     engine.0.work.notify();
     unit.update(certificate);
     Ok(())

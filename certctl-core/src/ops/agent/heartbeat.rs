@@ -70,6 +70,9 @@ async fn keep_leases(cx: &Context<'_>, id: &AgentId) -> Result<(), Error> {
     let running = Query::<Job>::all()
         .filter(fields.agent_id.equals(Some(id.clone())))
         .filter(fields.state.equals(JobState::Running))
+        // Issuing jobs name the agent too, but an engine holds them: a heartbeat that kept the lease of an engine that
+        // died would keep everybody from its job for as long as the agent lives.
+        .filter(fields.holder.equals(Some(id.to_string())))
         .limit(100);
     for job in cx.unit.list(running).await?.records {
         let Some(fence) = Fence::of(&job) else { continue };

@@ -66,6 +66,12 @@ impl Operation for ReportStatus {
                 Ok(())
             }
             ReportedStatus::Completed => self.completed(cx, job).await,
+            // Its request was taken: what comes of it is for whoever holds the job to say, not for the agent.
+            ReportedStatus::Failed if job.kind.issues() && job.state != JobState::AwaitingCsr => {
+                let message =
+                    format!("job {} is {}, a request was taken; the report comes too late", job.id, job.state);
+                Err(Error::conflict("csr_already_submitted", message))
+            }
             ReportedStatus::Failed => {
                 let message = self.error.clone().unwrap_or_else(|| "the agent gave no reason".into());
                 let principal = cx.principal.clone();

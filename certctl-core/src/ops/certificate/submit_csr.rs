@@ -99,6 +99,12 @@ pub(crate) async fn accept(
         Some(job) => {
             cx.unit.pin(&job);
             if job.state != JobState::AwaitingCsr {
+                // A commit whose answer was lost is repeated, and so are calls: the same key asks for the same thing, and
+                // a refusal would make the agent report a job as failed that is well under way.
+                let sent = Step::open(cx.engine, &job)?;
+                if sent.is_some_and(|sent| sent.csr.key_id() == csr.key_id()) {
+                    return Ok(CsrOutcome::Accepted { job_id: job.into_entity().id });
+                }
                 let message = format!("a request was sent already; job {} is {}", job.id, job.state);
                 return Err(Error::conflict("csr_already_submitted", message));
             }
