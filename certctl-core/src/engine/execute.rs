@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use super::drain::Underway;
+use super::wake::concerns_loops;
 use super::{Engine, lock};
-use crate::domain::{ApiKey, AuditEvent, Certificate, Job, Notification, Principal};
+use crate::domain::{ApiKey, AuditEvent, Principal};
 use crate::entity::Entity;
 use crate::error::{Error, ErrorKind};
 use crate::ops::{Context, Operation, allows};
@@ -66,13 +67,18 @@ impl Engine {
 
     /// Commits a unit, then tells whoever it concerns.
     pub(crate) async fn commit(&self, unit: UnitOfWork) -> Result<(), ApplyError> {
+        let horizon = unit.now() + self.cadence().poll;
         let changes = unit.into_changes();
         if changes.is_empty() {
             return Ok(());
         }
         let events = recorded(&changes);
+        let wakes = concerns_loops(&changes, horizon);
         let committed = self.storage().apply(changes).await?;
         self.publish(&committed);
+        if wakes {
+            self.0.work.notify();
+        }
         self.0.events.tell(events);
         Ok(())
     }
@@ -89,9 +95,6 @@ impl Engine {
             if let Some(signal) = signal {
                 signal.notify();
             }
-        }
-        if committed.touches::<Job>() || committed.touches::<Notification>() || committed.touches::<Certificate>() {
-            self.0.work.notify();
         }
     }
 

@@ -8,6 +8,7 @@ mod drain;
 mod execute;
 mod run;
 mod system;
+mod wake;
 
 pub use builder::{AgentAuth, ConfiguredKey, EngineBuilder, NotifierConfig, SetupSecret};
 pub use cadence::Cadence;
