@@ -23,6 +23,16 @@ struct Waiting {
     csr_pem: String,
 }
 
+impl Waiting {
+    fn request(&self) -> Request {
+        Request {
+            path: format!("/api/v1/certificates/{}/csr", self.id),
+            json: Some(json!({ "csr_pem": self.csr_pem }).to_string()),
+            status: 202,
+        }
+    }
+}
+
 pub(crate) async fn run(scale: Scale, limits: &Limits) -> Result<(), Failure> {
     println!(
         "\n| Issuance, P-256 | clients | per second | of the limit | p50 / p99 ms | CPU-µs of the server | of PostgreSQL |"
@@ -38,6 +48,16 @@ pub(crate) async fn run(scale: Scale, limits: &Limits) -> Result<(), Failure> {
     measure("PostgreSQL", Some(&url), &[(1, scale.of(1000), p1), (32, scale.of(8000), p32)]).await
 }
 
+/// Issues from a server that is there already.
+pub(crate) async fn drive(address: &str, clients: usize, count: usize) -> Result<(), Failure> {
+    let waiting = prepare(address, &format!("drive-{}", std::process::id()), count).await?;
+    println!("prepared");
+    let measured = closed_loop::run(address, clients, waiting.iter().map(Waiting::request).collect()).await?;
+    let (p50, p99) = (measured.percentile(50), measured.percentile(99));
+    println!("{clients} clients: {:.0} per second, p50 / p99 {p50:.2} / {p99:.2} ms", measured.rate());
+    Ok(())
+}
+
 async fn measure(name: &str, database: Option<&str>, runs: &[(usize, usize, f64)]) -> Result<(), Failure> {
     let directory = tempfile::tempdir()?;
     let server = Server::start(directory.path(), database)?;
@@ -48,11 +68,7 @@ async fn measure(name: &str, database: Option<&str>, runs: &[(usize, usize, f64)
     let mut issued = Vec::new();
     for (clients, count, limit) in runs {
         let waiting = prepare(&server.address, &format!("c{clients}"), *count).await?;
-        let requests = waiting.iter().map(|waiting| Request {
-            path: format!("/api/v1/certificates/{}/csr", waiting.id),
-            json: Some(json!({ "csr_pem": waiting.csr_pem }).to_string()),
-            status: 202,
-        });
+        let requests = waiting.iter().map(Waiting::request);
         let before = (process::cpu(server.pid()), backend());
         let measured = closed_loop::run(&server.address, *clients, requests.collect()).await?;
         let cpu = process::per_operation(before.0, process::cpu(server.pid()), *count);

@@ -1,6 +1,7 @@
 //! Measures certctl against the limits of the machine it runs on; prints Markdown tables.
 //!
 //! `certctl-bench all` does everything in order, with a calibration before and after. `scripts/bench` builds and runs it.
+//! `certctl-bench drive HOST:PORT CLIENTS COUNT` has a server that is running issue certificates, to look at it with perf.
 
 #![expect(
     clippy::disallowed_methods,
@@ -44,6 +45,8 @@ async fn main() -> ExitCode {
     }
 }
 
+const USAGE: &str = "usage: certctl-bench calibrate | issue | jobs | footprint | all | drive HOST:PORT CLIENTS COUNT";
+
 async fn run(what: &str) -> Result<(), Failure> {
     let scale = std::env::var("BENCH_SCALE").ok().and_then(|text| text.parse().ok());
     let scale = Scale(scale.unwrap_or(1.0));
@@ -60,6 +63,11 @@ async fn run(what: &str) -> Result<(), Failure> {
             calibrate::run(scale).await.map(drop)
         }
         "static" => calibrate::serve_static().await,
-        _ => Err("usage: certctl-bench calibrate | issue | jobs | footprint | all".into()),
+        "drive" => {
+            let arguments: Vec<String> = std::env::args().skip(2).collect();
+            let [address, clients, count] = &*arguments else { return Err(USAGE.into()) };
+            issue::drive(address, clients.parse()?, count.parse()?).await
+        }
+        _ => Err(USAGE.into()),
     }
 }

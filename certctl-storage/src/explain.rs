@@ -57,7 +57,8 @@ fn missing(changes: &Changes, table: &TableChanges, reference: &Reference) -> Qu
     };
     let position = table.schema.position(reference.column);
     let id = |row: &Row| position.and_then(|p| row.values.get(p)).and_then(Value::as_text).map(str::to_owned);
-    let ids: BTreeSet<String> = table.inserts.iter().chain(&table.updates).filter_map(id).collect();
+    let ids: BTreeSet<String> =
+        table.inserts.iter().chain(table.updates.iter().map(|update| &update.row)).filter_map(id).collect();
     Question {
         table: parent.table,
         column: "id",

@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use certctl_core::domain::Timestamp;
-use certctl_core::entity::{Row, Test, Value};
+use certctl_core::entity::{Row, Schema, Test, Value};
 use certctl_core::storage::{Select, Snapshot, StorageError};
-use sea_orm::ConnectionTrait;
 use sea_orm::sea_query::{
     Alias, Condition, Expr, ExprTrait, IntoCondition, Order, Query as SeaQuery, SelectStatement, SimpleExpr,
 };
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement};
 
 use crate::dialect::{self, before_nul};
 use crate::rows;
@@ -19,14 +19,45 @@ pub(crate) type Now = Box<dyn Fn() -> Timestamp + Send + Sync>;
 pub(crate) struct SeaSnapshot<C> {
     pub(crate) connection: C,
     pub(crate) now: Now,
+    pub(crate) together: Together,
+}
+
+/// How a database answers several selects in one trip.
+#[derive(Clone, Copy)]
+pub(crate) struct Together {
+    /// One statement, or several in one text, for all of them. The first column of every row is the place of its select.
+    pub(crate) statement: fn(&[Select]) -> Statement,
+    /// Reads one row of a select.
+    pub(crate) decode: fn(&QueryResult, &'static Schema) -> Result<Row, DbErr>,
 }
 
 #[async_trait]
 impl<C: ConnectionTrait + Send + Sync> Snapshot for SeaSnapshot<C> {
     async fn select(&self, select: &Select) -> Result<Vec<Row>, StorageError> {
-        let results = self.connection.query_all(&page(select)).await.map_err(dialect::orm_error)?;
-        let rows = results.iter().map(|result| rows::decode(result, select.schema));
+        let mut statement = paged(select);
+        statement.columns(rows::column_names(select.schema).map(Alias::new));
+        let mut statement = self.connection.get_database_backend().build(&statement);
+        statement.sql.push_str(&limit(select));
+        let results = self.connection.query_all_raw(statement).await.map_err(dialect::orm_error)?;
+        let rows = results.iter().map(|result| rows::decode(result, select.schema, 0));
         rows.collect::<Result<_, _>>().map_err(dialect::orm_error)
+    }
+
+    async fn select_all(&self, selects: &[Select]) -> Result<Vec<Vec<Row>>, StorageError> {
+        if let [select] = selects {
+            return Ok(vec![self.select(select).await?]);
+        }
+        let results = self.connection.query_all_raw((self.together.statement)(selects)).await;
+        let mut all = vec![Vec::new(); selects.len()];
+        for result in results.map_err(dialect::orm_error)? {
+            let place: i64 = result.try_get_by(0).map_err(dialect::orm_error)?;
+            let place = usize::try_from(place).unwrap_or(usize::MAX);
+            let (Some(select), Some(rows)) = (selects.get(place), all.get_mut(place)) else {
+                return Err(StorageError::fatal("a row answers a question that was not asked"));
+            };
+            rows.push((self.together.decode)(&result, select.schema).map_err(dialect::orm_error)?);
+        }
+        Ok(all)
     }
 
     async fn count(&self, select: &Select) -> Result<u64, StorageError> {
@@ -52,9 +83,9 @@ fn matching(select: &Select) -> SelectStatement {
     statement
 }
 
-fn page(select: &Select) -> SelectStatement {
+/// The select without the columns that it returns, and without its [`limit`] where it passes over no rows.
+pub(crate) fn paged(select: &Select) -> SelectStatement {
     let mut statement = matching(select);
-    statement.columns(rows::column_names(select.schema).map(Alias::new));
     if let Some((value, id)) = &select.after {
         // A row comparison walks the composite index straight to the place.
         let here = Expr::tuple([column(select, select.sort), column(select, 0)]);
@@ -66,13 +97,24 @@ fn page(select: &Select) -> SelectStatement {
         statement.order_by_expr(column(select, select.sort), order.clone());
     }
     statement.order_by_expr(column(select, 0), order);
-    // SQLite has no offset without a limit, and no number above this one.
-    let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX).unsigned_abs();
-    statement.limit(number(select.limit));
     if select.offset > 0 {
-        statement.offset(number(select.offset));
+        statement.limit(number(select.limit)).offset(number(select.offset));
     }
     statement
+}
+
+/// The limit of a select that does not pass over rows, to be written behind it.
+///
+/// As a number rather than a parameter: SQLite looks at the number when it plans, and plans anew whenever a parameter that
+/// it has looked at is bound. Page sizes are few, so texts stay few. SQLite has no offset without a limit, and its place is
+/// behind it, so there both are parameters.
+pub(crate) fn limit(select: &Select) -> String {
+    if select.offset > 0 { String::new() } else { format!(" LIMIT {}", number(select.limit)) }
+}
+
+/// SQLite has no number above this one.
+fn number(n: usize) -> u64 {
+    i64::try_from(n).unwrap_or(i64::MAX).unsigned_abs()
 }
 
 fn column(select: &Select, position: usize) -> SimpleExpr {

@@ -1,14 +1,16 @@
 //! Rows out of a result, and rows into one JSON parameter.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use certctl_core::entity::{Kind, Row, Schema, Value};
+use certctl_core::entity::{Column, Columns, Kind, Row, Schema, Update, Value};
 use sea_orm::{DbErr, QueryResult};
 
-/// Reads the columns of the schema in their order, then the version.
-pub(crate) fn decode(result: &QueryResult, schema: &Schema) -> Result<Row, DbErr> {
+/// Reads the columns of the schema in their order, then the version, behind `first` other columns.
+pub(crate) fn decode(result: &QueryResult, schema: &Schema, first: usize) -> Result<Row, DbErr> {
     let mut values = Vec::with_capacity(schema.columns.len());
     for (position, column) in schema.columns.iter().enumerate() {
+        let position = first + position;
         let value = match column.kind {
             Kind::Text => result.try_get_by::<Option<String>, _>(position)?.map(Value::Text),
             Kind::Integer => result.try_get_by::<Option<i64>, _>(position)?.map(Value::Integer),
@@ -17,7 +19,7 @@ pub(crate) fn decode(result: &QueryResult, schema: &Schema) -> Result<Row, DbErr
         };
         values.push(value.unwrap_or(Value::Null));
     }
-    let version = if schema.mutable { result.try_get_by(schema.columns.len())? } else { 0 };
+    let version = if schema.mutable { result.try_get_by(first + schema.columns.len())? } else { 0 };
     Ok(Row { values, version })
 }
 
@@ -27,18 +29,39 @@ pub(crate) fn column_names(schema: &Schema) -> impl Iterator<Item = &'static str
 }
 
 /// What an update sets from a table expression named `r`, which also gives the version that is expected.
-pub(crate) fn assignments(schema: &Schema) -> String {
-    let columns = schema.columns.iter().skip(1).map(|column| format!("\"{0}\" = r.\"{0}\"", column.name));
+pub(crate) fn assignments(schema: &Schema, columns: Columns) -> String {
+    let changed = schema.columns.iter().enumerate().filter(|(position, _)| columns.contains(*position));
+    let assign = changed.map(|(_, column)| format!("\"{0}\" = r.\"{0}\"", column.name));
     let version = "\"row_version\" = r.\"row_version\" + 1".to_owned();
-    columns.chain([version]).collect::<Vec<_>>().join(", ")
+    assign.chain([version]).collect::<Vec<_>>().join(", ")
+}
+
+/// The id and the columns that an update writes, by position.
+pub(crate) fn written(schema: &Schema, columns: Columns) -> impl Iterator<Item = (usize, &'static Column)> {
+    schema.columns.iter().enumerate().filter(move |(position, _)| *position == 0 || columns.contains(*position))
+}
+
+/// The updates of a table by the columns that they write: few kinds, each with a statement of its own.
+pub(crate) fn by_columns<'a>(updates: impl Iterator<Item = &'a Update>) -> BTreeMap<Columns, Vec<&'a Row>> {
+    let mut kinds: BTreeMap<Columns, Vec<&Row>> = BTreeMap::new();
+    for update in updates {
+        kinds.entry(update.changed).or_default().push(&update.row);
+    }
+    kinds
 }
 
 /// Rows as a JSON array of arrays, in the order of [`column_names`]; bytes as hexadecimal digits.
 pub(crate) fn encode<'a>(schema: &Schema, rows: impl Iterator<Item = &'a Row>) -> String {
+    let all: Vec<usize> = (0..schema.columns.len()).collect();
+    encode_cells(schema, &all, rows)
+}
+
+/// The cells at some positions of rows, and their versions, as a JSON array of arrays.
+pub(crate) fn encode_cells<'a>(schema: &Schema, positions: &[usize], rows: impl Iterator<Item = &'a Row>) -> String {
     let mut json = JsonRows::new();
     for row in rows {
         json.row(|json| {
-            for value in &row.values {
+            for value in positions.iter().filter_map(|position| row.values.get(*position)) {
                 json.cell(value);
             }
             if schema.mutable {

@@ -13,7 +13,6 @@ use crate::domain::{Role, Setting, SettingId};
 use crate::error::{Error, ErrorKind};
 use crate::event::EventSink;
 use crate::ops;
-use crate::ops::access::AuthCache;
 use crate::ports::{Ports, Secret};
 use crate::seal::{Sealer, SealingKey};
 use crate::signal::Signal;
@@ -159,7 +158,8 @@ impl EngineBuilder {
             running: Mutex::default(),
             issuers: super::connectors::IssuerCache::default(),
             authorities,
-            auth: AuthCache::default(),
+            auth: super::Recent::default(),
+            rules: super::RuleBook::default(),
             in_flight: InFlight::default(),
             events: EventSink::default(),
         }));

@@ -88,8 +88,9 @@ impl Engine {
         // Agents' credentials never change, and that one is retired is looked up with each call: heartbeats need not
         // empty the cache.
         if committed.touches::<ApiKey>() {
-            self.auth_cache().clear();
+            self.known_keys().clear();
         }
+        self.0.rules.committed(committed);
         for hint in committed.hints.iter().filter(|hint| hint.topic == Self::AGENT_WORK) {
             let signal = lock(&self.0.agent_work).get(&hint.key).cloned();
             if let Some(signal) = signal {
@@ -100,7 +101,8 @@ impl Engine {
 
     /// Another process may have committed: everything may have changed.
     pub(crate) fn publish_unknown(&self) {
-        self.auth_cache().clear();
+        self.known_keys().clear();
+        self.0.rules.clear();
         let signals: Vec<Signal> = lock(&self.0.agent_work).values().cloned().collect();
         signals.iter().for_each(Signal::notify);
         self.0.work.notify();

@@ -6,6 +6,8 @@ mod cadence;
 mod connectors;
 mod drain;
 mod execute;
+mod recent;
+mod rules;
 mod run;
 mod system;
 mod wake;
@@ -19,9 +21,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::connector::{Authorities, Notifier, Registry};
-use crate::domain::{AgentId, Timestamp};
+use crate::domain::{AgentId, Principal, Timestamp};
 use crate::event::EventSink;
-use crate::ops::access::AuthCache;
 use crate::ports::Ports;
 use crate::seal::Sealer;
 use crate::signal::Signal;
@@ -30,6 +31,9 @@ use crate::storage::Storage;
 use connectors::IssuerCache;
 use drain::InFlight;
 pub(crate) use drain::Underway;
+use recent::Recent;
+use rules::RuleBook;
+pub(crate) use rules::profile_id;
 
 /// One engine over one store. Clones share it.
 ///
@@ -54,7 +58,8 @@ pub(crate) struct Inner {
     pub(crate) running: Mutex<BTreeMap<String, u32>>,
     issuers: IssuerCache,
     authorities: Arc<dyn Authorities>,
-    auth: AuthCache,
+    auth: Recent<Principal>,
+    rules: RuleBook,
     pub(crate) in_flight: InFlight,
     pub(crate) events: EventSink,
 }
@@ -109,7 +114,8 @@ impl Engine {
         &self.0.sealer
     }
 
-    pub(crate) fn auth_cache(&self) -> &AuthCache {
+    /// Who a key belongs to, by the hash of the key.
+    pub(crate) fn known_keys(&self) -> &Recent<Principal> {
         &self.0.auth
     }
 

@@ -10,7 +10,7 @@ use crate::storage::{Changes, Leased};
 pub(super) fn concerns_loops(changes: &Changes, horizon: Timestamp) -> bool {
     changes.tables().any(|table| {
         let schema = table.schema;
-        table.inserts.iter().chain(&table.updates).any(|row| {
+        table.inserts.iter().chain(table.updates.iter().map(|update| &update.row)).any(|row| {
             if schema.table == Certificate::SCHEMA.table {
                 due(schema, row, "renew_at", horizon)
             } else if schema.table == Job::SCHEMA.table {

@@ -8,10 +8,11 @@ mod schema;
 mod value;
 
 pub use field::{Condition, Field, Sort, Test};
-pub use schema::{Column, Index, Only, Reference, Row, Schema};
+pub use schema::{Column, Columns, Index, Only, Reference, Row, Schema, Update};
 pub use value::{Cell, Json, Kind, Value};
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 /// A plain struct with a table. Written with [`entity!`](crate::entity!), never by hand.
 pub trait Entity: Clone + Send + Sync + 'static {
@@ -40,6 +41,7 @@ pub trait AppendOnly: Entity {}
 #[derive(Clone, Debug)]
 pub struct Record<E> {
     entity: E,
+    stored: Arc<[Value]>,
     version: i64,
 }
 
@@ -49,14 +51,22 @@ impl<E: Entity> Record<E> {
     /// # Errors
     /// [`CorruptRow`] when a cell holds a value that its column must not hold.
     pub fn from_row(row: Row) -> Result<Self, CorruptRow> {
-        let version = row.version;
+        let (version, stored) = (row.version, row.values.as_slice().into());
         let entity = E::from_values(row.values).map_err(|column| CorruptRow { entity: E::SCHEMA.table, column })?;
-        Ok(Self { entity, version })
+        Ok(Self { entity, stored, version })
     }
 
     /// The stored version, which every update raises by one.
     pub fn version(&self) -> i64 {
         self.version
+    }
+
+    /// The row as it should be stored now, with the columns that differ from what was read.
+    pub fn to_update(&self) -> Update {
+        let values = self.entity.to_values();
+        let differs = |position: &usize| values.get(*position) != self.stored.get(*position);
+        let changed = (0..values.len()).filter(differs).collect();
+        Update { row: Row { values, version: self.version }, changed }
     }
 
     /// The entity without its version.

@@ -107,3 +107,53 @@ impl Row {
         self.values.first().and_then(Value::as_text).unwrap_or_default()
     }
 }
+
+/// New cells for a stored row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// All cells, with the version that must still be stored.
+    pub row: Row,
+    /// Which of them differ from what is stored under that version; a store need not write the others.
+    pub changed: Columns,
+}
+
+impl Update {
+    /// New cells for all columns.
+    pub fn of(row: Row) -> Self {
+        // The id never changes.
+        let changed = (1..row.values.len()).collect();
+        Self { row, changed }
+    }
+}
+
+impl std::ops::Deref for Update {
+    type Target = Row;
+    fn deref(&self) -> &Row {
+        &self.row
+    }
+}
+
+/// Some of a table's columns, by position.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Columns(u64);
+
+impl Columns {
+    /// Columns that one table may have.
+    pub const MOST: usize = 64;
+
+    /// Whether the column at this position is among them.
+    pub const fn contains(self, position: usize) -> bool {
+        position < Self::MOST && self.0 >> position & 1 == 1
+    }
+}
+
+impl FromIterator<usize> for Columns {
+    fn from_iter<I: IntoIterator<Item = usize>>(positions: I) -> Self {
+        Self(
+            positions
+                .into_iter()
+                .filter(|position| *position < Self::MOST)
+                .fold(0, |all, position| all | 1 << position),
+        )
+    }
+}

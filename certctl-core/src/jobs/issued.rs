@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use super::deploy;
-use super::open::{key_holders, targets_of};
+use super::open::key_holders;
 use super::order::Order;
 use crate::decide::renewal::{RenewalInput, decide};
 use crate::domain::{
-    AuditAction, Certificate, CertificateFacts, CertificateKey, Chain, Csr, Job, JobState, JobType, Lifecycle,
-    NotificationType, Principal, RenewalPolicy, Timestamp, Version, VersionId,
+    AuditAction, Certificate, CertificateFacts, CertificateKey, CertificateTarget, Chain, Csr, Job, JobState, JobType,
+    Lifecycle, NotificationType, Principal, RenewalPolicy, Timestamp, Version, VersionId,
 };
 use crate::engine::Engine;
 use crate::entity::Record;
@@ -21,6 +21,10 @@ use crate::storage::{Query, UnitOfWork};
 /// What was issued, for whom.
 pub(crate) struct Issued<'a> {
     pub(crate) certificate: Record<Certificate>,
+    /// Its targets.
+    pub(crate) targets: Vec<CertificateTarget>,
+    /// To whom the key of the request belongs, if it was used before.
+    pub(crate) key: Option<Record<CertificateKey>>,
     /// The job as it was read, when it is stored already.
     pub(crate) job: Option<Record<Job>>,
     /// The job as it is, when it is not stored yet.
@@ -42,11 +46,11 @@ pub(crate) fn check(order: &Order, csr: &Csr, chain: &Chain, now: Timestamp) -> 
 
 /// Records it all in the unit. Gives the id of the version.
 pub(crate) async fn record(engine: &Engine, unit: &mut UnitOfWork, issued: Issued<'_>) -> Result<VersionId, Error> {
-    let Issued { mut certificate, job, new_job, csr, chain, order, principal } = issued;
+    let Issued { mut certificate, targets, key, job, new_job, csr, chain, order, principal } = issued;
     let now = unit.now();
     let facts = check(order, csr, &chain, now)?;
     let key_holder = job.as_deref().or(new_job.as_ref()).map(|job| job.key_holder.clone()).unwrap_or_default();
-    claim_key(unit, &certificate, csr, &key_holder).await?;
+    claim_key(unit, &certificate, csr, key.as_deref(), &key_holder)?;
     let version = Version {
         id: VersionId::generate(&*engine.ports().clock, &*engine.ports().rng),
         certificate_id: certificate.id.clone(),
@@ -89,7 +93,6 @@ pub(crate) async fn record(engine: &Engine, unit: &mut UnitOfWork, issued: Issue
         }
         (None, None) => {}
     }
-    let targets = targets_of(unit, &certificate).await?;
     let holders = key_holders(&certificate, &targets);
     let others = if holders.len() > 1 {
         Others::read(unit, &certificate, &key_holder, holders.len()).await?
@@ -143,10 +146,16 @@ pub(crate) async fn record(engine: &Engine, unit: &mut UnitOfWork, issued: Issue
 }
 
 /// A public key belongs to one certificate and one holder.
-async fn claim_key(unit: &mut UnitOfWork, certificate: &Certificate, csr: &Csr, key_holder: &str) -> Result<(), Error> {
-    let id = csr.key_id();
-    match unit.peek::<CertificateKey>(id.as_str()).await? {
+fn claim_key(
+    unit: &mut UnitOfWork,
+    certificate: &Certificate,
+    csr: &Csr,
+    used: Option<&CertificateKey>,
+    key_holder: &str,
+) -> Result<(), Error> {
+    match used {
         None => {
+            let id = csr.key_id();
             let key = CertificateKey { id, certificate_id: certificate.id.clone(), key_holder: key_holder.into() };
             unit.insert(key);
             Ok(())

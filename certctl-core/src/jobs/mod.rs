@@ -9,6 +9,7 @@ pub(crate) mod order;
 mod permit;
 mod runner;
 pub(crate) mod step;
+pub(crate) mod subject;
 
 pub(crate) use lease::{keep, within};
 pub(crate) use permit::Permit;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{AgentId, Certificate, CertificateTarget, Job, JobId, JobState, JobType, RenewalPolicy, Timestamp};
+use crate::domain::{
+    AgentId, Certificate, CertificateId, CertificateTarget, Job, JobId, JobState, JobType, RenewalPolicy, Timestamp,
+};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::storage::{Hint, Query, UnitOfWork};
@@ -12,9 +14,14 @@ pub(crate) const MAX_TARGETS: usize = 500;
 
 /// The targets that a certificate is mapped to.
 pub(crate) async fn targets_of(unit: &UnitOfWork, certificate: &Certificate) -> Result<Vec<CertificateTarget>, Error> {
-    let of = CertificateTarget::FIELDS.certificate_id.equals(certificate.id.clone());
-    let found = unit.list(Query::all().filter(of).limit(MAX_TARGETS)).await?;
+    let found = unit.list(targets_query(&certificate.id)).await?;
     Ok(found.records.into_iter().map(crate::entity::Record::into_entity).collect())
+}
+
+/// How those targets are found.
+pub(crate) fn targets_query(certificate: &CertificateId) -> Query<CertificateTarget> {
+    let of = CertificateTarget::FIELDS.certificate_id.equals(certificate.clone());
+    Query::all().filter(of).limit(MAX_TARGETS)
 }
 
 /// The agents that hold a key of the certificate; none when whoever sends a request holds it.

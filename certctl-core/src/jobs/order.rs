@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::connector::Issuer;
 use crate::decide::profile::{ProfileInput, enforce};
-use crate::domain::{Certificate, EnforcedTerms, IssuerRecord, KeyAlgorithm, Profile, RenewalPolicy, SubjectNames};
-use crate::engine::Engine;
+use crate::domain::{Certificate, EnforcedTerms, KeyAlgorithm, RenewalPolicy, SubjectNames};
+use crate::engine::{Engine, profile_id};
+use crate::entity::Record;
 use crate::error::Error;
 use crate::storage::UnitOfWork;
 
@@ -14,12 +15,12 @@ pub(crate) struct Order {
     pub(crate) names: SubjectNames,
     pub(crate) terms: EnforcedTerms,
     pub(crate) issuer: Arc<dyn Issuer>,
-    pub(crate) policy: RenewalPolicy,
+    pub(crate) policy: Arc<Record<RenewalPolicy>>,
 }
 
 impl Order {
-    /// Reads what the certificate refers to and compares it. What is read here may change meanwhile without harm: the
-    /// order is made by the rules that stood when it was made.
+    /// Takes the rules that the certificate refers to and compares it with them. They may change meanwhile without harm, and
+    /// may be a second old: the order is made by the rules that stood when it was made.
     pub(crate) async fn of(
         engine: &Engine,
         unit: &UnitOfWork,
@@ -35,22 +36,20 @@ impl Order {
                 format!("there is nothing with the id `{id}`"),
             )
         };
-        let issuer = unit.peek::<IssuerRecord>(certificate.issuer_id.as_str()).await?;
-        let issuer = issuer.ok_or_else(|| unknown("issuer_id", certificate.issuer_id.as_str()))?;
+        let rules = engine.rules(unit, certificate).await?;
+        let issuer = rules.issuer.ok_or_else(|| unknown("issuer_id", certificate.issuer_id.as_str()))?;
         if !issuer.enabled {
             let detail = format!("issuer `{}` is disabled; enable it or choose another", issuer.id);
             return Err(Error::invalid_field("/issuer_id", "issuer_disabled", detail));
         }
-        let profile_id = certificate.certificate_profile_id.as_ref().map_or(Profile::DEFAULT_ID, |id| id.as_str());
-        let profile = unit.peek::<Profile>(profile_id).await?;
-        let profile = profile.ok_or_else(|| unknown("certificate_profile_id", profile_id))?.into_entity();
-        let policy = unit.peek::<RenewalPolicy>(certificate.renewal_policy_id.as_str()).await?;
-        let policy = policy.ok_or_else(|| unknown("renewal_policy_id", certificate.renewal_policy_id.as_str()))?;
+        let profile = rules.profile.ok_or_else(|| unknown("certificate_profile_id", profile_id(certificate)))?;
+        let policy =
+            rules.policy.ok_or_else(|| unknown("renewal_policy_id", certificate.renewal_policy_id.as_str()))?;
         let live = engine
             .issuer(&issuer)
             .map_err(|error| Error::invalid_field("/issuer_id", "issuer_unusable", error.to_string()))?;
         let input = ProfileInput { profile: &profile, capabilities: &live.capabilities(), names: &names, key };
         let terms = enforce(&input).map_err(|violation| Error::invalid_field("", violation.rule, violation.message))?;
-        Ok(Self { names, terms, issuer: live, policy: policy.into_entity() })
+        Ok(Self { names, terms, issuer: live, policy })
     }
 }

@@ -11,8 +11,9 @@ use super::lease::{keep, within};
 use super::order::Order;
 use super::permit::Permit;
 use super::step::Step;
+use super::subject::Subject;
 use crate::connector::{ConnectorError, Issuance, IssueOrder};
-use crate::domain::{Certificate, IssuerRecord, Job, JobState, Principal};
+use crate::domain::{IssuerRecord, Job, JobState, Principal};
 use crate::engine::{Engine, Underway};
 use crate::entity::Record;
 use crate::error::{Error, ErrorKind};
@@ -83,8 +84,9 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
     let mut unit = UnitOfWork::begin(engine.storage()).await?;
     let Some(job) = unit.held::<Job>(&lease.fence).await? else { return Ok(()) };
     let Some(step) = Step::open(engine, &job)? else { return wait_again(engine, unit, job).await };
-    let certificate = unit.get::<Certificate>(job.certificate_id.as_str()).await?;
-    let certificate = certificate.ok_or_else(|| Error::not_found("certificate", &job.certificate_id))?;
+    let subject = Subject::read(&mut unit, &job.certificate_id, &job.key_holder, &step.csr).await?;
+    let subject = subject.ok_or_else(|| Error::not_found("certificate", &job.certificate_id))?;
+    let Subject { certificate, targets, key, .. } = subject;
     let order = match Order::of(engine, &unit, &certificate, Some(step.csr.key_algorithm())).await {
         Ok(order) => order,
         Err(error) if error.kind() == ErrorKind::Invalid => {
@@ -116,6 +118,8 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
         Ok(Issuance::Issued(chain)) => {
             let issued = Issued {
                 certificate,
+                targets,
+                key,
                 job: Some(job),
                 new_job: None,
                 csr: &step.csr,

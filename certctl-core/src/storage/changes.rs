@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ApplyError, StorageError};
-use crate::entity::{AppendOnly, Entity, Mutable, Record, Row, Schema, Value};
+use crate::entity::{AppendOnly, Entity, Mutable, Record, Row, Schema, Update, Value};
 
 /// The table of the audit trail. A set of changes that adds nothing to it is refused, unless it is bookkeeping.
 pub const AUDIT_TABLE: &str = "audit_events";
@@ -28,7 +28,7 @@ pub struct TableChanges {
     /// New rows, with their first version.
     pub inserts: Vec<Row>,
     /// New cells, with the version that must still be stored.
-    pub updates: Vec<Row>,
+    pub updates: Vec<Update>,
     /// Rows to delete if they are unchanged.
     pub deletes: Vec<Pin>,
     /// Records that were only read, and must not have changed.
@@ -87,8 +87,7 @@ impl Changes {
 
     /// Stores a record's new cells if its version is unchanged. At most once per record and set.
     pub fn update<E: Mutable>(&mut self, record: Record<E>) {
-        let row = Row { values: record.to_values(), version: record.version() };
-        self.table::<E>().updates.push(row);
+        self.table::<E>().updates.push(record.to_update());
     }
 
     /// Deletes a record if its version is unchanged.
@@ -202,7 +201,7 @@ impl TableChanges {
 
     fn check(&mut self) -> Result<(), ApplyError> {
         let entity = self.schema.table;
-        for row in self.inserts.iter().chain(&self.updates) {
+        for row in self.inserts.iter().chain(self.updates.iter().map(|update| &update.row)) {
             check_row(self.schema, row)?;
         }
         self.updates.sort_by(|a, b| a.id().cmp(b.id()));

@@ -9,6 +9,7 @@ mod claim;
 mod error;
 mod memory;
 mod query;
+mod reads;
 mod unit;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub use claim::{Claim, Claimed, ClaimedRow, DueQuery, Fence, Lease, Leased, Queu
 pub use error::{ApplyError, LeaseError, StorageError};
 pub use memory::MemoryStorage;
 pub use query::{Cursor, Page, Query, Select};
+pub use reads::{Found, Place, Reads};
 pub use unit::UnitOfWork;
 
 use crate::domain::Timestamp;
@@ -66,6 +68,15 @@ pub trait Snapshot: Send + Sync {
     /// The rows that match, in the order of `select.sort` and then of the id.
     async fn select(&self, select: &Select) -> Result<Vec<Row>, StorageError>;
 
+    /// The rows of each select. A backend that can asks for all of them in one trip; each sees a committed state.
+    async fn select_all(&self, selects: &[Select]) -> Result<Vec<Vec<Row>>, StorageError> {
+        let mut all = Vec::with_capacity(selects.len());
+        for select in selects {
+            all.push(self.select(select).await?);
+        }
+        Ok(all)
+    }
+
     /// How many rows match, whatever the page.
     async fn count(&self, select: &Select) -> Result<u64, StorageError>;
 
@@ -92,6 +103,12 @@ impl dyn Snapshot + '_ {
         let next = rows.last().filter(|_| more).and_then(|row| Cursor::after(&select, row));
         let records = rows.into_iter().map(Record::from_row).collect::<Result<_, _>>()?;
         Ok(Page { records, next })
+    }
+
+    /// Several reads in one trip.
+    pub async fn read(&self, reads: Reads) -> Result<Found, StorageError> {
+        let selects = reads.into_selects();
+        Ok(Found::new(if selects.is_empty() { Vec::new() } else { self.select_all(&selects).await? }))
     }
 
     /// The first record that matches.

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{ApplyError, Changes, Committed, Fence, Hint, Leased, Page, Query, Snapshot, Storage, StorageError, View};
+use super::{
+    ApplyError, Changes, Committed, Fence, Found, Hint, Leased, Page, Query, Reads, Snapshot, Storage, StorageError,
+    View,
+};
 use crate::domain::Timestamp;
 use crate::entity::{AppendOnly, Entity, Mutable, Record};
 
@@ -52,6 +55,11 @@ impl UnitOfWork {
     /// Reads a record without pinning it, for what may change under the decision without harm.
     pub async fn peek<E: Entity>(&self, id: &str) -> Result<Option<Record<E>>, StorageError> {
         self.view.get(id).await
+    }
+
+    /// Several reads in one trip, not pinned; [`pin`](Self::pin) what must not change.
+    pub async fn read(&self, reads: Reads) -> Result<Found, StorageError> {
+        self.view.read(reads).await
     }
 
     /// Reads a page. Listed records are not pinned; conditions over sets belong in unique indexes.

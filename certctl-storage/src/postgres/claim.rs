@@ -51,7 +51,7 @@ pub(super) async fn claim(pool: &PgPool, claim: &Claim, otherwise: impl Fn() -> 
         let abandoned = result.try_get(columns)?;
         now = Some(Timestamp(result.try_get(columns + 1)?));
         let place: (i64, i64) = (result.try_get(columns + 2)?, result.try_get(columns + 3)?);
-        let row = rows::decode(&QueryResult::from(result), queue.schema)
+        let row = rows::decode(&QueryResult::from(result), queue.schema, 0)
             .map_err(|error| Error::Decode(error.to_string().into()))?;
         claimed.push((place, ClaimedRow { row, abandoned }));
     }

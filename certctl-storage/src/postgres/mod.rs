@@ -1,9 +1,12 @@
-//! PostgreSQL: one statement, and so one round trip, per set of changes; shared with other replicas.
+//! PostgreSQL: one statement, and so one round trip, per set of changes or several that come at once; shared with other
+//! replicas.
 
 mod claim;
 mod clock;
 mod notify;
+mod together;
 mod write;
+mod writer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,28 +19,24 @@ use certctl_core::signal::Signal;
 use certctl_core::storage::{
     ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, Snapshot, Storage, StorageError, View,
 };
-use sea_orm::sqlx::{AssertSqlSafe, Error, PgPool, Row as _, query};
+use sea_orm::sqlx::{Error, PgPool};
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, IsolationLevel, Statement,
     TransactionOptions, TransactionTrait,
 };
 
-use crate::dialect::{self, Dialect, POSTGRES_NOW, Refusal};
-use crate::explain::{Question, questions};
+use crate::dialect::{self, Dialect, POSTGRES_NOW};
 use crate::read::{Now, SeaSnapshot};
 use crate::{DatabaseConfig, OpenError, migrations};
 use clock::ServerClock;
 use notify::Notifier;
-use write::Write;
-
-/// How often a set is tried that PostgreSQL gave up for a deadlock: nothing of it was written.
-const TRIES: usize = 3;
+use writer::Writers;
 
 /// Records in a PostgreSQL database.
 pub(crate) struct PostgresStorage {
     connection: DatabaseConnection,
     pool: PgPool,
-    schemas: &'static [&'static Schema],
+    writers: Writers,
     clock: Arc<ServerClock>,
     notifier: Notifier,
 }
@@ -56,60 +55,15 @@ impl PostgresStorage {
         let pool = connection.get_postgres_connection_pool().clone();
         let clock = Arc::new(ServerClock::measured(&pool, clock).await.map_err(failed)?);
         let notifier = Notifier::start(url, &pool, clock.clone()).await.map_err(failed)?;
-        Ok(Self { connection, pool, schemas, clock, notifier })
+        let writers = Writers::start(&pool, schemas);
+        Ok(Self { connection, pool, writers, clock, notifier })
     }
 
     pub(crate) async fn close(self) {
-        let Self { connection, notifier, .. } = self;
+        let Self { connection, writers, notifier, .. } = self;
+        writers.close().await;
         drop(notifier);
-        // Nothing is queued on this side: what was acknowledged is committed.
         let _ = connection.close().await;
-    }
-
-    async fn write(&self, changes: &Changes) -> Result<Committed, ApplyError> {
-        let Write { sql, arguments, pins } = Write::new(changes).map_err(StorageError::fatal)?;
-        let row = match sea_orm::sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_one(&self.pool).await {
-            Ok(row) => row,
-            Err(error) => return Err(self.explain(changes, &error).await),
-        };
-        for (position, (entity, expected)) in pins.into_iter().enumerate() {
-            let held: i64 = row.try_get(position).map_err(|error| dialect::storage_error(&error))?;
-            if held != expected {
-                return Err(ApplyError::Stale { entity });
-            }
-        }
-        Ok(changes.committed())
-    }
-
-    /// The error that a caller can act on.
-    async fn explain(&self, changes: &Changes, error: &Error) -> ApplyError {
-        match Dialect::Postgres.refusal(error, self.schemas) {
-            None => dialect::storage_error(error).into(),
-            Some(Refusal::Unique { entity, field }) => ApplyError::Conflict { entity, field },
-            Some(Refusal::ForeignKey) => {
-                for question in questions(changes, self.schemas) {
-                    match self.ask(&question).await {
-                        Ok(count) => {
-                            if let Some(refusal) = question.answer(count) {
-                                return refusal;
-                            }
-                        }
-                        Err(error) => return dialect::storage_error(&error).into(),
-                    }
-                }
-                // The other side changed between the refusal and the questions.
-                ApplyError::Storage(StorageError::unavailable(error))
-            }
-        }
-    }
-
-    async fn ask(&self, question: &Question) -> Result<u64, Error> {
-        let sql = format!(
-            "SELECT count(*) FROM \"{}\" WHERE \"{}\" = ANY($1::text[]) AND NOT \"id\" = ANY($2::text[])",
-            question.table, question.column
-        );
-        let row = query(AssertSqlSafe(sql)).bind(&question.ids).bind(&question.except).fetch_one(&self.pool).await?;
-        Ok(u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0))
     }
 }
 
@@ -137,7 +91,11 @@ impl Storage for PostgresStorage {
         if view == View::Latest {
             let clock = self.clock.clone();
             let now: Now = Box::new(move || clock.now());
-            return Ok(Box::new(SeaSnapshot { connection: self.connection.clone(), now }));
+            return Ok(Box::new(SeaSnapshot {
+                connection: self.connection.clone(),
+                now,
+                together: together::TOGETHER,
+            }));
         }
         let options = TransactionOptions {
             isolation_level: Some(IsolationLevel::RepeatableRead),
@@ -150,7 +108,7 @@ impl Storage for PostgresStorage {
         let row = connection.query_one_raw(statement).await.map_err(dialect::orm_error)?;
         let now = row.ok_or_else(|| StorageError::fatal("the server does not tell the time"))?;
         let now = Timestamp(now.try_get_by(0).map_err(dialect::orm_error)?);
-        Ok(Box::new(SeaSnapshot { connection, now: Box::new(move || now) }))
+        Ok(Box::new(SeaSnapshot { connection, now: Box::new(move || now), together: together::TOGETHER }))
     }
 
     async fn apply(&self, changes: Changes) -> Result<Committed, ApplyError> {
@@ -158,17 +116,7 @@ impl Storage for PostgresStorage {
         if changes.is_empty() && changes.tables().all(|table| table.pins.is_empty()) {
             return Ok(changes.committed());
         }
-        let mut verdict = self.write(&changes).await;
-        for _ in 1..TRIES {
-            match &verdict {
-                Err(ApplyError::Storage(StorageError::Unavailable { retry_after, .. }))
-                    if *retry_after == dialect::AT_ONCE =>
-                {
-                    verdict = self.write(&changes).await;
-                }
-                _ => break,
-            }
-        }
+        let verdict = self.writers.submit(changes).await;
         if verdict.is_ok() {
             self.notifier.committed();
         }

@@ -14,14 +14,14 @@
 
 use std::fmt::Write as _;
 
-use certctl_core::entity::{Kind, Row, Schema, Value};
+use certctl_core::entity::{Column, Columns, Kind, Row, Schema, Value};
 use certctl_core::storage::{Changes, Pin, TableChanges};
 use sea_orm::sqlx::Arguments as _;
 use sea_orm::sqlx::error::BoxDynError;
 use sea_orm::sqlx::postgres::PgArguments;
 
 use crate::dialect::Dialect;
-use crate::rows::{assignments, column_names};
+use crate::rows::{assignments, by_columns, column_names, written};
 
 /// The statement, and what its answer must be.
 pub(super) struct Write {
@@ -91,8 +91,9 @@ impl Held {
 
 impl Parts {
     fn update_is_the_gate(&mut self, TableChanges { schema, updates, .. }: &TableChanges) -> Result<(), BoxDynError> {
-        let name = format!("update_{}", schema.table);
-        let update = self.update(schema, updates)?;
+        let name = format!("update_{}_0", schema.table);
+        let Some((columns, rows)) = by_columns(updates.iter()).pop_first() else { return Ok(()) };
+        let update = self.update(schema, columns, &rows)?;
         self.expressions.push(format!("\"{name}\" AS ({update} RETURNING 1)"));
         let held = Held { schema, name, expected: 1 };
         self.gate = format!(" AND {} = 1", held.count());
@@ -147,19 +148,20 @@ impl Parts {
     /// Updates, then inserts. The order of expressions is open in SQL, so the inserts ask for the updates.
     fn write(&mut self, TableChanges { schema, updates, inserts, .. }: &TableChanges) -> Result<(), BoxDynError> {
         let table = schema.table;
-        if !updates.is_empty() && !self.updated {
-            let update = self.update(schema, updates)?;
-            self.expressions.push(format!("\"update_{table}\" AS ({update} RETURNING 1)"));
+        let mut after = String::new();
+        for (kind, (columns, rows)) in by_columns(updates.iter()).into_iter().enumerate() {
+            let name = format!("update_{table}_{kind}");
+            if !self.updated {
+                let update = self.update(schema, columns, &rows)?;
+                self.expressions.push(format!("\"{name}\" AS ({update} RETURNING 1)"));
+            }
+            let _ = write!(after, " AND (SELECT count(*) FROM \"{name}\") >= 0");
         }
         if inserts.is_empty() {
             return Ok(());
         }
-        let source = self.row_source(schema, inserts)?;
-        let after = if updates.is_empty() {
-            String::new()
-        } else {
-            format!(" AND (SELECT count(*) FROM \"update_{table}\") >= 0")
-        };
+        let rows: Vec<&Row> = inserts.iter().collect();
+        let source = self.row_source(schema.columns.iter().enumerate(), schema.mutable, &rows)?;
         let names: Vec<String> = column_names(schema).map(|name| format!("\"{name}\"")).collect();
         let cells: Vec<String> = names.iter().map(|name| format!("r.{name}")).collect();
         self.expressions.push(format!(
@@ -186,9 +188,9 @@ impl Parts {
         Ok(())
     }
 
-    fn update(&mut self, schema: &Schema, updates: &[Row]) -> Result<String, BoxDynError> {
-        let source = self.row_source(schema, updates)?;
-        let assignments = assignments(schema);
+    fn update(&mut self, schema: &Schema, columns: Columns, updates: &[&Row]) -> Result<String, BoxDynError> {
+        let source = self.row_source(written(schema, columns), true, updates)?;
+        let assignments = assignments(schema, columns);
         Ok(format!(
             "UPDATE \"{}\" AS t SET {assignments} FROM {source} \
              WHERE t.\"id\" = r.\"id\" AND t.\"row_version\" = r.\"row_version\"{}",
@@ -196,16 +198,21 @@ impl Parts {
         ))
     }
 
-    /// A table expression named `r` with the columns of the rows and their version.
-    fn row_source(&mut self, schema: &Schema, rows: &[Row]) -> Result<String, BoxDynError> {
+    /// A table expression named `r` with some columns of the rows, and perhaps their version.
+    fn row_source(
+        &mut self,
+        columns: impl Iterator<Item = (usize, &'static Column)>,
+        versioned: bool,
+        rows: &[&Row],
+    ) -> Result<String, BoxDynError> {
         let mut source = Source::default();
-        for (position, column) in schema.columns.iter().enumerate() {
+        for (position, column) in columns {
             let parameter = self.next();
             source.column(column.name, column.kind, parameter);
             let cells = rows.iter().map(|row| row.values.get(position).unwrap_or(&Value::Null));
             self.bind(column.kind, rows.len(), cells)?;
         }
-        if schema.mutable {
+        if versioned {
             let parameter = self.next();
             source.column("row_version", Kind::Integer, parameter);
             match rows {

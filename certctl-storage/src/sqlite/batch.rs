@@ -1,13 +1,13 @@
 //! Several sets of changes in one transaction: all at once if they fit together, each by itself if not.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use certctl_core::entity::Schema;
 use certctl_core::storage::{ApplyError, Changes, Committed, Pin, StorageError, TableChanges};
 use sea_orm::sqlx::{AssertSqlSafe, Error, Row as _, SqliteConnection, query};
 
-use super::statements::{Statements, TableStatements};
+use super::script::{Break, Script};
+use super::statements::{Statements, TableStatements, update};
 use crate::dialect::{self, Dialect, Refusal, ends_sqlite_transaction};
 use crate::explain::{Question, questions};
 use crate::rows;
@@ -19,145 +19,134 @@ pub(super) struct Batch<'a> {
     pub(super) schemas: &'static [&'static Schema],
 }
 
+/// What follows the sets of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// Nothing: it may be committed at once.
+    Commit,
+    /// Something else in the same transaction.
+    GoOn,
+}
+
 /// Why a batch was not written as a whole.
 enum Mismatch {
     Stale { entity: &'static str },
     Unknown { table: &'static str },
     Database(Error),
+    Ended(Error),
 }
 
-impl From<Error> for Mismatch {
-    fn from(error: Error) -> Self {
-        Self::Database(error)
+impl Mismatch {
+    /// The error that leaves no transaction to go on with.
+    fn unless_ended(self) -> Result<Self, Error> {
+        match self {
+            Self::Ended(error) => Err(error),
+            Self::Database(error) if ends_sqlite_transaction(&error) => Err(error),
+            mismatch => Ok(mismatch),
+        }
     }
 }
 
-type Tables<'a> = Vec<(Arc<TableStatements>, &'static Schema, Vec<&'a TableChanges>)>;
+impl From<Break> for Mismatch {
+    fn from(broken: Break) -> Self {
+        match broken {
+            Break::Stale(entity) => Self::Stale { entity },
+            Break::Refused(error) => Self::Database(error),
+            Break::Ended(error) => Self::Ended(error),
+        }
+    }
+}
+
+type Tables<'s, 'a> = Vec<(&'s TableStatements, &'static Schema, Vec<&'a TableChanges>)>;
 
 impl Batch<'_> {
-    /// Writes the sets within the open transaction, with a verdict for each.
+    /// Begins a transaction and writes the sets in it, with a verdict for each. With `Then::Commit` the transaction is ended
+    /// in the same trip where all sets fit together; whether it was is told.
     ///
     /// # Errors
     /// What ends the transaction, and so fails every member.
-    pub(super) async fn write(&mut self, sets: &[Changes]) -> Result<Vec<Result<Committed, ApplyError>>, Error> {
-        let mismatch = match self.write_together(&sets.iter().collect::<Vec<_>>()).await {
-            Ok(()) => return Ok(sets.iter().map(|set| Ok(set.committed())).collect()),
-            Err(Mismatch::Database(error)) if ends_sqlite_transaction(&error) => return Err(error),
-            Err(mismatch) => mismatch,
+    pub(super) async fn write(
+        &mut self,
+        sets: &[Changes],
+        then: Then,
+    ) -> Result<(bool, Vec<Result<Committed, ApplyError>>), Error> {
+        let end = (then == Then::Commit).then_some("COMMIT");
+        let mismatch = match self.write_together("BEGIN IMMEDIATE", &sets.iter().collect::<Vec<_>>(), end).await {
+            Ok(()) => return Ok((end.is_some(), sets.iter().map(|set| Ok(set.committed())).collect())),
+            Err(mismatch) => mismatch.unless_ended()?,
         };
         self.execute("ROLLBACK; BEGIN IMMEDIATE").await?;
         if let [set] = sets {
-            return Ok(vec![Err(self.explain(set, mismatch).await?)]);
+            return Ok((false, vec![Err(self.explain(set, mismatch).await?)]));
         }
         let mut verdicts = Vec::with_capacity(sets.len());
         for set in sets {
             verdicts.push(self.write_alone(set).await?);
         }
-        Ok(verdicts)
+        Ok((false, verdicts))
     }
 
     /// One set in its own savepoint.
     async fn write_alone(&mut self, set: &Changes) -> Result<Result<Committed, ApplyError>, Error> {
-        self.execute("SAVEPOINT alone").await?;
-        match self.write_together(&[set]).await {
-            Ok(()) => {
-                self.execute("RELEASE alone").await?;
-                Ok(Ok(set.committed()))
-            }
-            Err(Mismatch::Database(error)) if ends_sqlite_transaction(&error) => Err(error),
+        match self.write_together("SAVEPOINT alone", &[set], Some("RELEASE alone")).await {
+            Ok(()) => Ok(Ok(set.committed())),
             Err(mismatch) => {
+                let mismatch = mismatch.unless_ended()?;
                 self.execute("ROLLBACK TO alone; RELEASE alone").await?;
                 Ok(Err(self.explain(set, mismatch).await?))
             }
         }
     }
 
-    /// One statement per table and verb, over all the sets.
+    /// One statement per table and verb, over all the sets: tables from parents to children, each its updates and its
+    /// inserts; then deletes from children to parents; then pins.
     ///
     /// Two sets that touch the same row never both match, so such a batch is written one by one. Pins are checked last:
     /// if any set of the batch changed a record that another only read, the count is short, which is what forbids write
     /// skew inside a batch.
-    async fn write_together(&mut self, sets: &[&Changes]) -> Result<(), Mismatch> {
-        let tables = self.tables(sets)?;
+    async fn write_together(&mut self, begin: &str, sets: &[&Changes], end: Option<&str>) -> Result<(), Mismatch> {
+        let mut script = Script::new(begin);
+        let tables = tables(self.statements, sets)?;
         for (statements, schema, changes) in &tables {
-            let updates = || changes.iter().flat_map(|table| &table.updates);
-            if updates().next().is_some() {
-                let json = rows::encode(schema, updates());
-                self.matched(schema, &statements.update, json, updates().count()).await?;
+            for (columns, updates) in rows::by_columns(changes.iter().flat_map(|table| &table.updates)) {
+                let positions: Vec<usize> = rows::written(schema, columns).map(|(position, _)| position).collect();
+                let json = rows::encode_cells(schema, &positions, updates.iter().copied());
+                script.write(schema, &update(schema, columns), &json, updates.len())?;
             }
             let inserts = || changes.iter().flat_map(|table| &table.inserts);
-            if inserts().next().is_some() {
-                let json = rows::encode(schema, inserts());
-                self.matched(schema, &statements.insert, json, inserts().count()).await?;
-            }
+            script.write(schema, &statements.insert, &rows::encode(schema, inserts()), inserts().count())?;
         }
         for (statements, schema, changes) in tables.iter().rev() {
             let deletes = || changes.iter().flat_map(|table| &table.deletes).map(parts);
-            if deletes().next().is_some() {
-                let json = rows::encode_pins(deletes());
-                self.matched(schema, &statements.delete, json, deletes().count()).await?;
-            }
+            script.write(schema, &statements.delete, &rows::encode_pins(deletes()), deletes().count())?;
         }
         for (statements, schema, changes) in &tables {
             let pins = || changes.iter().flat_map(|table| &table.pins).map(parts);
-            let (json, count) = (rows::encode_pins(pins()), pins().count());
-            self.pinned(schema, &statements.pinned, json, count).await?;
+            script.ask(schema, &statements.pinned, &rows::encode_pins(pins()), pins().count())?;
         }
-        Ok(())
+        if let Some(end) = end {
+            script.end(end);
+        }
+        Ok(script.run(self.connection).await?)
     }
 
     /// The first table of which a record is not as the set expects it.
     async fn stale(&mut self, set: &Changes) -> Result<Option<&'static str>, Mismatch> {
-        for (statements, schema, changes) in &self.tables(&[set])? {
+        for (statements, schema, changes) in &tables(self.statements, &[set])? {
             let expected = || changes.iter().flat_map(|table| table.expected());
             let (json, count) = (rows::encode_pins(expected()), expected().count());
-            match self.pinned(schema, &statements.pinned, json, count).await {
-                Err(Mismatch::Stale { entity }) => return Ok(Some(entity)),
-                other => other?,
+            if count == 0 {
+                // A table that only grows has no versions to ask for.
+                continue;
+            }
+            let question = query(AssertSqlSafe(statements.pinned.as_str())).bind(json);
+            let row = question.fetch_one(&mut *self.connection).await.map_err(Mismatch::Database)?;
+            let found: i64 = row.try_get(0).map_err(Mismatch::Database)?;
+            if found != i64::try_from(count).unwrap_or(i64::MAX) {
+                return Ok(Some(schema.table));
             }
         }
         Ok(None)
-    }
-
-    /// The changes of all sets by table, parents before children.
-    fn tables<'s>(&self, sets: &[&'s Changes]) -> Result<Tables<'s>, Mismatch> {
-        let mut tables: BTreeMap<(usize, &str), (&'static Schema, Vec<&TableChanges>)> = BTreeMap::new();
-        for table in sets.iter().flat_map(|set| set.tables()) {
-            let key = (table.schema.depth(), table.schema.table);
-            tables.entry(key).or_insert_with(|| (table.schema, Vec::new())).1.push(table);
-        }
-        let with_statements = |(schema, changes): (&'static Schema, Vec<_>)| {
-            let statements = self.statements.of(schema).ok_or(Mismatch::Unknown { table: schema.table })?;
-            Ok((statements, schema, changes))
-        };
-        tables.into_values().map(with_statements).collect()
-    }
-
-    async fn matched(
-        &mut self,
-        schema: &'static Schema,
-        sql: &Arc<str>,
-        json: String,
-        rows: usize,
-    ) -> Result<(), Mismatch> {
-        let result = query(AssertSqlSafe(sql.clone())).bind(json).execute(&mut *self.connection).await?;
-        let stale = result.rows_affected() != rows as u64;
-        if stale { Err(Mismatch::Stale { entity: schema.table }) } else { Ok(()) }
-    }
-
-    async fn pinned(
-        &mut self,
-        schema: &'static Schema,
-        sql: &Arc<str>,
-        json: String,
-        pins: usize,
-    ) -> Result<(), Mismatch> {
-        if pins == 0 {
-            return Ok(());
-        }
-        let row = query(AssertSqlSafe(sql.clone())).bind(json).fetch_one(&mut *self.connection).await?;
-        let stale = row.try_get::<i64, _>(0)? != i64::try_from(pins).unwrap_or(i64::MAX);
-        if stale { Err(Mismatch::Stale { entity: schema.table }) } else { Ok(()) }
     }
 
     /// The error that a caller can act on, once nothing of the set is written any more. A stale record comes first:
@@ -169,11 +158,11 @@ impl Batch<'_> {
                 let reason = format!("this store was opened without a table {table}");
                 return Ok(StorageError::fatal(reason).into());
             }
-            Mismatch::Database(error) => error,
+            Mismatch::Database(error) | Mismatch::Ended(error) => error,
         };
         match self.stale(set).await {
             Ok(Some(entity)) => return Ok(ApplyError::Stale { entity }),
-            Err(Mismatch::Database(error)) => return Err(error),
+            Err(Mismatch::Database(error) | Mismatch::Ended(error)) => return Err(error),
             _ => {}
         }
         match Dialect::Sqlite.refusal(&error, self.schemas) {
@@ -208,6 +197,20 @@ impl Batch<'_> {
     async fn execute(&mut self, sql: &'static str) -> Result<(), Error> {
         sea_orm::sqlx::raw_sql(sql).execute(&mut *self.connection).await.map(drop)
     }
+}
+
+/// The changes of all sets by table, parents before children.
+fn tables<'s, 'a>(statements: &'s Statements, sets: &[&'a Changes]) -> Result<Tables<'s, 'a>, Mismatch> {
+    let mut tables: BTreeMap<(usize, &str), (&'static Schema, Vec<&'a TableChanges>)> = BTreeMap::new();
+    for table in sets.iter().flat_map(|set| set.tables()) {
+        let key = (table.schema.depth(), table.schema.table);
+        tables.entry(key).or_insert_with(|| (table.schema, Vec::new())).1.push(table);
+    }
+    let with_statements = |(schema, changes): (&'static Schema, Vec<_>)| {
+        let statements = statements.of(schema).ok_or(Mismatch::Unknown { table: schema.table })?;
+        Ok((statements, schema, changes))
+    };
+    tables.into_values().map(with_statements).collect()
 }
 
 fn parts(pin: &Pin) -> (&str, i64) {

@@ -39,13 +39,15 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: &Claim, now:
     let table = queue.schema.table;
     let select = format!(
         "SELECT \"id\", \"state\" = '{}' FROM \"{table}\" WHERE {} AND \"partition\" = $1 AND \"due_at\" <= $2 \
-         ORDER BY \"due_at\", \"id\" LIMIT $3",
+         ORDER BY \"due_at\", \"id\" LIMIT ",
         queue.running,
         open(queue)
     );
     let mut due = Vec::new();
     for (partition, permits) in claim.permits() {
-        let rows = query(AssertSqlSafe(select.as_str())).bind(partition).bind(now.0).bind(permits);
+        // The limit is no parameter, or SQLite would plan anew for each claim.
+        let select = format!("{select}{permits}");
+        let rows = query(AssertSqlSafe(select)).bind(partition).bind(now.0);
         for row in rows.fetch_all(&mut *connection).await? {
             due.push((row.try_get::<String, _>(0)?, row.try_get::<bool, _>(1)?));
         }
@@ -67,7 +69,7 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: &Claim, now:
         .fetch_all(&mut *connection)
         .await?;
     let decoded =
-        results.into_iter().map(|row| rows::decode(&QueryResult::from(row), queue.schema).map_err(decode_error));
+        results.into_iter().map(|row| rows::decode(&QueryResult::from(row), queue.schema, 0).map_err(decode_error));
     let mut decoded: std::collections::BTreeMap<String, _> =
         decoded.map(|row| row.map(|row| (row.id().to_owned(), row))).collect::<Result<_, _>>()?;
     // RETURNING has no order; what was selected has.

@@ -10,7 +10,7 @@ use sea_orm::sqlx::{Error, SqliteConnection, raw_sql};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::batch::Batch;
+use super::batch::{Batch, Then};
 use super::lock::FileLock;
 use super::statements::Statements;
 use super::{claim, close};
@@ -162,9 +162,13 @@ impl Writer {
     }
 
     async fn commit(&mut self, members: &Members) -> Result<Answers, Error> {
-        raw_sql("BEGIN IMMEDIATE").execute(&mut self.connection).await?;
         let mut batch = Batch { connection: &mut self.connection, statements: &self.statements, schemas: self.schemas };
-        let applies = batch.write(&members.sets).await?;
+        // Claims and prolongations are few. Without them the commit needs no trip of its own.
+        let alone = members.claims.is_empty() && members.prolongs.is_empty();
+        let (committed, applies) = batch.write(&members.sets, if alone { Then::Commit } else { Then::GoOn }).await?;
+        if committed {
+            return Ok(Answers { applies, claims: Vec::new(), prolongs: Vec::new() });
+        }
         let now = self.clock.now();
         let mut claims = Vec::with_capacity(members.claims.len());
         for (request, _) in &members.claims {

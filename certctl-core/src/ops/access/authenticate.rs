@@ -1,7 +1,5 @@
 //! From a presented key to a principal.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::secret_hash;
@@ -9,36 +7,10 @@ use crate::domain::{ActorType, Agent, AgentId, ApiKey, Principal, Role, Timestam
 use crate::engine::Engine;
 use crate::entity::Record;
 use crate::error::{Error, ErrorKind};
-use crate::ports::Monotonic;
 use crate::storage::{Changes, Query, View};
 
-/// Who a key hash belongs to, for at most a second: what another process disables is refused by then, and what this one
-/// disables at once, because every commit that touches keys empties the cache.
-#[derive(Debug, Default)]
-pub(crate) struct AuthCache(Mutex<BTreeMap<String, (Monotonic, Principal)>>);
-
-const KEPT: Duration = Duration::from_secs(1);
-const CAPACITY: usize = 10_000;
+/// How exactly the last use of a key is known.
 const NOTED: Duration = Duration::from_secs(60);
-
-impl AuthCache {
-    pub(crate) fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    fn known(&self, hash: &str, now: Monotonic) -> Option<Principal> {
-        let cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.get(hash).filter(|(at, _)| at.until(now) < KEPT).map(|(_, principal)| principal.clone())
-    }
-
-    fn keep(&self, hash: String, now: Monotonic, principal: Principal) {
-        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if cache.len() >= CAPACITY {
-            cache.clear();
-        }
-        cache.insert(hash, (now, principal));
-    }
-}
 
 impl Engine {
     /// The principal behind a presented key: a named API key or an agent's credential.
@@ -50,9 +22,10 @@ impl Engine {
     pub async fn authenticate(&self, presented: &str) -> Result<Principal, Error> {
         let hash = secret_hash(presented);
         let monotonic = self.ports().clock.monotonic();
-        if let Some(principal) = self.auth_cache().known(&hash, monotonic) {
+        if let Some(principal) = self.known_keys().get(&hash, monotonic) {
             return Ok(principal);
         }
+        let since = self.known_keys().since(monotonic);
         let view = self.storage().read(View::Latest).await?;
         let now = view.now();
         let key = view.first(Query::<ApiKey>::all().filter(ApiKey::FIELDS.hash.equals(hash.clone()))).await?;
@@ -77,7 +50,7 @@ impl Engine {
                 "the API key is not valid; check it, or ask an administrator for a new one",
             )
         })?;
-        self.auth_cache().keep(hash, monotonic, principal.clone());
+        self.known_keys().keep(since, hash, principal.clone());
         Ok(principal)
     }
 

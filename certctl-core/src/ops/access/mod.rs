@@ -7,7 +7,6 @@ mod create_key;
 mod hash;
 mod setup;
 
-pub(crate) use authenticate::AuthCache;
 pub use bootstrap::{Bootstrap, CreatedKey};
 pub(crate) use bootstrap::{SETUP_TOKEN, SetupToken};
 pub(crate) use configure::configure_keys;

@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 
 use super::acting::acting;
-use crate::domain::{AgentId, Certificate, CertificateId};
+use crate::domain::{AgentId, CertificateId};
 use crate::error::Error;
-use crate::jobs::open::{key_holders, targets_of};
+use crate::jobs::open::key_holders;
+use crate::jobs::subject::Subject;
 use crate::ops::certificate::{CsrOutcome, accept, parse};
 use crate::ops::{Access, Context, Operation};
 
@@ -28,14 +29,11 @@ impl Operation for SubmitCsr {
 
     async fn run(&self, cx: &mut Context<'_>) -> Result<CsrOutcome, Error> {
         acting(cx, &self.agent_id).await?;
-        let not_found = || Error::not_found("certificate", &self.certificate_id);
-        let certificate = cx.unit.get::<Certificate>(self.certificate_id.as_str()).await?.ok_or_else(not_found)?;
-        let targets = targets_of(&cx.unit, &certificate).await?;
-        // Another agent's certificate is answered as if there were none.
-        if !key_holders(&certificate, &targets).contains(&self.agent_id) {
-            return Err(not_found());
-        }
         let csr = parse(&self.csr_pem)?;
-        accept(cx, certificate, self.agent_id.as_str(), &csr).await
+        let subject = Subject::read(&mut cx.unit, &self.certificate_id, self.agent_id.as_str(), &csr).await?;
+        // Another agent's certificate is answered as if there were none.
+        let held = |subject: &Subject| key_holders(&subject.certificate, &subject.targets).contains(&self.agent_id);
+        let subject = subject.filter(held).ok_or_else(|| Error::not_found("certificate", &self.certificate_id))?;
+        accept(cx, subject, self.agent_id.as_str(), &csr).await
     }
 }

@@ -7,16 +7,15 @@ use crate::connector::{Issuance, IssueOrder, IssuePace};
 use crate::domain::{
     AuditAction, Certificate, CertificateId, Csr, Job, JobId, JobState, JobType, Lifecycle, VersionId,
 };
-use crate::entity::Record;
 use crate::error::Error;
 use crate::jobs::failed::{self, Failure};
 use crate::jobs::issued::{self, Issued};
-use crate::jobs::open::{Opening, key_holders, new_job, targets_of};
+use crate::jobs::open::{Opening, key_holders, new_job};
 use crate::jobs::order::Order;
 use crate::jobs::step::Step;
+use crate::jobs::subject::Subject;
 use crate::ops::{Access, Context, Operation};
 use crate::pki;
-use crate::storage::Query;
 
 /// Submits a request whose key the caller holds.
 #[derive(Clone, Debug)]
@@ -59,10 +58,9 @@ impl Operation for SubmitCsr {
 
     async fn run(&self, cx: &mut Context<'_>) -> Result<CsrOutcome, Error> {
         let csr = parse(&self.csr_pem)?;
-        let found = cx.unit.get::<Certificate>(self.id.as_str()).await?;
-        let certificate = found.ok_or_else(|| Error::not_found("certificate", &self.id))?;
-        let targets = targets_of(&cx.unit, &certificate).await?;
-        let holders = key_holders(&certificate, &targets);
+        let subject = Subject::read(&mut cx.unit, &self.id, "", &csr).await?;
+        let subject = subject.ok_or_else(|| Error::not_found("certificate", &self.id))?;
+        let holders = key_holders(&subject.certificate, &subject.targets);
         if !holders.is_empty() {
             let names: Vec<&str> = holders.iter().map(AsRef::as_ref).collect();
             let message = format!(
@@ -71,7 +69,7 @@ impl Operation for SubmitCsr {
             );
             return Err(Error::conflict("held_by_agents", message));
         }
-        accept(cx, certificate, "", &csr).await
+        accept(cx, subject, "", &csr).await
     }
 }
 
@@ -83,36 +81,35 @@ pub(crate) fn parse(csr_pem: &str) -> Result<Csr, Error> {
 /// Checks a request against its certificate, and has it certified.
 pub(crate) async fn accept(
     cx: &mut Context<'_>,
-    certificate: Record<Certificate>,
+    subject: Subject,
     holder: &str,
     csr: &Csr,
 ) -> Result<CsrOutcome, Error> {
+    let certificate = &subject.certificate;
     if matches!(certificate.lifecycle, Lifecycle::Archived | Lifecycle::Revoked) {
         let message = format!("the certificate is {}; it is not issued any more", certificate.lifecycle);
         return Err(Error::conflict("not_issuable", message));
     }
-    let order = Order::of(cx.engine, &cx.unit, &certificate, Some(csr.key_algorithm())).await?;
+    let order = Order::of(cx.engine, &cx.unit, certificate, Some(csr.key_algorithm())).await?;
     same_names(&order, csr)?;
-    let slot = Query::<Job>::all().filter(Job::FIELDS.open_slot.equals(Some(Job::issue_slot(&certificate.id, holder))));
-    let open = cx.unit.first(slot).await?;
-    match open {
+    match &subject.open {
         Some(job) => {
-            cx.unit.pin(&job);
+            cx.unit.pin(job);
             if job.state != JobState::AwaitingCsr {
                 // A commit whose answer was lost is repeated, and so are calls: the same key asks for the same thing, and
                 // a refusal would make the agent report a job as failed that is well under way.
-                let sent = Step::open(cx.engine, &job)?;
+                let sent = Step::open(cx.engine, job)?;
                 if sent.is_some_and(|sent| sent.csr.key_id() == csr.key_id()) {
-                    return Ok(CsrOutcome::Accepted { job_id: job.into_entity().id });
+                    return Ok(CsrOutcome::Accepted { job_id: job.id.clone() });
                 }
                 let message = format!("a request was sent already; job {} is {}", job.id, job.state);
                 return Err(Error::conflict("csr_already_submitted", message));
             }
-            certify(cx, certificate, Some(job), None, order, csr).await
+            certify(cx, subject, None, order, csr).await
         }
         None if holder.is_empty() => {
-            let job = own_job(cx, &certificate, &order);
-            certify(cx, certificate, None, Some(job), order, csr).await
+            let job = own_job(cx, certificate, &order);
+            certify(cx, subject, Some(job), order, csr).await
         }
         None => Err(Error::conflict(
             "no_open_job",
@@ -145,12 +142,12 @@ fn own_job(cx: &Context<'_>, certificate: &Certificate, order: &Order) -> Job {
 
 async fn certify(
     cx: &mut Context<'_>,
-    mut certificate: Record<Certificate>,
-    job: Option<Record<Job>>,
+    subject: Subject,
     new_job: Option<Job>,
     order: Order,
     csr: &Csr,
 ) -> Result<CsrOutcome, Error> {
+    let Subject { mut certificate, targets, open: job, key } = subject;
     let Some(job_id) = job.as_deref().or(new_job.as_ref()).map(|job| job.id.clone()) else {
         return Err(Error::invalid("there is no job for this request"));
     };
@@ -181,7 +178,8 @@ async fn certify(
     };
     match order.issuer.issue(request).await {
         Ok(Issuance::Issued(chain)) => {
-            let issued = Issued { certificate, job, new_job, csr, chain, order: &order, principal: cx.principal };
+            let order = &order;
+            let issued = Issued { certificate, targets, key, job, new_job, csr, chain, order, principal: cx.principal };
             let version_id = issued::record(cx.engine, &mut cx.unit, issued).await?;
             Ok(CsrOutcome::Signed { job_id, version_id })
         }

@@ -37,7 +37,7 @@ impl State {
             let table = self.table_mut(schema)?;
             refuse_conflict(&before, update)?;
             refuse_conflict(table, update)?;
-            table.put(Row { version: update.version + 1, ..update.clone() });
+            table.put(Row { version: update.version + 1, ..update.row.clone() });
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use super::Defect;
 use super::chance::Chance;
 use super::clock::NodeClock;
 use crate::domain::{AuditEvent, Job, SCHEMAS, Version};
-use crate::entity::{Entity, Schema};
+use crate::entity::{Entity, Row, Schema, Update};
 use crate::signal::Signal;
 use crate::storage::{
     ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, MemoryStorage, Select, Snapshot,
@@ -46,9 +46,10 @@ impl Store {
         let view = self.inner.read(View::Latest).await?;
         for table in changes.tables_mut() {
             table.pins.clear();
-            for row in &mut table.updates {
-                let stored = view.select(&Select::by_id(table.schema, row.id())).await?;
-                row.version = stored.first().map_or(row.version, |stored| stored.version);
+            for update in &mut table.updates {
+                let stored = view.select(&Select::by_id(table.schema, update.id())).await?;
+                let version = stored.first().map_or(update.version, |stored| stored.version);
+                *update = Update::of(Row { version, ..update.row.clone() });
             }
         }
         Ok(changes)

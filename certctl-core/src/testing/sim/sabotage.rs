@@ -6,7 +6,7 @@ use super::Defect;
 use super::chance::Chance;
 use super::recorder::Recorder;
 use crate::domain::{Certificate, Job, JobState, Timestamp, Version};
-use crate::entity::{Cell, Entity, Record, Row};
+use crate::entity::{Cell, Entity, Record, Row, Update};
 use crate::storage::{Changes, Query, Select, View};
 
 /// Spoils now and then what passes, if a defect is planted.
@@ -56,10 +56,10 @@ impl Saboteur {
 /// Changes every row of an entity that is updated.
 fn each<E: Entity>(changes: &mut Changes, change: impl Fn(&mut E)) {
     for table in changes.tables_mut().filter(|table| table.schema.table == E::SCHEMA.table) {
-        for row in &mut table.updates {
-            if let Ok(mut record) = Record::<E>::from_row(row.clone()) {
+        for update in &mut table.updates {
+            if let Ok(mut record) = Record::<E>::from_row(update.row.clone()) {
                 change(&mut record);
-                *row = Row { values: record.to_values(), version: row.version };
+                *update = Update::of(Row { values: record.to_values(), version: update.version });
             }
         }
     }

@@ -152,7 +152,9 @@ pub(super) async fn the_next_due_moment_is_known(store: Store) {
         store.next_due(&DueQuery { queue: Task::QUEUE, partitions }).await.unwrap()
     };
     let soon = next(&["p"]).await.unwrap();
-    assert!(soon <= LONG && soon > LONG / 2, "{soon:?}");
+    // A store may bridge its server's clock, wrong by a part of a round trip.
+    let trip = Duration::from_secs(1);
+    assert!(soon <= LONG + trip && soon > LONG / 2, "{soon:?}");
     assert_eq!(next(&["p", "q"]).await, Some(Duration::ZERO));
     assert_eq!(next(&["none"]).await, None);
     assert_eq!(next(&[]).await, None);

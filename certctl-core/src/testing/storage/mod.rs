@@ -15,6 +15,7 @@ mod pins;
 mod records;
 mod sample;
 mod support;
+mod together;
 
 use std::sync::Arc;
 
@@ -54,6 +55,8 @@ pub const CASES: &[Case] = cases![
     records::a_stale_write_is_refused,
     records::a_record_is_changed_once_per_set,
     records::a_table_that_only_grows_is_read_like_others,
+    together::reads_together_give_what_each_gives_alone,
+    together::an_update_writes_what_changed_and_leaves_the_rest,
     constraints::a_conflict_names_its_field,
     constraints::a_composite_conflict_names_its_last_field,
     constraints::null_conflicts_with_nothing,

@@ -137,8 +137,8 @@ impl Model {
                 line.push_str(&log::row(table.schema, None, row));
                 self.inserted(table.schema, row, &mut set);
             }
-            for row in &table.updates {
-                let row = Row { version: row.version + 1, ..row.clone() };
+            for update in &table.updates {
+                let row = Row { version: update.version + 1, ..update.row.clone() };
                 line.push_str(&log::row(table.schema, self.row(table.schema, row.id()), &row));
                 self.updated(table.schema, row, &mut set);
             }
