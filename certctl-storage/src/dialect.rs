@@ -105,9 +105,10 @@ impl Dialect {
         definition
     }
 
-    /// What follows the columns of a new table.
+    /// What follows the columns of a new table. A table that is ordered by its own key needs no second tree from key to row,
+    /// which each new row would have to change as well.
     pub(crate) fn table_suffix(self) -> Option<&'static str> {
-        (self == Self::Sqlite).then_some("STRICT")
+        (self == Self::Sqlite).then_some("STRICT, WITHOUT ROWID")
     }
 
     /// The names of the tables that are there.

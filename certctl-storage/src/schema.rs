@@ -47,7 +47,16 @@ pub(crate) fn indexes(schema: &Schema) -> impl Iterator<Item = IndexCreateStatem
         }
         if let Some(only) = &index.only {
             statement.and_where(Expr::col(Alias::new(only.column)).is_in(only.one_of.iter().copied()));
+        } else if let Some(column) = absent_in_most(schema, index) {
+            statement.and_where(Expr::col(Alias::new(column)).is_not_null());
         }
         statement
     })
+}
+
+/// The only column of a unique index, if it may be null. Null agrees with nothing, so such rows need no entry.
+fn absent_in_most(schema: &Schema, index: &certctl_core::entity::Index) -> Option<&'static str> {
+    let [column] = index.columns else { return None };
+    let nullable = schema.columns.iter().any(|c| c.name == *column && c.nullable);
+    (index.unique && nullable).then_some(*column)
 }

@@ -203,6 +203,6 @@ entity! {
         /// The key holder that first used it.
         key_holder: String,
     }
-    indexes [Index::on("certificate_keys_of", &["certificate_id"])]
+    indexes []
     references [certificate_id -> Certificate]
 }

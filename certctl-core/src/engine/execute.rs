@@ -1,8 +1,9 @@
 //! Running operations: access, fresh reads, one commit, and again when it came too late.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::drain::Underway;
+use super::finished::Finished;
 use super::wake::concerns_loops;
 use super::{Engine, lock};
 use crate::domain::{ApiKey, AuditEvent, Principal};
@@ -18,7 +19,7 @@ const RETRIES: u32 = 3;
 impl Engine {
     /// Runs an operation for a principal and commits what it recorded, with its audit events, in one transaction.
     ///
-    /// An operation that writes runs as a task of its own: a caller that goes away does not cut it in half. A commit that
+    /// An operation that writes is finished by a task of its own when its caller goes away: nothing is cut in half. A commit that
     /// came too late is repeated with fresh reads, at most three times.
     ///
     /// # Errors
@@ -32,16 +33,14 @@ impl Engine {
             return self.attempt(principal, &operation).await.map_err(|error| error.during(O::NAME));
         }
         let (engine, principal) = (self.clone(), principal.clone());
-        let answer = Answer::default();
-        let slot = answer.clone();
         let underway = Underway::begin(self);
-        self.ports().spawner.spawn(Box::pin(async move {
+        let work = async move {
             let result = engine.repeat(&principal, &operation).await.map_err(|error| error.during(O::NAME));
             // First let go, then answer: whoever has the answer may close the store.
-            drop((engine, underway));
-            slot.give(result);
-        }));
-        answer.take().await
+            drop((engine, principal, operation, underway));
+            result
+        };
+        Finished::new(Box::pin(work), Arc::clone(&self.ports().spawner)).await
     }
 
     async fn repeat<O: Operation>(&self, principal: &Principal, operation: &O) -> Result<O::Output, Error> {
@@ -122,33 +121,4 @@ fn passes(error: &Error) -> bool {
         .and_then(|source| source.downcast_ref::<StorageError>())
         .is_some_and(StorageError::is_retryable);
     error.code() == "changed_meanwhile" || (error.kind() == ErrorKind::Unavailable && unavailable)
-}
-
-/// One answer from a task.
-struct Answer<T>(Arc<(Mutex<Option<T>>, Signal)>);
-
-impl<T> Default for Answer<T> {
-    fn default() -> Self {
-        Self(Arc::new((Mutex::new(None), Signal::default())))
-    }
-}
-impl<T> Clone for Answer<T> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-impl<T> Answer<T> {
-    fn give(&self, value: T) {
-        *lock(&self.0.0) = Some(value);
-        self.0.1.notify();
-    }
-    async fn take(&self) -> T {
-        loop {
-            let given = self.0.1.listen();
-            if let Some(value) = lock(&self.0.0).take() {
-                return value;
-            }
-            given.await;
-        }
-    }
 }

@@ -6,6 +6,7 @@ mod cadence;
 mod connectors;
 mod drain;
 mod execute;
+mod finished;
 mod recent;
 mod rules;
 mod run;

@@ -6,7 +6,7 @@ use const_oid::db::rfc5280;
 
 use crate::domain::{CertificateFacts, Chain, InvalidChain, SubjectNames, Timestamp};
 use crate::pki::parts::{Certificate, Tbs};
-use crate::pki::{PkiError, certificate, key, verify};
+use crate::pki::{PkiError, certificate, key, time, verify};
 
 /// How far in the future a certificate's beginning may lie: clocks of CAs differ from the store's.
 pub const CLOCK_SKEW: Duration = Duration::from_mins(5);
@@ -136,15 +136,33 @@ pub fn check(chain: &Chain, expected: &Expected<'_>) -> Result<CertificateFacts,
 /// # Errors
 /// [`ChainError`] with the first thing that does not fit.
 pub fn check_links(chain: &Chain, now: Timestamp) -> Result<(), ChainError> {
-    let mut below: Option<Link<'_>> = None;
+    check_validity(chain, now)?;
+    check_signatures(chain)
+}
+
+/// Checks that each certificate is valid now.
+///
+/// # Errors
+/// [`ChainError::NotValidNow`] for the first one that is not; [`ChainError::Certificate`] for one that cannot be read.
+pub fn check_validity(chain: &Chain, now: Timestamp) -> Result<(), ChainError> {
     for (position, der) in chain.certificates().iter().enumerate() {
-        let unusable = |source| ChainError::Certificate { position, source };
-        let facts = certificate::parse(der).map_err(unusable)?;
-        if facts.not_before > now + CLOCK_SKEW || facts.not_after < now {
-            let CertificateFacts { not_before, not_after, .. } = facts;
+        let link = Link::read(der).map_err(|source| ChainError::Certificate { position, source })?;
+        let (not_before, not_after) = (link.not_before, link.not_after);
+        if not_before > now + CLOCK_SKEW || not_after < now {
             return Err(ChainError::NotValidNow { position, not_before, not_after });
         }
-        let link = Link::read(der).map_err(unusable)?;
+    }
+    Ok(())
+}
+
+/// Checks that each certificate is signed by the next one, which is a CA and may stand there, whatever the time is.
+///
+/// # Errors
+/// [`ChainError`] with the first thing that does not fit.
+pub fn check_signatures(chain: &Chain) -> Result<(), ChainError> {
+    let mut below: Option<Link<'_>> = None;
+    for (position, der) in chain.certificates().iter().enumerate() {
+        let link = Link::read(der).map_err(|source| ChainError::Certificate { position, source })?;
         if let Some(below) = below.replace(link.clone()) {
             let position = position - 1;
             below.issued_by(&link).map_err(|why| ChainError::BrokenLink { position, why })?;
@@ -190,10 +208,13 @@ struct Link<'a> {
     subject: &'a [u8],
     issuer: &'a [u8],
     spki: &'a [u8],
+    not_before: Timestamp,
+    not_after: Timestamp,
 }
 
 impl<'a> Link<'a> {
     fn read(der: &'a [u8]) -> Result<Self, PkiError> {
+        certificate::check_size(der)?;
         let damaged = PkiError::malformed;
         let certificate = Certificate::read(der).map_err(damaged("certificate"))?;
         let tbs = Tbs::read(certificate.tbs).map_err(damaged("certificate"))?;
@@ -206,6 +227,8 @@ impl<'a> Link<'a> {
             subject: tbs.subject,
             issuer: tbs.issuer,
             spki: tbs.spki,
+            not_before: time::read(tbs.not_before).map_err(damaged("certificate"))?,
+            not_after: time::read(tbs.not_after).map_err(damaged("certificate"))?,
         })
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use certctl_core::connector::{Authority, ConnectorError, ConnectorErrorKind, IssueOrder, LintScope};
 use certctl_core::domain::{Chain, Serial, Timestamp};
 use certctl_core::pki::certificate::{self, LeafRequest, SigningError};
-use certctl_core::pki::chain::check_links;
+use certctl_core::pki::chain::{check_signatures, check_validity};
 use certctl_core::pki::key;
 use certctl_core::pki::lint::Scope;
 use certctl_core::ports::{SecureRng, Signer};
@@ -40,6 +40,12 @@ impl SigningCa {
         let not_before = certificate::parse(authority.chain.leaf()).map_err(unusable)?.not_before;
         // The store keeps a given CA by its own certificate; those above it may be others by now.
         let chain = terms.given_chain.clone().unwrap_or(authority.chain);
+        check_signatures(&chain).map_err(|error| {
+            ConnectorError::permanent(
+                "the CA certificate and those above it are no chain; configure those that belong together",
+            )
+            .because(error)
+        })?;
         Ok(Self { chain, signer: authority.signer, lends, not_before })
     }
 
@@ -50,7 +56,7 @@ impl SigningCa {
         terms: &LocalCaTerms,
         rng: &dyn SecureRng,
     ) -> Result<Chain, ConnectorError> {
-        check_links(&self.chain, order.now).map_err(|error| {
+        check_validity(&self.chain, order.now).map_err(|error| {
             ConnectorError::permanent("the CA certificate cannot be used now; configure a current one").because(error)
         })?;
         let (not_before, not_after) = self.validity(order, terms)?;

@@ -15,6 +15,6 @@ pub(crate) use authority::may_issue;
 pub use build::{leaf, ocsp_responder, root, subordinate};
 pub(crate) use extension::{OCSP_NO_CHECK, TLS_FEATURE};
 pub use parse::{MAX_CERTIFICATE_OCTETS, parse};
-pub(crate) use parse::{authority_key_id, is_ca, path_length, subject_key_id};
+pub(crate) use parse::{authority_key_id, check_size, is_ca, path_length, subject_key_id};
 pub use request::{AuthorityRequest, DistinguishedName, LeafRequest, OcspResponderRequest};
 pub use unsigned::{SigningError, UnsignedCertificate};

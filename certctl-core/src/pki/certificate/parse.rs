@@ -22,15 +22,21 @@ const WHAT: &str = "certificate";
 /// # Errors
 /// [`PkiError`] when it is too large, not a certificate, or has a serial number outside RFC 5280 §4.1.2.2.
 pub fn parse(der: &[u8]) -> Result<CertificateFacts, PkiError> {
-    if der.len() > MAX_CERTIFICATE_OCTETS {
-        return Err(PkiError::TooLarge { what: WHAT, octets: der.len(), limit: MAX_CERTIFICATE_OCTETS });
-    }
+    check_size(der)?;
     let damaged = PkiError::malformed;
     let certificate = Certificate::read(der).map_err(damaged(WHAT))?;
     let tbs = Tbs::read(certificate.tbs).map_err(damaged(WHAT))?;
     let serial =
         Serial::from_integer(tbs.serial).map_err(|error| PkiError::Malformed { what: WHAT, why: error.to_string() })?;
     facts(der, &tbs, serial).map_err(damaged(WHAT))
+}
+
+/// Whether it is small enough to be read.
+pub(crate) fn check_size(der: &[u8]) -> Result<(), PkiError> {
+    if der.len() > MAX_CERTIFICATE_OCTETS {
+        return Err(PkiError::TooLarge { what: WHAT, octets: der.len(), limit: MAX_CERTIFICATE_OCTETS });
+    }
+    Ok(())
 }
 
 fn facts(der: &[u8], tbs: &Tbs<'_>, serial: Serial) -> Result<CertificateFacts, Damage> {
