@@ -48,6 +48,7 @@ async fn live(order: &Order) {
     let control = Arc::new(InProcess::new(engine.clone(), id.clone()));
     let mut config = AgentConfig::new(id, order.dir.join("agent"));
     config.allowed_commands = vec![vec!["true".into()]];
+    config.allowed_paths = (0..SITES).map(|site| order.dir.join(format!("site-{site}"))).collect();
     let agent = AgentRuntime::start(control, ports, registry, config).await.unwrap();
     work(&engine, &agent).await;
     for _ in 0..order.renewals {

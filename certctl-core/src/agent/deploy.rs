@@ -38,6 +38,7 @@ fn build(agent: &AgentRuntime, id: &TargetId, item: &WorkItem) -> Result<std::sy
         ports: agent.ports.clone(),
         state_dir: agent.config.key_dir.clone(),
         allowed_commands: agent.config.allowed_commands.clone(),
+        allowed_paths: agent.config.allowed_paths.clone(),
     };
     let config = item.target_config.clone().unwrap_or(Value::Null);
     Ok(entry.build(&config, &cx).map_err(|error| error.to_string())?)
