@@ -8,6 +8,7 @@ use futures_util::future::select;
 use super::failed::{self, Failure};
 use super::issued::{self, Issued};
 use super::lease::{keep, within};
+use super::lost;
 use super::order::Order;
 use super::permit::Permit;
 use super::step::Step;
@@ -47,7 +48,7 @@ pub(crate) async fn claim_and_start(engine: &Engine) -> Result<usize, Error> {
         let (engine, underway) = (engine.clone(), Underway::begin(engine));
         let spawner = engine.ports().spawner.clone();
         spawner.spawn(Box::pin(async move {
-            {
+            if !lease.abandoned || lost::count(&engine, &lease, asked_at).await {
                 let keeper = keep(&engine, &lease.fence, asked_at);
                 // Losing the lease drops the work at its next await: the connector's future is cancelled.
                 select(pin!(perform(&engine, &lease)), pin!(keeper)).await;
