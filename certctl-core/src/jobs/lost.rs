@@ -4,13 +4,12 @@
 use serde_json::json;
 
 use super::failed::{self, Failure};
-use super::lease::within;
 use crate::domain::{AuditAction, Job, Principal};
 use crate::engine::Engine;
 use crate::entity::Record;
 use crate::error::{Error, ErrorKind};
 use crate::ops::context::audit_event;
-use crate::ports::Monotonic;
+use crate::ports::{Monotonic, within};
 use crate::storage::{Lease, UnitOfWork};
 
 /// What is written of a lost attempt, and what outlives it in the job's last error.

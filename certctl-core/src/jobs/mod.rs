@@ -11,7 +11,7 @@ mod permit;
 mod runner;
 pub(crate) mod step;
 
-pub(crate) use lease::{keep, within};
+pub(crate) use lease::keep;
 pub(crate) use permit::Permit;
 pub(crate) use runner::{claim_and_start, next_due};
 

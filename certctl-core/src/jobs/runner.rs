@@ -7,12 +7,12 @@ use futures_util::future::select;
 
 use super::failed::{self, Failure};
 use super::issued::{self, Issued};
-use super::lease::{keep, within};
+use super::lease::keep;
 use super::lost;
 use super::order::Order;
 use super::permit::Permit;
 use super::step::Step;
-use crate::connector::{ConnectorError, Issuance, IssueOrder};
+use crate::connector::{Issuance, IssueOrder};
 use crate::domain::{Certificate, IssuerRecord, Job, JobState, Principal};
 use crate::engine::{Engine, Underway};
 use crate::entity::Record;
@@ -103,16 +103,10 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
         replaces: None,
         now: unit.now(),
     };
-    let call = async {
-        match &step.state {
-            None => order.issuer.issue(request).await,
-            Some(state) => order.issuer.resume(request, state).await,
-        }
+    let answer = match &step.state {
+        None => order.issuer.issue(request).await,
+        Some(state) => order.issuer.resume(request, state).await,
     };
-    let limit = engine.cadence().step_timeout;
-    let answer = within(&*engine.ports().clock, limit, call)
-        .await
-        .unwrap_or_else(|| Err(ConnectorError::transient(format!("the issuer did not answer within {limit:?}"))));
     match answer {
         Ok(Issuance::Issued(chain)) => {
             let issued = Issued {

@@ -11,7 +11,7 @@ use crate::decide::backoff;
 use crate::domain::{AuditAction, Notification, NotificationState, NotificationType, Principal, Timestamp};
 use crate::engine::{Engine, Underway};
 use crate::error::{Error, ErrorKind};
-use crate::jobs::{Permit, keep, lost, within};
+use crate::jobs::{Permit, keep, lost};
 use crate::ops::context::audit_event;
 use crate::storage::{Claim, DueQuery, Lease, Leased, UnitOfWork};
 
@@ -95,9 +95,7 @@ async fn send(engine: &Engine, notification: &Notification) -> Outcome {
         created_at: notification.created_at,
         attempt: u32::try_from(notification.retry_count).unwrap_or(0) + 1,
     };
-    let limit = engine.cadence().step_timeout;
-    let sent = within(&*engine.ports().clock, limit, notifier.live.send(&notice)).await;
-    sent.unwrap_or_else(|| Err(ConnectorError::transient(format!("no answer within {limit:?}")))).map(|()| None)
+    notifier.live.send(&notice).await.map(|()| None)
 }
 
 fn severity(kind: NotificationType) -> Severity {
