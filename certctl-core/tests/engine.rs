@@ -9,7 +9,7 @@ use std::time::Duration;
 use certctl_core::Engine;
 use certctl_core::connector::{ConnectorErrorKind, Registry};
 use certctl_core::domain::{
-    CertificateStatus, Job, JobState, Notification, NotificationState, Principal, Role, SCHEMAS, SubjectNames,
+    CertificateStatus, Job, JobState, Notification, NotificationState, Principal, Role, SCHEMAS, SubjectNames, Version,
 };
 use certctl_core::engine::{NotifierConfig, SetupSecret};
 use certctl_core::entity::Record;
@@ -122,6 +122,13 @@ impl World {
         self.engine.execute(&me(), certificate::Get { id: id.parse().unwrap() }).await.unwrap().status
     }
 
+    async fn newest(&self, id: &str) -> Record<Version> {
+        let view = self.engine.storage().read(View::Latest).await.unwrap();
+        let of = Query::sorted(Version::FIELDS.created_at.descending())
+            .filter(Version::FIELDS.certificate_id.equals(id.parse().unwrap()));
+        view.first(of).await.unwrap().unwrap()
+    }
+
     async fn jobs(&self) -> Vec<Record<Job>> {
         self.engine.execute(&me(), job::List::default()).await.unwrap().records
     }
@@ -194,6 +201,26 @@ fn a_failure_that_passes_within_a_step_costs_no_attempt() {
         let job = world.jobs().await.remove(0);
         assert_eq!((job.state, job.attempts), (JobState::Completed, 1));
         assert_eq!((world.ca.calls().len(), world.ca.issued().len()), (3, 1), "one order, one certificate");
+    });
+}
+
+#[test]
+fn a_renewal_names_what_it_replaces() {
+    block_on(async {
+        let world = world(7).await;
+        world.order("mc-f").await;
+        world.pass(Duration::from_secs(10)).await;
+        assert!(world.ca.replaced().is_empty(), "a first issuance replaces nothing");
+        for renewal in 1..=2 {
+            let before = world.newest("mc-f").await;
+            world.submit("mc-f").await;
+            world.pass(Duration::from_secs(10)).await;
+            let job = world.jobs().await.into_iter().find(|job| job.version_id != Some(before.id.clone())).unwrap();
+            let newest = world.newest("mc-f").await;
+            assert_eq!(job.version_id, Some(newest.id.clone()));
+            assert_eq!(world.ca.replaced().len(), renewal);
+            assert_eq!(world.ca.replaced()[job.id.as_str()], before.serial_number);
+        }
     });
 }
 

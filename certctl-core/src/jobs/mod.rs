@@ -8,6 +8,7 @@ pub(crate) mod lost;
 pub(crate) mod open;
 pub(crate) mod order;
 mod permit;
+pub(crate) mod replaced;
 mod runner;
 pub(crate) mod step;
 

@@ -11,6 +11,7 @@ use super::lease::keep;
 use super::lost;
 use super::order::Order;
 use super::permit::Permit;
+use super::replaced;
 use super::step::Step;
 use crate::connector::{Issuance, IssueOrder};
 use crate::domain::{Certificate, IssuerRecord, Job, JobState, Principal};
@@ -95,12 +96,13 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
         }
         Err(error) => return Err(error),
     };
+    let replaces = replaced::serial(&unit, &certificate, &job.key_holder).await?;
     let request = IssueOrder {
         idempotency_key: job.id.as_str(),
         csr: &step.csr,
         names: &order.names,
         terms: &order.terms,
-        replaces: None,
+        replaces: replaces.as_ref(),
         now: unit.now(),
     };
     let answer = match &step.state {

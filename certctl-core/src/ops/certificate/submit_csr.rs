@@ -13,6 +13,7 @@ use crate::jobs::failed::{self, Failure};
 use crate::jobs::issued::{self, Issued};
 use crate::jobs::open::{Opening, key_holders, new_job, targets_of};
 use crate::jobs::order::Order;
+use crate::jobs::replaced;
 use crate::jobs::step::Step;
 use crate::ops::{Access, Context, Operation};
 use crate::pki;
@@ -171,12 +172,14 @@ async fn certify(
         cx.audit(AuditAction::CsrSubmitted, ("job", job_id.as_str()), json!({ "key_id": csr.key_id() }));
         return Ok(CsrOutcome::Accepted { job_id });
     }
+    let key_holder = job.as_deref().or(new_job.as_ref()).map_or("", |job| &job.key_holder);
+    let replaces = replaced::serial(&cx.unit, &certificate, key_holder).await?;
     let request = IssueOrder {
         idempotency_key: job_id.as_str(),
         csr,
         names: &order.names,
         terms: &order.terms,
-        replaces: None,
+        replaces: replaces.as_ref(),
         now: cx.now(),
     };
     match order.issuer.issue(request).await {
