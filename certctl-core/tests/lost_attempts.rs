@@ -12,7 +12,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use certctl_core::Engine;
-use certctl_core::connector::{ConfigError, Registry, TargetSpec};
+use certctl_core::agent::{AgentConfig, AgentRuntime, InProcess};
+use certctl_core::connector::{
+    ConfigError, ConnectorError, DeployError, DeployOutcome, Deployment, ProbePoint, Registry, Target, TargetContext,
+    TargetPlugin, TargetSpec,
+};
 use certctl_core::domain::{
     ActorType, AgentId, AuditAction, AuditEvent, Job, JobState, JobType, KeyAlgorithm, Notification, NotificationState,
     NotificationType, Principal, SCHEMAS, SubjectNames,
@@ -27,9 +31,11 @@ use certctl_core::storage::{MemoryStorage, Query, Storage, View};
 use certctl_core::testing::{
     FakePorts, InlineSpawner, NoticeBoard, RecordingNotifier, ScriptedCa, ScriptedIssuer, block_on,
 };
+use futures_util::FutureExt;
 use serde_json::json;
 
-/// Where certificates are put, as far as an engine has to know.
+/// Where certificates are put.
+#[derive(Debug)]
 struct Shelf;
 
 impl TargetSpec for Shelf {
@@ -39,6 +45,26 @@ impl TargetSpec for Shelf {
     type Valid = ();
     fn validate(_: Self::Config) -> Result<(), ConfigError> {
         Ok(())
+    }
+}
+
+impl TargetPlugin for Shelf {
+    fn build((): (), _: &TargetContext) -> Result<Arc<dyn Target>, ConnectorError> {
+        Ok(Arc::new(Self))
+    }
+}
+
+/// Nobody comes back from it.
+#[async_trait]
+impl Target for Shelf {
+    async fn recover(&self) -> Result<(), DeployError> {
+        Ok(())
+    }
+    async fn deploy(&self, _: Deployment<'_>) -> Result<DeployOutcome, DeployError> {
+        std::future::pending().await
+    }
+    fn probe_point(&self) -> Option<ProbePoint> {
+        None
     }
 }
 
@@ -286,6 +312,38 @@ fn a_deployment_that_an_agent_loses_each_time_ends_as_failed() {
         assert_eq!((job.state, job.attempts, job.exhausted), (JobState::Failed, 3, true));
         assert_eq!(world.recorded(AuditAction::JobRetry).await, 2);
         assert_eq!(world.recorded(AuditAction::DeploymentFailed).await, 1);
+    });
+}
+
+#[test]
+fn a_deployment_that_kills_its_agent_each_time_is_a_failed_attempt() {
+    block_on(async {
+        let world = World::new(5);
+        world.prepare(true, vec!["t-shelf"]).await;
+        let (life, edge) = (world.life(true).await, "edge-1".parse::<AgentId>().unwrap());
+        let start = async || {
+            let control = Arc::new(InProcess::new(life.engine.clone(), edge.clone()));
+            let registry = Registry::new().target::<Shelf>();
+            let config = AgentConfig::new(edge.clone(), "/var/lib/certctl");
+            AgentRuntime::start(control, world.fakes.ports(), registry, config).await.unwrap()
+        };
+        assert_eq!(start().await.step(Duration::ZERO).await.unwrap(), 1, "the request");
+        for _ in 0..3 {
+            // It comes back within its lease, so that the engine sees nothing but an agent that works.
+            let agent = start().await;
+            agent.heartbeat().await.unwrap();
+            assert!(agent.step(Duration::ZERO).now_or_never().is_none(), "it is at it, and dies");
+            let job = world.job(JobType::Deployment).await;
+            assert_eq!((job.state, job.attempts), (JobState::Running, 0));
+        }
+        let agent = start().await;
+        agent.step(Duration::ZERO).await.unwrap();
+        let job = world.job(JobType::Deployment).await;
+        assert_eq!((job.state, job.attempts, job.exhausted), (JobState::Failed, 1, false));
+        assert!(job.last_error.as_deref().unwrap().contains("died 3 times"), "{job:?}");
+        assert_eq!(agent.step(Duration::ZERO).await.unwrap(), 0, "the next attempt has its time");
+        world.fakes.clock.advance(Duration::from_hours(1));
+        assert!(agent.step(Duration::ZERO).now_or_never().is_none(), "and is counted anew");
     });
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Limits {
     /// The longest that one call may take; its future is dropped then.
     pub timeout: Duration,
-    /// Calls at once; further ones wait their turn. At least one.
+    /// Calls at once, also those that no job makes; further ones wait their turn. At least one.
     pub concurrency: u32,
     /// Calls in a period; `None` for as many as there are.
     pub rate: Option<Rate>,
