@@ -39,8 +39,8 @@ pub(crate) async fn run(arguments: AgentArguments, environment: &Environment) ->
     config.hostname = host_name().unwrap_or_else(|| config.id.to_string());
     config.os = std::env::consts::OS.into();
     config.architecture = architecture().into();
-    config.allowed_commands =
-        arguments.allow_command.iter().map(|line| words(line)).filter(|words| !words.is_empty()).collect();
+    config.allowed_commands = allowed_commands(arguments.allow_command, environment);
+    config.allowed_paths = allowed_paths(arguments.allow_path, environment)?;
     let enrolment = Enrolment {
         token: from(arguments.enrol_token, "ENROL_TOKEN").map(Secret::new),
         name: from(arguments.name, "AGENT_NAME").unwrap_or_else(|| config.id.to_string()),
@@ -130,8 +130,21 @@ pub(crate) async fn enrol(
     Ok(registered.credential)
 }
 
-fn words(line: &str) -> Vec<String> {
-    line.split_whitespace().map(str::to_owned).collect()
+/// The beginnings of commands, of the flags and of the variable.
+fn allowed_commands(flags: Vec<String>, environment: &Environment) -> Vec<Vec<String>> {
+    let lines = flags.into_iter().chain(environment.list("ALLOW_COMMAND"));
+    let commands = lines.map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+    commands.filter(|words| !words.is_empty()).collect()
+}
+
+/// The directories, of the flags and of the variable. One that means something else in another working directory would
+/// allow something else after the next start.
+fn allowed_paths(flags: Vec<PathBuf>, environment: &Environment) -> Result<Vec<PathBuf>, Failure> {
+    let paths: Vec<PathBuf> = flags.into_iter().chain(environment.list("ALLOW_PATH").map(PathBuf::from)).collect();
+    match paths.iter().find(|path| !path.is_absolute()) {
+        Some(path) => Err(Failure::new(format!("--allow-path: `{}` is not absolute; begin it with /", path.display()))),
+        None => Ok(paths),
+    }
 }
 
 fn architecture() -> &'static str {
@@ -139,5 +152,34 @@ fn architecture() -> &'static str {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(name: &str, value: &str) -> Environment {
+        Environment::of([(name.into(), value.into())]).unwrap()
+    }
+
+    #[test]
+    fn flags_and_variables_allow_together() {
+        let commands = environment("CERTCTL_ALLOW_COMMAND", "systemctl reload  nginx, /opt/reload.sh,");
+        assert_eq!(
+            allowed_commands(vec!["nginx -t".to_owned(), " ".to_owned()], &commands),
+            [vec!["nginx", "-t"], vec!["systemctl", "reload", "nginx"], vec!["/opt/reload.sh"]]
+        );
+        let paths = environment("CERTCTL_ALLOW_PATH", "/srv/tls, /opt/site");
+        let allowed = allowed_paths(vec!["/etc/haproxy".into()], &paths).unwrap();
+        assert_eq!(allowed, ["/etc/haproxy", "/srv/tls", "/opt/site"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn a_relative_directory_is_refused() {
+        for (flags, variable) in [(vec![PathBuf::from("tls")], "/srv"), (vec![], "/srv,tls")] {
+            let failure = allowed_paths(flags, &environment("CERTCTL_ALLOW_PATH", variable)).unwrap_err();
+            assert!(failure.to_string().contains("`tls` is not absolute"), "{failure}");
+        }
     }
 }

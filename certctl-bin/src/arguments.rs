@@ -71,8 +71,13 @@ pub(crate) struct AgentArguments {
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// A command that targets may run besides those built in, with its first arguments: "systemctl reload nginx"
+    /// [env: CERTCTL_ALLOW_COMMAND, separated by commas]
     #[arg(long, value_name = "COMMAND")]
     pub(crate) allow_command: Vec<String>,
+    /// A directory below which targets may put certificates besides those built in, such as `/srv/tls`
+    /// [env: CERTCTL_ALLOW_PATH, separated by commas]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) allow_path: Vec<PathBuf>,
 }
 
 /// `certctl demo`.

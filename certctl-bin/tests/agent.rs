@@ -85,6 +85,36 @@ fn an_agent_enrols_once_and_comes_back_with_its_credential() {
 }
 
 #[test]
+fn an_agent_puts_files_only_where_its_host_allows() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Running::with_key(&directory.path().join("server"));
+    let mut command = agent(&server, "edge-1", &directory.path().join("agent"));
+    let place = |name: &str| directory.path().join(name).join("site.pem");
+    command.args(["--enrol-token", &enrol_token(&server, "edge-1")]);
+    command.arg("--allow-path").arg(directory.path().join("flag"));
+    command.env("CERTCTL_ALLOW_PATH", directory.path().join("variable")).env("CERTCTL_ALLOW_COMMAND", "/bin/true");
+    let working = Working::start(command);
+    wait_for(&server, &["agents", "list", "--status", "Online"], "edge-1");
+    for name in ["flag", "variable", "neither"] {
+        let config = serde_json::json!({
+            "cert_path": place(name), "validate_command": ["/bin/true"], "reload_command": ["/bin/true", "reload"],
+        });
+        let target = ["--id", name, "--name", name, "--type", "NGINX", "--agent-id", "edge-1"];
+        server.answer(&[&["targets", "create", "--config", &config.to_string()][..], &target].concat());
+        let (id, common_name) = (format!("mc-{name}"), format!("{name}.example"));
+        server.answer(&["certs", "create", "--id", &id, "--common-name", &common_name, "--target-id", name]);
+        let end = if name == "neither" { "Failed" } else { "Completed" };
+        wait_for(&server, &["jobs", "list", "--type", "Deployment", "--certificate-id", &id], end);
+        assert_eq!(place(name).exists(), name != "neither");
+    }
+    let jobs = server.answer(&["jobs", "list", "--certificate-id", "mc-neither", "-o", "json"]);
+    let add = format!("--allow-path \\\"{}\\\"", directory.path().canonicalize().unwrap().join("neither").display());
+    assert!(jobs.contains("local_policy") && jobs.contains(&add), "{add}: {jobs}");
+    working.terminate();
+    server.terminate();
+}
+
+#[test]
 fn an_agent_that_cannot_prove_itself_says_how_it_could() {
     let directory = tempfile::tempdir().unwrap();
     let server = Running::with_key(&directory.path().join("server"));

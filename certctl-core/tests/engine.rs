@@ -9,12 +9,13 @@ use std::time::Duration;
 use certctl_core::Engine;
 use certctl_core::connector::{ConnectorErrorKind, Registry};
 use certctl_core::domain::{
-    CertificateStatus, Job, JobState, Notification, NotificationState, Principal, Role, SCHEMAS, SubjectNames,
+    CertificateStatus, Job, JobState, Notification, NotificationState, Principal, Role, SCHEMAS, SubjectNames, Version,
 };
 use certctl_core::engine::{NotifierConfig, SetupSecret};
 use certctl_core::entity::Record;
 use certctl_core::ops::{PageRequest, access, certificate, issuer, job, profile};
 use certctl_core::pki;
+use certctl_core::ports::Clock;
 use certctl_core::seal::SealingKey;
 use certctl_core::storage::{MemoryStorage, Query, View};
 use certctl_core::testing::{CaStep, FakePorts, NoticeBoard, RecordingNotifier, ScriptedCa, ScriptedIssuer, block_on};
@@ -102,21 +103,30 @@ impl World {
 
     /// Steps whenever something is due, for this long.
     async fn pass(&self, time: Duration) {
-        let end = self.engine.ports().clock.monotonic() + time;
+        let clock = &self.fakes.clock;
+        let end = clock.monotonic() + time;
         loop {
             self.engine.step().await.unwrap();
-            let left = self.engine.ports().clock.monotonic().until(end);
+            let left = clock.monotonic().until(end);
             if left.is_zero() {
                 return;
             }
             let due = self.engine.next_due().await.unwrap().unwrap_or(left);
-            // What waits for time within a task, such as a lease, is woken on the way.
-            self.fakes.clock.advance(due.max(Duration::from_millis(10)).min(left).min(Duration::from_secs(10)));
+            // What waits for time within a task, such as a lease or a layer, is woken on the way.
+            let wake = clock.next_deadline().map_or(left, |deadline| clock.monotonic().until(deadline));
+            clock.advance(due.min(wake).max(Duration::from_millis(10)).min(left));
         }
     }
 
     async fn status(&self, id: &str) -> CertificateStatus {
         self.engine.execute(&me(), certificate::Get { id: id.parse().unwrap() }).await.unwrap().status
+    }
+
+    async fn newest(&self, id: &str) -> Record<Version> {
+        let view = self.engine.storage().read(View::Latest).await.unwrap();
+        let of = Query::sorted(Version::FIELDS.created_at.descending())
+            .filter(Version::FIELDS.certificate_id.equals(id.parse().unwrap()));
+        view.first(of).await.unwrap().unwrap()
     }
 
     async fn jobs(&self) -> Vec<Record<Job>> {
@@ -160,11 +170,13 @@ fn an_order_that_waits_is_resumed_and_told_once() {
 fn a_failing_order_is_retried_with_distance_and_ends_with_a_notice() {
     block_on(async {
         let world = world(2).await;
-        world.ca.then(std::iter::repeat_with(|| CaStep::Fail(ConnectorErrorKind::Transient, None)).take(3));
+        // Each attempt asks, and asks twice again within its step.
+        world.ca.then(std::iter::repeat_with(|| CaStep::Fail(ConnectorErrorKind::Transient, None)).take(9));
         world.order("mc-b").await;
         world.pass(Duration::from_secs(60)).await;
         let job = world.jobs().await.remove(0);
         assert_eq!((job.state, job.attempts, job.exhausted), (JobState::Failed, 1, false));
+        assert_eq!(world.ca.calls().len(), 3);
         // 300 s and 600 s, each give or take a fifth.
         world.pass(Duration::from_secs(1200)).await;
         let job = world.jobs().await.remove(0);
@@ -176,6 +188,39 @@ fn a_failing_order_is_retried_with_distance_and_ends_with_a_notice() {
         world.pass(Duration::from_secs(2 * 86_400)).await;
         assert!(world.jobs().await.iter().any(|job| job.state == JobState::AwaitingCsr));
         assert_eq!(world.status("mc-b").await, CertificateStatus::RenewalInProgress);
+    });
+}
+
+#[test]
+fn a_failure_that_passes_within_a_step_costs_no_attempt() {
+    block_on(async {
+        let world = world(8).await;
+        world.ca.then([CaStep::LoseAnswer, CaStep::Fail(ConnectorErrorKind::Unreachable, None)]);
+        world.order("mc-g").await;
+        world.pass(Duration::from_secs(10)).await;
+        let job = world.jobs().await.remove(0);
+        assert_eq!((job.state, job.attempts), (JobState::Completed, 1));
+        assert_eq!((world.ca.calls().len(), world.ca.issued().len()), (3, 1), "one order, one certificate");
+    });
+}
+
+#[test]
+fn a_renewal_names_what_it_replaces() {
+    block_on(async {
+        let world = world(7).await;
+        world.order("mc-f").await;
+        world.pass(Duration::from_secs(10)).await;
+        assert!(world.ca.replaced().is_empty(), "a first issuance replaces nothing");
+        for renewal in 1..=2 {
+            let before = world.newest("mc-f").await;
+            world.submit("mc-f").await;
+            world.pass(Duration::from_secs(10)).await;
+            let job = world.jobs().await.into_iter().find(|job| job.version_id != Some(before.id.clone())).unwrap();
+            let newest = world.newest("mc-f").await;
+            assert_eq!(job.version_id, Some(newest.id.clone()));
+            assert_eq!(world.ca.replaced().len(), renewal);
+            assert_eq!(world.ca.replaced()[job.id.as_str()], before.serial_number);
+        }
     });
 }
 

@@ -32,6 +32,12 @@ impl Environment {
         self.0.get(name).map(String::as_str)
     }
 
+    /// The parts of a variable that is separated by commas.
+    pub(crate) fn list(&self, name: &str) -> impl Iterator<Item = String> {
+        let parts = self.get(name).unwrap_or_default().split(',');
+        parts.map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned)
+    }
+
     fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }

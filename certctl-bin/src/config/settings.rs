@@ -250,6 +250,18 @@ pub(crate) const CLIENT_VARIABLES: &[ClientVariable] = &[
         flag: "agent: --enrol-token",
         meaning: "The token with which the agent enrols at its first start.",
     },
+    ClientVariable {
+        name: "ALLOW_COMMAND",
+        flag: "agent: --allow-command",
+        meaning: "Beginnings of commands that targets may run besides those built into their connectors, separated by \
+                  commas. A beginning that has a comma needs the flag.",
+    },
+    ClientVariable {
+        name: "ALLOW_PATH",
+        flag: "agent: --allow-path",
+        meaning: "Directories below which targets may put certificates besides those built into their connectors, \
+                  separated by commas.",
+    },
 ];
 
 fn boolean(value: &str) -> Result<bool, String> {

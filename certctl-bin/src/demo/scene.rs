@@ -99,6 +99,7 @@ impl Scene {
         let mut config = AgentConfig::new(AgentId::parse(AGENT)?, directory.path().join("agent"));
         config.hostname = "localhost".into();
         config.allowed_commands = endpoint.allowed_commands();
+        config.allowed_paths = endpoint.allowed_paths();
         config.verify_delay = Duration::from_millis(100);
         let request = CreateEnrolToken { agent_id: Some(config.id.clone()), expires_in: None };
         let token = client.create_enrol_token(&request).await?.token;

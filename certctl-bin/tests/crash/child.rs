@@ -11,7 +11,7 @@ use certctl_core::agent::{AgentConfig, AgentRuntime, InProcess};
 use certctl_core::domain::{AgentId, Principal, SCHEMAS, Version};
 use certctl_core::engine::SetupSecret;
 use certctl_core::error::ErrorKind;
-use certctl_core::ops::{PageRequest, agent, certificate, job, target};
+use certctl_core::ops::{PageRequest, agent, certificate, job, renewal_policy, target};
 use certctl_core::ports::Ports;
 use certctl_core::seal::SealingKey;
 use certctl_core::storage::Storage;
@@ -48,6 +48,7 @@ async fn live(order: &Order) {
     let control = Arc::new(InProcess::new(engine.clone(), id.clone()));
     let mut config = AgentConfig::new(id, order.dir.join("agent"));
     config.allowed_commands = vec![vec!["true".into()]];
+    config.allowed_paths = (0..SITES).map(|site| order.dir.join(format!("site-{site}"))).collect();
     let agent = AgentRuntime::start(control, ports, registry, config).await.unwrap();
     work(&engine, &agent).await;
     for _ in 0..order.renewals {
@@ -62,6 +63,7 @@ async fn live(order: &Order) {
         work(&engine, &agent).await;
     }
     if order.renewals == 0 {
+        settle(&engine, &agent).await;
         tell_jobs(&engine).await;
     }
     points.tell();
@@ -89,6 +91,17 @@ async fn work(engine: &Engine, agent: &AgentRuntime) {
     panic!("there is work without end");
 }
 
+/// Three deaths in one deployment are a failed attempt, which is made again a moment later.
+async fn settle(engine: &Engine, agent: &AgentRuntime) {
+    for _ in 0..60 {
+        let list = job::List { page: PageRequest::Number { page: 1, per_page: 500 }, ..job::List::default() };
+        if !engine.execute(&me(), list).await.unwrap().records.iter().any(|job| job.is_open()) {
+            return;
+        }
+        agent.step(Duration::from_secs(1)).await.unwrap();
+    }
+}
+
 /// What an earlier run made is there already.
 async fn prepare(engine: &Engine, order: &Order) {
     fn fine<T>(result: Result<T, certctl_core::Error>) {
@@ -105,6 +118,16 @@ async fn prepare(engine: &Engine, order: &Order) {
         ..agent::Registration::default()
     };
     fine(engine.execute(&me(), agent::Register { registration, enrol_token: None }).await);
+    let policy = renewal_policy::Create {
+        id: Some("rp-crash".parse().unwrap()),
+        name: "crash".into(),
+        renewal_window_days: 0,
+        auto_renew: true,
+        max_retries: 10,
+        retry_interval_seconds: 1,
+        alert_thresholds_days: Vec::new(),
+    };
+    fine(engine.execute(&me(), policy).await);
     for site in 0..SITES {
         let dir = order.dir.join(format!("site-{site}"));
         std::fs::create_dir_all(&dir).unwrap();
@@ -130,7 +153,7 @@ async fn prepare(engine: &Engine, order: &Order) {
             owner_id: "o-default".parse().unwrap(),
             team_id: "team-default".parse().unwrap(),
             issuer_id: "iss-local".parse().unwrap(),
-            renewal_policy_id: "rp-default".parse().unwrap(),
+            renewal_policy_id: "rp-crash".parse().unwrap(),
             certificate_profile_id: None,
             target_ids: vec![format!("tgt-{site}").parse().unwrap()],
             agent_id: None,

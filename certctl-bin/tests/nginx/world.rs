@@ -76,6 +76,7 @@ impl World {
         let id = AgentId::parse(AGENT)?;
         let mut config = AgentConfig::new(id.clone(), agent_dir.clone());
         config.allowed_commands = site.allowed_commands();
+        config.allowed_paths = vec![site.tls()];
         (config.verify_delay, config.verify_attempts) = (Duration::from_millis(10), 200);
         let control = Arc::new(InProcess::new(engine.clone(), id));
         let agent = AgentRuntime::start(control, Ports { files, ..ports.clone() }, registry, config).await?;

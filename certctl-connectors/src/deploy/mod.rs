@@ -11,12 +11,16 @@ mod failure;
 mod inspect;
 mod journal;
 mod layout;
+mod place;
+mod policy;
 mod release;
 mod service;
 mod site;
 
 pub use command_line::{CommandLine, CommandNotAllowed, InvalidCommand, permit};
 pub use layout::{InvalidLayout, Layout, Part, Slot};
+pub use place::{PathNotAllowed, PathRefused, permit_path};
+pub use policy::{Defaults, LocalPolicy};
 pub use service::{Observe, OnMismatch, Service};
 
 use certctl_core::connector::{DeployCause, DeployError, DeployOutcome, Deployment};
@@ -38,12 +42,13 @@ pub struct FileDeploy {
     ports: Ports,
     layout: Layout,
     service: Service,
+    policy: LocalPolicy,
 }
 
 impl FileDeploy {
     /// A deployer; touches nothing yet.
-    pub fn new(ports: Ports, layout: Layout, service: Service) -> Self {
-        Self { ports, layout, service }
+    pub fn new(ports: Ports, layout: Layout, service: Service, policy: LocalPolicy) -> Self {
+        Self { ports, layout, service, policy }
     }
 
     /// The files.
@@ -54,9 +59,10 @@ impl FileDeploy {
     /// Finishes or undoes a deployment that a crash interrupted. Does nothing, and makes nothing, when there is none.
     ///
     /// # Errors
-    /// [`DeployError`] when neither is possible now; the journal stays for another attempt.
+    /// [`DeployError`] when neither is possible now, or the host's policy forbids it; the journal stays for another attempt.
     pub async fn recover(&self) -> Result<(), DeployError> {
         let files = &*self.ports.files;
+        self.policy.check(files, &self.layout, &self.service).await.map_err(untouched)?;
         let found: Option<Journal> = journal::load(files, &self.layout.journal()).await.map_err(untouched)?;
         if found.is_none() {
             return Ok(());
@@ -72,6 +78,7 @@ impl FileDeploy {
     /// [`DeployError`] with the cause, and whether what was there before is back.
     pub async fn deploy(&self, deployment: &Deployment<'_>) -> Result<DeployOutcome, DeployError> {
         let files = &*self.ports.files;
+        self.policy.check(files, &self.layout, &self.service).await.map_err(untouched)?;
         let site = Site::open(files, &self.layout).await.map_err(untouched)?;
         let _held = files.lock(&self.layout.lock()).await.map_err(untouched)?;
         self.finish_interrupted(&site).await?;

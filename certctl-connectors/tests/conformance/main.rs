@@ -1,6 +1,8 @@
 //! Every connector that is compiled in passes the suite of its kind; one without a subject fails.
 
 #[cfg(feature = "issuer-local")]
+mod layers;
+#[cfg(feature = "issuer-local")]
 mod local;
 #[cfg(feature = "target-nginx")]
 mod nginx;
@@ -10,6 +12,7 @@ mod webhook;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use certctl_core::connector::Registry;
 use certctl_core::testing::{issuer, notifier, target};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -22,6 +25,14 @@ fn issuer_subjects(kind: &str) -> Subjects<dyn issuer::Subject> {
         "GenericCA" => vec![("own_root", Arc::new(local::OwnRoot)), ("given_ca", Arc::new(local::GivenCa::new()))],
         _ => Vec::new(),
     }
+}
+
+/// The issuers that are compiled in, as an engine has them.
+fn layered() -> Registry {
+    let registry = Registry::new();
+    #[cfg(feature = "issuer-local")]
+    let registry = registry.issuer::<layers::InLayers<certctl_connectors::issuer::local::LocalCa>>();
+    registry
 }
 
 fn notifier_subjects(kind: &str) -> Subjects<dyn notifier::Subject> {
@@ -53,12 +64,14 @@ fn trials() -> Vec<Trial> {
         trials.push(has_subject("issuer", info.kind, &subjects));
         for (how, subject) in subjects {
             for case in issuer::CASES {
-                let (registry, subject, kind) = (registry.clone(), Arc::clone(&subject), info.kind);
-                let run = move || {
-                    case.run(registry.find_issuer(kind)?, &*subject);
-                    Ok(())
-                };
-                trials.push(Trial::test(name("issuer", kind, how, case.name), run));
+                for (suite, registry) in [("issuer", registry.clone()), ("layered_issuer", layered())] {
+                    let (subject, kind) = (Arc::clone(&subject), info.kind);
+                    let run = move || {
+                        case.run(registry.find_issuer(kind)?, &*subject);
+                        Ok(())
+                    };
+                    trials.push(Trial::test(name(suite, kind, how, case.name), run));
+                }
             }
         }
     }

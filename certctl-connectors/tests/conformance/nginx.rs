@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a subject that cannot be set up fails its cases")]
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use certctl_core::domain::Chain;
@@ -32,6 +33,10 @@ impl Subject for Nginx {
             Unusable::at("/reload_command", json!({"cert_path": CERTIFICATE, "reload_command": "nginx -s reload; id"})),
             Unusable::at("/key_mode", json!({"cert_path": CERTIFICATE, "key_mode": "0644"})),
         ]
+    }
+
+    fn config_below(&self, directory: &Path) -> Option<Value> {
+        Some(json!({"cert_path": directory.join("shop.pem"), "key_path": directory.join("shop.key")}))
     }
 
     fn install(&self, world: &FakePorts, before: Option<&TestCertificate>) -> Box<dyn Host> {

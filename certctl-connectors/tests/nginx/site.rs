@@ -163,6 +163,7 @@ impl Site {
             ports: Ports { files, ..self.ports.clone() },
             state_dir: self.prefix.path().to_path_buf(),
             allowed_commands: vec![self.argv(&[])],
+            allowed_paths: vec![self.path("tls")],
         };
         Ok(registry().find_target("NGINX")?.build(&config, &cx)?)
     }

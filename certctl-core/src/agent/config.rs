@@ -24,6 +24,8 @@ pub struct AgentConfig {
     pub key_dir: PathBuf,
     /// Command prefixes that this host allows besides those built into its connectors.
     pub allowed_commands: Vec<Vec<String>>,
+    /// Directories below which this host lets certificates be put besides those built into its connectors. Absolute.
+    pub allowed_paths: Vec<PathBuf>,
     /// Between heartbeats.
     pub heartbeat: Duration,
     /// How long one question for work is held.
@@ -48,6 +50,7 @@ impl AgentConfig {
             version: env!("CARGO_PKG_VERSION").into(),
             key_dir: key_dir.into(),
             allowed_commands: Vec::new(),
+            allowed_paths: Vec::new(),
             heartbeat: Agent::HEARTBEAT,
             poll: Duration::from_secs(30),
             verify_delay: Duration::from_secs(2),

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::runtime::Problem;
 use super::{AgentRuntime, VerificationReport};
-use crate::connector::{DeployOutcome, Deployment, ProbePoint, Target, TargetContext};
+use crate::connector::{DeployError, DeployOutcome, Deployment, ProbePoint, Target, TargetContext};
 use crate::domain::{Fingerprint, TargetId};
 use crate::ops::agent::{ReportedStatus, WorkItem};
 use crate::pki;
@@ -18,16 +18,23 @@ pub(super) async fn deploy(agent: &AgentRuntime, item: &WorkItem) -> Result<(), 
     let facts = pki::certificate::parse(chain.leaf()).map_err(|error| error.to_string())?;
     let (_, key_pem) = agent.key_store.open(&facts.key_id).await.map_err(|error| error.to_string())?;
     let target = build(agent, &target_id, item)?;
-    // Finishes or rolls back what a crash interrupted; nothing to do otherwise.
-    target.recover().await.map_err(|error| error.to_string())?;
     let deployment = Deployment { chain: &chain, key_pem: &key_pem, now: agent.ports.clock.now() };
-    let outcome = target.deploy(deployment).await.map_err(|error| error.to_string())?;
+    agent.begun.begin(&item.id).await?;
+    let outcome = put_in_service(&*target, deployment).await;
+    agent.begun.end(&item.id).await;
+    let outcome = outcome.map_err(|error| error.to_string())?;
     let (DeployOutcome::Deployed { fingerprint } | DeployOutcome::Unchanged { fingerprint }) = outcome;
     if let Some(point) = target.probe_point() {
         let report = verify(agent, &target_id, &point, fingerprint).await;
         agent.control.report_verification(&item.id, &report).await?;
     }
     Ok(())
+}
+
+async fn put_in_service(target: &dyn Target, deployment: Deployment<'_>) -> Result<DeployOutcome, DeployError> {
+    // Finishes or rolls back what a crash interrupted; nothing to do otherwise.
+    target.recover().await?;
+    target.deploy(deployment).await
 }
 
 fn build(agent: &AgentRuntime, id: &TargetId, item: &WorkItem) -> Result<std::sync::Arc<dyn Target>, Problem> {
@@ -38,6 +45,7 @@ fn build(agent: &AgentRuntime, id: &TargetId, item: &WorkItem) -> Result<std::sy
         ports: agent.ports.clone(),
         state_dir: agent.config.key_dir.clone(),
         allowed_commands: agent.config.allowed_commands.clone(),
+        allowed_paths: agent.config.allowed_paths.clone(),
     };
     let config = item.target_config.clone().unwrap_or(Value::Null);
     Ok(entry.build(&config, &cx).map_err(|error| error.to_string())?)

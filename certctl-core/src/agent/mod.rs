@@ -1,6 +1,7 @@
 //! The agent: makes keys, asks for certificates, puts them in service, and looks at what is served. A library: it runs
 //! inside another program over the engine itself, or remotely over HTTP.
 
+mod begun;
 mod config;
 mod control_plane;
 mod deploy;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 
+use super::begun::Begun;
 use super::{AgentConfig, ControlError, ControlPlane, HeartbeatReport, KeyStore, KeyStoreError, deploy, request};
 use crate::connector::Registry;
 use crate::domain::JobState;
@@ -19,6 +20,7 @@ pub struct AgentRuntime {
     pub(super) registry: Registry,
     pub(super) config: AgentConfig,
     pub(super) key_store: KeyStore,
+    pub(super) begun: Begun,
 }
 
 impl std::fmt::Debug for AgentRuntime {
@@ -72,7 +74,9 @@ impl AgentRuntime {
     ) -> Result<Self, KeyStoreError> {
         let key_store = KeyStore::new(&config.key_dir, &ports);
         key_store.prepare().await?;
-        Ok(Self { control, ports, registry, config, key_store })
+        let begun = Begun::new(&config.key_dir, &ports);
+        begun.prepare().await?;
+        Ok(Self { control, ports, registry, config, key_store, begun })
     }
 
     /// Sends heartbeats and does what there is to do until `shutdown`, or until the agent is retired.

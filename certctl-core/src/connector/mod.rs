@@ -8,6 +8,7 @@ mod authorities;
 mod context;
 mod error;
 mod issuer;
+pub mod layer;
 mod notifier;
 mod registry;
 pub mod secret;

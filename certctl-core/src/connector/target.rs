@@ -47,6 +47,8 @@ pub struct TargetContext {
     pub state_dir: PathBuf,
     /// Command prefixes that this host allows besides the connector's own (requirements F2).
     pub allowed_commands: Vec<Vec<String>>,
+    /// Directories below which this host lets certificates be put besides the connector's own (requirements F2).
+    pub allowed_paths: Vec<PathBuf>,
 }
 
 /// A configured target, on its agent's host.

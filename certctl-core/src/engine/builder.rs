@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::authorities::StoredAuthorities;
 use super::drain::InFlight;
 use super::{Cadence, ConfiguredNotifier, Engine, Inner};
+use crate::connector::layer::Layers;
 use crate::connector::{ConnectorContext, Registry};
 use crate::domain::{Role, Setting, SettingId};
 use crate::error::{Error, ErrorKind};
@@ -130,6 +131,7 @@ impl EngineBuilder {
         let Self { storage, ports, secret, registry, cadence, agent_auth, keys, notifiers } = self;
         let sealer = sealer(&*storage, &ports, secret).await?;
         let authorities = Arc::new(StoredAuthorities::new(storage.clone(), ports.clone(), sealer.clone()));
+        let layers = Layers::new(cadence.connectors.clone(), ports.clock.clone());
         let mut live = BTreeMap::new();
         for notifier in notifiers {
             let entry = registry.find_notifier(&notifier.kind).map_err(|error| Error::invalid(error.to_string()))?;
@@ -138,7 +140,8 @@ impl EngineBuilder {
             let built = entry
                 .build(&notifier.config, &cx)
                 .map_err(|error| Error::invalid(format!("notifier `{}`: {error}", notifier.name)))?;
-            live.insert(notifier.name, ConfiguredNotifier { kind: entry.info.kind, live: built });
+            let layered = layers.notifier(entry.info.kind, &notifier.name, built);
+            live.insert(notifier.name, ConfiguredNotifier { kind: entry.info.kind, live: layered });
         }
         let mut holder = [0; 8];
         ports.rng.fill(&mut holder);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::connector::layer::Limits;
+
 /// Periods and limits. Production looks each second; a simulation of years cannot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cadence {
@@ -13,8 +15,8 @@ pub struct Cadence {
     pub poll: Duration,
     /// First pause after the store failed; doubled up to 64 times that.
     pub retry: Duration,
-    /// Longest time one connector step may take.
-    pub step_timeout: Duration,
+    /// What the layers around every connector allow.
+    pub connectors: Limits,
     /// Jobs at once per partition, such as one issuer.
     pub permits_per_partition: u32,
     /// Rows per pass of a reconciler.
@@ -35,7 +37,7 @@ impl Default for Cadence {
             agent_lease: seconds(300),
             poll: seconds(1),
             retry: seconds(1),
-            step_timeout: seconds(120),
+            connectors: Limits::default(),
             permits_per_partition: 16,
             sweep_batch: 200,
             awaiting_csr: seconds(24 * 3600),

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use super::{Engine, lock};
+use crate::connector::layer::Layers;
 use crate::connector::{ConnectorContext, ConnectorError, Issuer};
 use crate::domain::{IssuerId, IssuerRecord, TargetRecord};
 use crate::entity::Record;
@@ -43,7 +44,13 @@ impl Engine {
 
     pub(crate) fn build_issuer(&self, id: &str, kind: &str, config: &Value) -> Result<Arc<dyn Issuer>, ConnectorError> {
         let entry = self.registry().find_issuer(kind).map_err(|error| ConnectorError::permanent(error.to_string()))?;
-        entry.build(config, &self.connector_context(id))
+        let built = entry.build(config, &self.connector_context(id))?;
+        Ok(self.layers().issuer(entry.info.kind, id, built))
+    }
+
+    /// What lies around every connector of this engine.
+    fn layers(&self) -> Layers {
+        Layers::new(self.cadence().connectors.clone(), self.ports().clock.clone())
     }
 
     pub(crate) fn connector_context(&self, id: &str) -> ConnectorContext {

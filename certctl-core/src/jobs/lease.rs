@@ -1,12 +1,7 @@
 //! Keeping a lease while the work goes on, and stopping the work before somebody else may begin it.
 
-use std::time::Duration;
-
-use futures_util::future::{Either, select};
-use std::pin::pin;
-
 use crate::engine::Engine;
-use crate::ports::{Clock, Monotonic};
+use crate::ports::{Monotonic, within};
 use crate::storage::{Fence, LeaseError};
 
 /// Returns when the lease is lost, or a tenth of it before it may be lost for all that this process can tell.
@@ -30,14 +25,5 @@ pub(crate) async fn keep(engine: &Engine, fence: &Fence, asked_at: Monotonic) {
             // Asked again in a third.
             Some(Err(_)) => {}
         }
-    }
-}
-
-/// The future's answer, if it comes in time; it is dropped otherwise.
-pub(crate) async fn within<T>(clock: &dyn Clock, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
-    let alarm = clock.sleep_until(clock.monotonic() + limit);
-    match select(pin!(work), alarm).await {
-        Either::Left((answer, _)) => Some(answer),
-        Either::Right(_) => None,
     }
 }

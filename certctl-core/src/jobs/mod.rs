@@ -4,6 +4,7 @@ pub(crate) mod deploy;
 pub(crate) mod failed;
 pub(crate) mod issued;
 mod lease;
+pub(crate) mod lost;
 pub(crate) mod open;
 pub(crate) mod order;
 mod permit;
@@ -11,7 +12,7 @@ mod runner;
 pub(crate) mod step;
 pub(crate) mod subject;
 
-pub(crate) use lease::{keep, within};
+pub(crate) use lease::keep;
 pub(crate) use permit::Permit;
 pub(crate) use runner::{claim_and_start, next_due};
 

@@ -7,12 +7,13 @@ use futures_util::future::select;
 
 use super::failed::{self, Failure};
 use super::issued::{self, Issued};
-use super::lease::{keep, within};
+use super::lease::keep;
+use super::lost;
 use super::order::Order;
 use super::permit::Permit;
 use super::step::Step;
 use super::subject::Subject;
-use crate::connector::{ConnectorError, Issuance, IssueOrder};
+use crate::connector::{Issuance, IssueOrder};
 use crate::domain::{IssuerRecord, Job, JobState, Principal};
 use crate::engine::{Engine, Underway};
 use crate::entity::Record;
@@ -48,7 +49,7 @@ pub(crate) async fn claim_and_start(engine: &Engine) -> Result<usize, Error> {
         let (engine, underway) = (engine.clone(), Underway::begin(engine));
         let spawner = engine.ports().spawner.clone();
         spawner.spawn(Box::pin(async move {
-            {
+            if !lease.abandoned || lost::count(&engine, &lease, asked_at).await {
                 let keeper = keep(&engine, &lease.fence, asked_at);
                 // Losing the lease drops the work at its next await: the connector's future is cancelled.
                 select(pin!(perform(&engine, &lease)), pin!(keeper)).await;
@@ -86,7 +87,7 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
     let Some(step) = Step::open(engine, &job)? else { return wait_again(engine, unit, job).await };
     let subject = Subject::read(&mut unit, &job.certificate_id, &job.key_holder, &step.csr).await?;
     let subject = subject.ok_or_else(|| Error::not_found("certificate", &job.certificate_id))?;
-    let Subject { certificate, targets, key, .. } = subject;
+    let Subject { certificate, targets, key, replaces, .. } = subject;
     let order = match Order::of(engine, &unit, &certificate, Some(step.csr.key_algorithm())).await {
         Ok(order) => order,
         Err(error) if error.kind() == ErrorKind::Invalid => {
@@ -101,19 +102,13 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
         csr: &step.csr,
         names: &order.names,
         terms: &order.terms,
-        replaces: None,
+        replaces: replaces.as_ref(),
         now: unit.now(),
     };
-    let call = async {
-        match &step.state {
-            None => order.issuer.issue(request).await,
-            Some(state) => order.issuer.resume(request, state).await,
-        }
+    let answer = match &step.state {
+        None => order.issuer.issue(request).await,
+        Some(state) => order.issuer.resume(request, state).await,
     };
-    let limit = engine.cadence().step_timeout;
-    let answer = within(&*engine.ports().clock, limit, call)
-        .await
-        .unwrap_or_else(|| Err(ConnectorError::transient(format!("the issuer did not answer within {limit:?}"))));
     match answer {
         Ok(Issuance::Issued(chain)) => {
             let issued = Issued {

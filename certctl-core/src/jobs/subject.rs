@@ -1,7 +1,7 @@
 //! What is stored about a certificate when a request for it comes in.
 
 use super::open::targets_query;
-use crate::domain::{Certificate, CertificateId, CertificateKey, CertificateTarget, Csr, Job};
+use crate::domain::{Certificate, CertificateId, CertificateKey, CertificateTarget, Csr, Job, Serial, Version};
 use crate::entity::Record;
 use crate::error::Error;
 use crate::storage::{Query, Reads, UnitOfWork};
@@ -16,6 +16,8 @@ pub(crate) struct Subject {
     pub(crate) open: Option<Record<Job>>,
     /// To whom the key of the request belongs, if it was used before.
     pub(crate) key: Option<Record<CertificateKey>>,
+    /// The serial of the key holder's newest version, which the next one replaces.
+    pub(crate) replaces: Option<Serial>,
 }
 
 impl Subject {
@@ -32,10 +34,15 @@ impl Subject {
         let slot = Job::FIELDS.open_slot.equals(Some(Job::issue_slot(id, key_holder)));
         let open = reads.list(Query::<Job>::all().filter(slot).limit(1))?;
         let key = reads.get::<CertificateKey>(csr.key_id().as_str());
+        let newest = Query::<Version>::sorted(Version::FIELDS.created_at.descending())
+            .filter(Version::FIELDS.certificate_id.equals(id.clone()))
+            .filter(Version::FIELDS.key_holder.equals(key_holder.to_owned()));
+        let newest = reads.list(newest.limit(1))?;
         let mut found = unit.read(reads).await?;
         let Some(certificate) = found.one(&certificate)? else { return Ok(None) };
         unit.pin(&certificate);
         let targets = found.all(&targets)?.into_iter().map(Record::into_entity).collect();
-        Ok(Some(Self { certificate, targets, open: found.one(&open)?, key: found.one(&key)? }))
+        let replaces = found.one(&newest)?.map(|version| version.into_entity().serial_number);
+        Ok(Some(Self { certificate, targets, open: found.one(&open)?, key: found.one(&key)?, replaces }))
     }
 }

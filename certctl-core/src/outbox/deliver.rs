@@ -11,7 +11,7 @@ use crate::decide::backoff;
 use crate::domain::{AuditAction, Notification, NotificationState, NotificationType, Principal, Timestamp};
 use crate::engine::{Engine, Underway};
 use crate::error::{Error, ErrorKind};
-use crate::jobs::{Permit, keep, within};
+use crate::jobs::{Permit, keep, lost};
 use crate::ops::context::audit_event;
 use crate::storage::{Claim, DueQuery, Lease, Leased, UnitOfWork};
 
@@ -53,7 +53,9 @@ pub(crate) async fn claim_and_start(engine: &Engine) -> Result<usize, Error> {
 }
 
 async fn deliver(engine: &Engine, lease: &Lease<Notification>) {
-    let outcome = send(engine, &lease.record).await;
+    // A lost attempt counts as a failed one: a notice that kills its process each time must die, too.
+    let outcome =
+        if lease.abandoned { Err(ConnectorError::transient(lost::LOST)) } else { send(engine, &lease.record).await };
     let mut pause = engine.cadence().retry;
     // What was delivered must reach the store, or it is delivered again.
     loop {
@@ -93,9 +95,7 @@ async fn send(engine: &Engine, notification: &Notification) -> Outcome {
         created_at: notification.created_at,
         attempt: u32::try_from(notification.retry_count).unwrap_or(0) + 1,
     };
-    let limit = engine.cadence().step_timeout;
-    let sent = within(&*engine.ports().clock, limit, notifier.live.send(&notice)).await;
-    sent.unwrap_or_else(|| Err(ConnectorError::transient(format!("no answer within {limit:?}")))).map(|()| None)
+    notifier.live.send(&notice).await.map(|()| None)
 }
 
 fn severity(kind: NotificationType) -> Severity {

@@ -1,9 +1,11 @@
 //! Time.
 
+use std::future::Future;
 use std::ops::Add;
+use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either, select};
 
 use crate::domain::Timestamp;
 
@@ -33,4 +35,13 @@ pub trait Clock: Send + Sync {
     fn monotonic(&self) -> Monotonic;
     /// Resolves at a *monotonic* deadline, so that a jump of the wall clock neither wakes nor delays anybody.
     fn sleep_until(&self, deadline: Monotonic) -> BoxFuture<'static, ()>;
+}
+
+/// The future's answer, if it comes in time; it is dropped otherwise.
+pub async fn within<T>(clock: &dyn Clock, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    let alarm = clock.sleep_until(clock.monotonic() + limit);
+    match select(pin!(work), alarm).await {
+        Either::Left((answer, _)) => Some(answer),
+        Either::Right(_) => None,
+    }
 }

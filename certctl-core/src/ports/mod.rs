@@ -14,7 +14,7 @@ mod secret;
 mod spawner;
 mod tls;
 
-pub use clock::{Clock, Monotonic};
+pub use clock::{Clock, Monotonic, within};
 pub use command::{CommandError, CommandOutput, CommandSpec, Commands};
 pub use dialer::{ByteStream, DialError, Dialer, Endpoint};
 pub use files::{FileError, FileErrorKind, FileLock, FileMeta, Files, WriteOptions};

@@ -30,6 +30,7 @@ struct State {
     steps: VecDeque<CaStep>,
     calls: Vec<String>,
     issued: BTreeMap<String, Chain>,
+    replaced: BTreeMap<String, Serial>,
 }
 
 /// How the CA answers one call.
@@ -54,6 +55,7 @@ pub(super) struct OrderDocument {
     pub(super) ekus: Vec<ExtendedKeyUsage>,
     pub(super) lifetime_seconds: Option<u64>,
     pub(super) must_staple: bool,
+    pub(super) replaces: Option<Serial>,
     /// By the engine's clock, so that the CA needs none.
     pub(super) now_us: i64,
 }
@@ -86,8 +88,15 @@ impl ScriptedCa {
         };
         let unsigned = certificate::root(&request).expect("a root");
         let root = block_on(unsigned.sign(&*key.signer)).expect("a signature");
-        let state =
-            State { rng, signer: key.signer, root, steps: VecDeque::new(), calls: Vec::new(), issued: BTreeMap::new() };
+        let state = State {
+            rng,
+            signer: key.signer,
+            root,
+            steps: VecDeque::new(),
+            calls: Vec::new(),
+            issued: BTreeMap::new(),
+            replaced: BTreeMap::new(),
+        };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -115,6 +124,11 @@ impl ScriptedCa {
         self.state().issued.clone()
     }
 
+    /// The serials that orders named as replaced, by idempotency key.
+    pub fn replaced(&self) -> BTreeMap<String, Serial> {
+        self.state().replaced.clone()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -127,6 +141,7 @@ impl ScriptedCa {
         let Ok(order) = serde_json::from_slice::<OrderDocument>(&request.body) else {
             return Ok(ScriptedHttp::response(400, "no order"));
         };
+        state.replaced.extend(order.replaces.clone().map(|serial| (key.to_owned(), serial)));
         match step {
             CaStep::Issue => Ok(state.issue(key, &order)),
             CaStep::Wait(pause) => Ok(with_pause(202, Some(pause))),

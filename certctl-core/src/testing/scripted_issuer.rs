@@ -82,6 +82,7 @@ impl Live {
             ekus: order.terms.ekus.iter().copied().collect(),
             lifetime_seconds: order.terms.lifetime.map(|lifetime| lifetime.as_secs()),
             must_staple: order.terms.must_staple,
+            replaces: order.replaces.cloned(),
             now_us: order.now.0,
         };
         let body = serde_json::to_vec(&document)

@@ -73,6 +73,11 @@ impl Endpoint {
         vec![check, reload]
     }
 
+    /// Where the agent must be allowed to put certificates for it.
+    pub(super) fn allowed_paths(&self) -> Vec<PathBuf> {
+        self.cert_path.parent().map(Path::to_path_buf).into_iter().collect()
+    }
+
     fn commands(&self) -> (Vec<String>, Vec<String>) {
         match &self.server {
             Server::Nginx(nginx) => (nginx.command(&["-t"]), nginx.command(&["-s", "reload"])),

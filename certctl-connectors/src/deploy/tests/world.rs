@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use certctl_core::connector::{DeployError, DeployOutcome, Deployment, ProbePoint};
+use certctl_core::connector::{DeployError, DeployOutcome, Deployment, ProbePoint, TargetContext};
 use certctl_core::domain::{Chain, TargetId, Timestamp};
 use certctl_core::ports::{CommandSpec, Endpoint};
 use certctl_core::testing::{
     Entry, FakePorts, ManualClock, MemoryFiles, ScriptedCommands, TestAuthority, TestCertificate, block_on,
 };
 
-use crate::deploy::{FileDeploy, Layout, Observe, OnMismatch, Part, Service, Slot};
+use crate::deploy::{Defaults, FileDeploy, Layout, LocalPolicy, Observe, OnMismatch, Part, Service, Slot};
 
 pub(super) const CERTIFICATE: &str = "/etc/tls/site.pem";
 pub(super) const KEY: &str = "/srv/keys/site.key";
@@ -99,7 +99,14 @@ impl World {
         } else {
             vec![slot(CERTIFICATE, Part::FullChain), slot(KEY, Part::Key)]
         };
-        let layout = Layout::new(&TargetId::parse("t-site").unwrap(), slots).unwrap();
+        let cx = TargetContext {
+            id: TargetId::parse("t-site").unwrap(),
+            ports: fakes.ports(),
+            state_dir: PathBuf::from("/var/lib/certctl"),
+            allowed_commands: vec![vec!["server".to_owned()]],
+            allowed_paths: vec![PathBuf::from("/srv/keys")],
+        };
+        let layout = Layout::new(&cx.id, slots).unwrap();
         let endpoint = Endpoint { host: "127.0.0.1".to_owned(), port: 443 };
         let service = Service {
             check: Some(vec!["server".to_owned(), "test".to_owned()]),
@@ -111,7 +118,8 @@ impl World {
                 on_mismatch,
             }),
         };
-        let deploy = FileDeploy::new(fakes.ports(), layout, service);
+        let policy = LocalPolicy::new(Defaults { commands: &[], directories: &["/etc/tls"] }, &cx);
+        let deploy = FileDeploy::new(cx.ports, layout, service, policy);
         let world = Self { fakes, deploy, combined, server: Arc::default() };
         world.start_server();
         world

@@ -24,6 +24,7 @@ fn build(config: &Value, fakes: &FakePorts, allowed: &[&str]) -> Arc<dyn Target>
         ports: fakes.ports(),
         state_dir: PathBuf::from("/var/lib/certctl"),
         allowed_commands: allowed.iter().map(|text| text.split(' ').map(ToOwned::to_owned).collect()).collect(),
+        allowed_paths: Vec::new(),
     };
     registry().find_target("NGINX").unwrap().build(config, &cx).unwrap()
 }
@@ -44,9 +45,9 @@ fn deployment(certificate: &TestCertificate) -> Deployment<'_> {
 fn a_minimal_configuration_and_a_full_one_are_fine() {
     let registry = registry();
     let entry = registry.find_target_spec("NGINX").unwrap();
-    entry.validate(&json!({ "cert_path": "/etc/tls/a.pem" })).unwrap();
+    entry.validate(&json!({ "cert_path": "/etc/nginx/tls/a.pem" })).unwrap();
     let full = json!({
-        "cert_path": "/etc/tls/a.pem", "key_path": "/etc/tls/a.key", "chain_path": "",
+        "cert_path": "/etc/nginx/tls/a.pem", "key_path": "/etc/nginx/tls/a.key", "chain_path": "",
         "validate_command": "nginx -t", "reload_command": ["systemctl", "reload", "nginx"],
         "cert_mode": "0640", "key_mode": "0640", "owner": "root:ssl-cert",
         "host": "::1", "port": 8443, "server_name": "shop.example", "rollback_on_mismatch": true
@@ -57,14 +58,14 @@ fn a_minimal_configuration_and_a_full_one_are_fine() {
 #[test]
 fn what_is_wrong_is_said_with_its_place() {
     let with = |field: &str, value: Value| {
-        let mut config = json!({ "cert_path": "/etc/tls/a.pem", "key_path": "/etc/tls/a.key" });
+        let mut config = json!({ "cert_path": "/etc/nginx/tls/a.pem", "key_path": "/etc/nginx/tls/a.key" });
         config[field] = value;
         complaint(&config)
     };
     for (field, value, expected) in [
         ("cert_path", json!("a.pem"), "config/cert_path: "),
         ("key_path", json!("/etc/../a.key"), "config/key_path: "),
-        ("chain_path", json!("/etc/tls/a.pem"), "is named twice"),
+        ("chain_path", json!("/etc/nginx/tls/a.pem"), "is named twice"),
         ("reload_command", json!("nginx -s reload; rm -rf /"), "config/reload_command: the command holds ';'"),
         ("validate_command", json!([]), "config/validate_command: the command is empty"),
         ("key_mode", json!("0644"), "config/key_mode: everybody"),
@@ -82,7 +83,7 @@ fn what_is_wrong_is_said_with_its_place() {
 
 #[test]
 fn what_the_host_does_not_allow_is_not_run_and_nothing_is_written() {
-    let config = json!({ "cert_path": "/etc/tls/a.pem", "reload_command": "systemctl restart nginx" });
+    let config = json!({ "cert_path": "/etc/nginx/tls/a.pem", "reload_command": "systemctl restart nginx" });
     let (fakes, certificate) = (FakePorts::seeded(1), certificate());
     let target = build(&config, &fakes, &[]);
     let error = block_on(target.deploy(deployment(&certificate))).unwrap_err();
@@ -104,7 +105,7 @@ fn the_files_hold_what_nginx_wants() {
     fakes.commands.succeed(&["nginx"]);
     let certificate = certificate();
     let config = json!({
-        "cert_path": "/etc/tls/a.pem", "key_path": "/etc/tls/a.key", "chain_path": "/etc/tls/a.chain.pem",
+        "cert_path": "/etc/nginx/tls/a.pem", "key_path": "/etc/nginx/tls/a.key", "chain_path": "/etc/nginx/tls/a.chain.pem",
         "host": "192.0.2.1", "server_name": "shop.example"
     });
     fakes.tls.serve("192.0.2.1", 443, certificate.chain.certificates().to_vec());
@@ -113,26 +114,26 @@ fn the_files_hold_what_nginx_wants() {
     assert_eq!(target.probe_point(), Some(ProbePoint { endpoint, server_name: Some("shop.example".to_owned()) }));
     block_on(target.deploy(deployment(&certificate))).unwrap();
     let text = |path: &str| String::from_utf8(fakes.files.contents(path).unwrap()).unwrap();
-    assert_eq!(text("/etc/tls/a.pem"), certificate.chain.to_pem());
-    assert_eq!(text("/etc/tls/a.chain.pem"), certificate.chain.issuers_pem());
-    assert_eq!(text("/etc/tls/a.key"), certificate.key_pem.expose());
+    assert_eq!(text("/etc/nginx/tls/a.pem"), certificate.chain.to_pem());
+    assert_eq!(text("/etc/nginx/tls/a.chain.pem"), certificate.chain.issuers_pem());
+    assert_eq!(text("/etc/nginx/tls/a.key"), certificate.key_pem.expose());
     let run: Vec<String> = fakes.commands.calls().iter().map(|command| command.argv.join(" ")).collect();
     assert_eq!(run, ["nginx -t", "nginx -s reload"]);
     let fingerprint = certificate.chain.fingerprint();
     assert_eq!(block_on(target.deploy(deployment(&certificate))), Ok(DeployOutcome::Unchanged { fingerprint }));
 
     // Without a file for the key, both are in one that nobody else may read.
-    let target = build(&json!({ "cert_path": "/etc/tls/both.pem" }), &fakes, &[]);
+    let target = build(&json!({ "cert_path": "/etc/nginx/tls/both.pem" }), &fakes, &[]);
     block_on(target.deploy(deployment(&certificate))).unwrap();
-    assert_eq!(text("/etc/tls/both.pem"), certificate.chain.to_pem() + certificate.key_pem.expose());
+    assert_eq!(text("/etc/nginx/tls/both.pem"), certificate.chain.to_pem() + certificate.key_pem.expose());
 }
 
 #[test]
 fn a_certificate_for_another_name_is_refused() {
     let (fakes, certificate) = (FakePorts::seeded(1), certificate());
-    let config = json!({ "cert_path": "/etc/tls/a.pem", "host": "192.0.2.1", "server_name": "other.example" });
+    let config = json!({ "cert_path": "/etc/nginx/tls/a.pem", "host": "192.0.2.1", "server_name": "other.example" });
     let error = block_on(build(&config, &fakes, &[]).deploy(deployment(&certificate))).unwrap_err();
     assert_eq!(error.cause, DeployCause::BadChain);
     assert!(error.message.contains("other.example") && error.message.contains("shop.example"), "{error}");
-    assert_eq!(fakes.files.contents("/etc/tls/a.pem"), None);
+    assert_eq!(fakes.files.contents("/etc/nginx/tls/a.pem"), None);
 }

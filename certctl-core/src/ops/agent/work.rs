@@ -15,6 +15,7 @@ use crate::domain::{
 use crate::engine::Engine;
 use crate::entity::Record;
 use crate::error::Error;
+use crate::jobs::lost;
 use crate::ops::{Access, Context, Operation};
 use crate::storage::{Claim, Leased, Query};
 
@@ -51,7 +52,7 @@ pub struct WorkItem {
 }
 
 /// Takes up what an agent has to do. What it took before and did not report is handed out again, so nothing is lost when
-/// it dies.
+/// it dies. A job whose lease ended meanwhile has lost an attempt, which counts.
 #[derive(Clone, Debug)]
 pub struct Work {
     /// Which agent.
@@ -73,7 +74,10 @@ impl Operation for Work {
             partitions: vec![(Job::agent_partition(&self.agent_id), MOST)],
             lease: cx.engine.cadence().agent_lease,
         };
-        cx.engine.storage().claim(claim).await?;
+        let claimed = cx.engine.storage().claim(claim).await?;
+        for lease in claimed.leases::<Job>()?.iter().filter(|lease| lease.abandoned) {
+            lost::record(cx.engine, lease).await?;
+        }
         let mut items = Vec::new();
         for job in self.jobs(cx, JobState::Running).await? {
             items.extend(deployment(cx, &job).await?);

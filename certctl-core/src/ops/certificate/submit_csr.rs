@@ -147,7 +147,7 @@ async fn certify(
     order: Order,
     csr: &Csr,
 ) -> Result<CsrOutcome, Error> {
-    let Subject { mut certificate, targets, open: job, key } = subject;
+    let Subject { mut certificate, targets, open: job, key, replaces } = subject;
     let Some(job_id) = job.as_deref().or(new_job.as_ref()).map(|job| job.id.clone()) else {
         return Err(Error::invalid("there is no job for this request"));
     };
@@ -173,7 +173,7 @@ async fn certify(
         csr,
         names: &order.names,
         terms: &order.terms,
-        replaces: None,
+        replaces: replaces.as_ref(),
         now: cx.now(),
     };
     match order.issuer.issue(request).await {
@@ -188,7 +188,7 @@ async fn certify(
         }
         Err(error) => {
             let failure = Failure {
-                message: &error.message,
+                message: &error.explained(),
                 retryable: error.kind.is_retryable(),
                 retry_after: error.retry_after,
                 principal: cx.principal,
@@ -198,10 +198,10 @@ async fn certify(
                 None => cx.audit(
                     AuditAction::RenewalJobFailed,
                     ("certificate", certificate.id.as_str()),
-                    json!({ "error": error.message }),
+                    json!({ "error": error.explained() }),
                 ),
             }
-            Ok(CsrOutcome::Refused { job_id, message: error.message })
+            Ok(CsrOutcome::Refused { job_id, message: error.explained() })
         }
     }
 }

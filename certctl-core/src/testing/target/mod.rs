@@ -6,10 +6,11 @@
 
 mod deployed;
 mod interrupted;
+mod place;
 mod refused;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +40,9 @@ pub trait Subject: Send + Sync {
     fn secrets(&self) -> Vec<String>;
     /// Configurations that must be refused.
     fn unusable(&self) -> Vec<Unusable>;
+    /// The same with its files below another directory, one that no connector uses unless its host allows it. `None` for a
+    /// kind that has no files.
+    fn config_below(&self, directory: &Path) -> Option<Value>;
     /// Sets up a host in the world, with that certificate in service if there is one. Whoever put it there was not this
     /// connector.
     fn install(&self, world: &FakePorts, before: Option<&TestCertificate>) -> Box<dyn Host>;
@@ -81,6 +85,10 @@ pub const CASES: &[Case] = &[
     Case { name: "a_failed_reload_changes_nothing", run: refused::a_failed_reload_changes_nothing },
     Case { name: "building_touches_nothing", run: refused::building_touches_nothing },
     Case { name: "the_key_is_never_shown", run: refused::the_key_is_never_shown },
+    Case { name: "a_place_that_is_not_allowed_is_refused", run: place::a_place_that_is_not_allowed_is_refused },
+    Case { name: "a_place_that_the_host_allows_is_used", run: place::a_place_that_the_host_allows_is_used },
+    Case { name: "no_link_leads_out_of_a_place", run: place::no_link_leads_out_of_a_place },
+    Case { name: "no_dots_lead_out_of_a_place", run: place::no_dots_lead_out_of_a_place },
     Case { name: "recovery_without_need_changes_nothing", run: interrupted::recovery_without_need_changes_nothing },
     Case { name: "a_crash_leaves_one_of_the_two", run: interrupted::a_crash_leaves_one_of_the_two },
     Case { name: "a_power_failure_leaves_one_of_the_two", run: interrupted::a_power_failure_leaves_one_of_the_two },
@@ -150,22 +158,31 @@ impl Bench<'_> {
 impl Site<'_> {
     /// The target as a process that has just started sees it.
     fn target(&self) -> Arc<dyn Target> {
+        self.target_with(&self.bench.subject.config(), Vec::new())
+    }
+
+    /// A target with that configuration, on a host whose owner allows these directories.
+    fn target_with(&self, config: &Value, allowed_paths: Vec<PathBuf>) -> Arc<dyn Target> {
         let cx = TargetContext {
             id: TargetId::parse("t-suite").unwrap(),
             ports: self.world.ports(),
             state_dir: PathBuf::from("/var/lib/certctl"),
             allowed_commands: Vec::new(),
+            allowed_paths,
         };
-        self.bench.entry.build(&self.bench.subject.config(), &cx).unwrap()
+        self.bench.entry.build(config, &cx).unwrap()
     }
 
     fn deploy(&self, certificate: &TestCertificate) -> Result<DeployOutcome, DeployError> {
-        let deployment =
-            Deployment { chain: &certificate.chain, key_pem: &certificate.key_pem, now: ManualClock::START };
-        block_on(self.target().deploy(deployment))
+        deploy(&*self.target(), certificate)
     }
 
     fn serves(&self, certificate: &TestCertificate) -> bool {
         self.host.served().as_deref() == Some(certificate.chain.leaf())
     }
+}
+
+fn deploy(target: &dyn Target, certificate: &TestCertificate) -> Result<DeployOutcome, DeployError> {
+    let deployment = Deployment { chain: &certificate.chain, key_pem: &certificate.key_pem, now: ManualClock::START };
+    block_on(target.deploy(deployment))
 }

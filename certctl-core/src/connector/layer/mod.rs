@@ -1,0 +1,140 @@
+//! What lies around every connector: who repeats, waits, ends and traces its calls is a layer, never the connector.
+//!
+//! From the outside: trace, retry, rate, concurrency, timeout. A repeated call takes a new token and a new slot, and waiting
+//! for them is not counted by its time limit. Layers are passive: nothing happens unless somebody calls.
+
+mod concurrency;
+mod limits;
+mod rate;
+mod retry;
+mod timeout;
+mod trace;
+
+pub use limits::{Limits, Rate, Retry};
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{ConnectorError, Issuance, IssueOrder, Issuer, IssuerCapabilities, Notice, Notifier, OrderState};
+use crate::ports::Clock;
+use concurrency::Slots;
+use rate::Bucket;
+use trace::Caller;
+
+/// Puts connectors into their layers.
+#[derive(Clone)]
+pub struct Layers {
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+}
+
+impl Layers {
+    /// Layers with these limits, by this clock.
+    pub fn new(limits: Limits, clock: Arc<dyn Clock>) -> Self {
+        Self { limits, clock }
+    }
+
+    /// An issuer in all of them. What it can do passes through.
+    pub fn issuer(&self, kind: &'static str, id: &str, issuer: Arc<dyn Issuer>) -> Arc<dyn Issuer> {
+        Arc::new(Layered { inner: issuer, stack: self.stack(kind, id, self.limits.retry) })
+    }
+
+    /// A notifier in all but retry: notices are repeated by the outbox alone, which counts (requirements B14).
+    pub fn notifier(&self, kind: &'static str, id: &str, notifier: Arc<dyn Notifier>) -> Arc<dyn Notifier> {
+        Arc::new(Layered { inner: notifier, stack: self.stack(kind, id, Retry::NEVER) })
+    }
+
+    fn stack(&self, kind: &'static str, id: &str, retry: Retry) -> Stack {
+        Stack {
+            caller: Caller { kind, id: id.to_owned() },
+            limits: Limits { retry, ..self.limits.clone() },
+            clock: Arc::clone(&self.clock),
+            bucket: self.limits.rate.map(Bucket::new),
+            slots: Slots::new(self.limits.concurrency),
+        }
+    }
+}
+
+impl fmt::Debug for Layers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Layers").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// The layers of one connector, with their state.
+struct Stack {
+    caller: Caller,
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+    bucket: Option<Bucket>,
+    slots: Slots,
+}
+
+impl Stack {
+    /// One call through all layers; `name` gives the outcome of an answer.
+    async fn call<T, F>(
+        &self,
+        operation: &'static str,
+        name: fn(&T) -> &'static str,
+        call: impl Fn() -> F,
+    ) -> Result<T, ConnectorError>
+    where
+        F: Future<Output = Result<T, ConnectorError>>,
+    {
+        let clock = &*self.clock;
+        let once = async || {
+            if let Some(bucket) = &self.bucket {
+                bucket.take(clock).await;
+            }
+            let _slot = self.slots.take().await;
+            timeout::limited(clock, self.limits.timeout, call()).await
+        };
+        trace::traced(&self.caller, operation, name, retry::repeated(clock, self.limits.retry, once)).await
+    }
+}
+
+/// A connector in its layers. Prints as the connector does.
+struct Layered<C: ?Sized> {
+    inner: Arc<C>,
+    stack: Stack,
+}
+
+impl<C: fmt::Debug + ?Sized> fmt::Debug for Layered<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+#[async_trait]
+impl Issuer for Layered<dyn Issuer> {
+    fn capabilities(&self) -> IssuerCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn issue(&self, order: IssueOrder<'_>) -> Result<Issuance, ConnectorError> {
+        self.stack.call("issue", outcome, || self.inner.issue(order)).await
+    }
+
+    async fn resume(&self, order: IssueOrder<'_>, state: &OrderState) -> Result<Issuance, ConnectorError> {
+        self.stack.call("resume", outcome, || self.inner.resume(order, state)).await
+    }
+}
+
+#[async_trait]
+impl Notifier for Layered<dyn Notifier> {
+    async fn send(&self, notice: &Notice) -> Result<(), ConnectorError> {
+        self.stack.call("send", |()| "sent", || self.inner.send(notice)).await
+    }
+}
+
+const fn outcome(issuance: &Issuance) -> &'static str {
+    match issuance {
+        Issuance::Issued(_) => "issued",
+        Issuance::Pending { .. } => "pending",
+    }
+}
+
+#[cfg(test)]
+mod tests;
