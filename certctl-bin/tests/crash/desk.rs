@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use certctl_connectors::host::{self, HostConfig};
+use certctl_core::domain::JobState;
 use certctl_core::ports::{Ports, Secret};
 use certctl_http::client::{Client, ClientError, Listing};
 use certctl_http::wire::{
@@ -114,15 +115,13 @@ impl Desk {
         Ok(answered(read)?.and_then(|certificate| certificate.fingerprint_sha256))
     }
 
-    /// The jobs that are not finished; `None` while the server is down.
+    /// The jobs that are not finished; `None` while the server is down. One answer, so that none is overlooked while it
+    /// goes from one state to the next; far fewer are open at a time than it has room for.
     pub(crate) async fn unfinished(&self) -> Result<Option<Vec<Job>>, Failed> {
-        let mut unfinished = Vec::new();
-        for status in ["Pending", "AwaitingCSR", "AwaitingApproval", "Running", "Failed"] {
-            let listing = Listing::default().filter("status", status).per_page(100);
-            let Some(page) = answered(self.client.list_jobs(&listing).await)? else { return Ok(None) };
-            unfinished.extend(page.data);
-        }
-        Ok(Some(unfinished))
+        let newest = Listing::default().page(1).per_page(100);
+        let Some(page) = answered(self.client.list_jobs(&newest).await)? else { return Ok(None) };
+        let finished = |job: &Job| matches!(job.status, JobState::Completed | JobState::Cancelled);
+        Ok(Some(page.data.into_iter().filter(|job| !finished(job)).collect()))
     }
 
     /// Every job.
