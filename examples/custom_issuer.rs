@@ -1,4 +1,4 @@
-//! An issuer of one's own, around the local CA: nothing that it certifies lives longer than some hours.
+//! An issuer of one's own around the local CA, whose certificates live some hours; held to the suite of all issuers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,13 +66,13 @@ impl Subject for HourlyCa {
     }
 }
 
-/// Holds it to the suite of all issuers, then takes it into service.
 #[tokio::main]
 #[cfg_attr(test, test)]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let registry = certctl_connectors::registry().issuer::<HourlyCa>();
-    let entry = registry.find_issuer("HourlyCA")?;
-    CASES.iter().for_each(|case| case.run(entry, &HourlyCa));
+    for case in CASES {
+        case.run(registry.find_issuer("HourlyCA")?, &HourlyCa);
+    }
     let (name, kind, config) = ("hourly".into(), "hourlyca".into(), json!({"max_hours": 12}));
     let create = Create { id: None, name, kind, config, enabled: true };
     Ok(Engine::ephemeral_with(registry).await?.execute(&Principal::embedder("example"), create).await.map(drop)?)
