@@ -67,14 +67,10 @@ async fn year() -> Result<usize, Box<dyn Error>> {
     Ok(served.len())
 }
 
+#[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("{} certificates in a year", block_on(year())?);
-    Ok(())
-}
-
-#[test]
-fn a_year_needs_about_a_dozen_certificates() -> Result<(), Box<dyn Error>> {
     let served = block_on(year())?;
-    assert!((10..=14).contains(&served), "{served} certificates");
+    println!("{served} certificates in a year");
+    assert!((10..=14).contains(&served), "about a dozen would do");
     Ok(())
 }

@@ -110,6 +110,25 @@ fn what_cannot_be_meant_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn a_database_that_cannot_be_reached_is_named_without_its_password() {
+    let directory = tempfile::tempdir().unwrap();
+    let with = |url: &str| {
+        let mut command = serve_command(directory.path());
+        command.env("CERTCTL_DATABASE_URL", url).env("CERTCTL_CONFIG_ENCRYPTION_KEY", "a passphrase for a test");
+        refusal(command)
+    };
+    for url in ["postgres://anna:geheim@127.0.0.1:1/none", "postgres://anna:geheim@host.invalid/none"] {
+        let text = with(url);
+        assert!(text.contains("cannot connect") && text.contains("anna") && !text.contains("geheim"), "{text}");
+    }
+    let missing = directory.path().join("missing/certctl.db");
+    let text = with(&format!("sqlite:{}", missing.display()));
+    assert!(text.contains(&missing.display().to_string()), "{text}");
+    let text = with(&format!("sqlite:{}", directory.path().display()));
+    assert!(text.contains(&directory.path().display().to_string()), "{text}");
+}
+
+#[test]
 fn a_foreign_database_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("certctl.db");

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use certctl_core::connector::{
     TargetPlugin, TargetSpec,
 };
 use certctl_core::domain::{CertificateStatus, Fingerprint, JobState, JobType, Principal, TargetId};
-use certctl_core::ops::{agent, certificate, job, target};
+use certctl_core::ops::{PageRequest, agent, certificate, job, target};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -180,8 +180,35 @@ async fn two_agents_hold_two_keys() {
     let (a, b) = (served("site-a"), served("site-b"));
     assert_eq!((a.len(), b.len()), (1, 1));
     assert_ne!(a[0].1, b[0].1, "keys never travel");
+
+    // The renewal of one of them is not that of the certificate.
     let renewing = engine.execute(&me, certificate::Renew { id: "mc-two".parse().unwrap() }).await.unwrap();
     assert_eq!(renewing.job_ids.len(), 2);
+    one.step(Duration::ZERO).await.unwrap();
+    one.step(Duration::ZERO).await.unwrap();
+    assert_eq!(view(&engine, "mc-two").await.status, CertificateStatus::RenewalInProgress);
+    assert_eq!((served("site-a").len(), served("site-b").len()), (2, 1));
+    two.step(Duration::ZERO).await.unwrap();
+    assert_eq!(view(&engine, "mc-two").await.status, CertificateStatus::Active);
+    two.step(Duration::ZERO).await.unwrap();
+    assert_eq!((one.step(Duration::ZERO).await.unwrap(), two.step(Duration::ZERO).await.unwrap()), (0, 0));
+
+    let both: Vec<(Fingerprint, String)> = [served("site-a"), served("site-b")].concat();
+    let certificates: BTreeSet<Fingerprint> = both.iter().map(|(print, _)| *print).collect();
+    let keys: BTreeSet<&String> = both.iter().map(|(_, key)| key).collect();
+    assert_eq!((both.len(), certificates.len(), keys.len()), (4, 4, 4), "each renewal makes a certificate and a key");
+    let jobs = engine.execute(&me, job::List::default()).await.unwrap().records;
+    assert!(jobs.iter().all(|job| job.state == JobState::Completed), "{jobs:?}");
+    let renewals = jobs.iter().filter(|job| renewing.job_ids.contains(&job.id));
+    let holders: BTreeSet<&str> = renewals.map(|job| job.key_holder.as_str()).collect();
+    assert_eq!(holders, BTreeSet::from(["edge-a", "edge-b"]));
+    assert_eq!(jobs.iter().filter(|job| job.kind == JobType::Deployment).count(), 4);
+    let versions = certificate::Versions { id: "mc-two".parse().unwrap(), page: PageRequest::default() };
+    let versions = engine.execute(&me, versions).await.unwrap().records;
+    for (agent, site) in [("edge-a", "site-a"), ("edge-b", "site-b")] {
+        let newest = versions.iter().find(|version| version.key_holder == agent).unwrap();
+        assert_eq!(served(site).last().unwrap().0, newest.fingerprint_sha256, "{site} serves the newest of its key");
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ mod settings;
 mod valid;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod tests;

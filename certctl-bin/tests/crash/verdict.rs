@@ -1,91 +1,85 @@
 //! What must hold after every kill, and at the end.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
 
-use certctl_connectors::host::{self, HostConfig};
-use certctl_core::domain::{Chain, KeyId, pem};
-use certctl_core::pki;
+use certctl_core::domain::JobState;
 use libtest_mimic::Failed;
 
-use super::child::SITES;
+use super::desk::Desk;
+use super::ensure;
+use super::place::Place;
 
+#[derive(Default)]
 pub(crate) struct Verdict {
-    dir: PathBuf,
-    /// Fingerprints that a caller was told of.
-    acknowledged: BTreeSet<String>,
+    /// Fingerprints that the server told of, by certificate.
+    acknowledged: BTreeMap<String, BTreeSet<String>>,
+    /// Fingerprints of what somebody put in place by hand.
+    by_hand: BTreeSet<String>,
+    /// Fingerprints of what lay ready to be served, by certificate.
+    served: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Verdict {
-    pub(crate) fn new(dir: &Path) -> Self {
-        Self { dir: dir.into(), acknowledged: BTreeSet::new() }
+    /// What lies at a place before anything was ordered.
+    pub(crate) async fn begin(&mut self, desk: &Desk, place: &Place) -> Result<(), Failed> {
+        self.by_hand.insert(place.look(desk.ports()).await?.to_string());
+        Ok(())
     }
 
-    /// Takes down what a child said before it died; a line that it could not finish does not count.
-    pub(crate) fn hear(&mut self, output: &[u8]) {
-        let text = String::from_utf8_lossy(output);
-        for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
-            if let Some((fingerprint, _)) = line.strip_prefix("VERSION ").and_then(|rest| rest.trim().split_once(' ')) {
-                self.acknowledged.insert(fingerprint.to_owned());
-            }
-        }
-    }
-
-    /// What a server that reads the configured paths now would get: a certificate and its own key.
-    pub(crate) fn look(&self) -> Result<(), Failed> {
-        for site in 0..SITES {
-            let dir = self.dir.join(format!("site-{site}"));
-            let (Ok(chain), Ok(key)) =
-                (std::fs::read_to_string(dir.join("fullchain.pem")), std::fs::read_to_string(dir.join("key.pem")))
-            else {
-                if dir.join("fullchain.pem").exists() != dir.join("key.pem").exists() {
-                    return Err(format!("site {site} has one of certificate and key").into());
-                }
-                continue;
-            };
-            let chain = Chain::from_pem(&chain).map_err(|error| format!("site {site}: {error}"))?;
-            let facts = pki::certificate::parse(chain.leaf()).map_err(|error| format!("site {site}: {error}"))?;
-            if public_half(&key)? != facts.key_id {
-                return Err(format!("site {site} serves a certificate beside another's key").into());
+    /// At every moment: each place has a certificate with its own key. Takes down what the server says is issued.
+    pub(crate) async fn look(&mut self, desk: &Desk, places: &[Place]) -> Result<(), Failed> {
+        for place in places {
+            let ready = place.look(desk.ports()).await?.to_string();
+            self.served.entry(place.certificate.clone()).or_default().insert(ready);
+            if let Some(newest) = desk.newest(place).await? {
+                self.acknowledged.entry(place.certificate.clone()).or_default().insert(newest);
             }
         }
         Ok(())
     }
 
-    /// Every job is finished, nothing that was acknowledged is lost, no serial is there twice.
-    pub(crate) fn end(&self, output: &str) -> Result<(), Failed> {
-        let (mut stored, mut serials, mut completed) = (BTreeSet::new(), BTreeSet::new(), 0);
-        for line in output.lines() {
-            let words: Vec<&str> = line.split(' ').collect();
-            match words.as_slice() {
-                ["STORED", fingerprint, serial] => {
-                    stored.insert((*fingerprint).to_owned());
-                    if !serials.insert((*serial).to_owned()) {
-                        return Err(format!("serial {serial} is there twice").into());
-                    }
-                }
-                ["JOB", _, "Completed", _] => completed += 1,
-                ["JOB", _, "Cancelled", _] => {}
-                ["JOB", kind, state, id] => return Err(format!("{kind} job {id} is {state} at the end").into()),
-                _ => {}
-            }
-        }
-        let lost: Vec<_> = self.acknowledged.difference(&stored).collect();
-        if !lost.is_empty() {
-            return Err(format!("acknowledged and lost: {lost:?}").into());
-        }
-        if completed == 0 || self.acknowledged.len() < SITES * 2 {
-            return Err(format!("too little happened: {completed} jobs, {} versions", self.acknowledged.len()).into());
+    /// At rest: every place serves the newest version.
+    pub(crate) async fn rest(&mut self, desk: &Desk, places: &[Place]) -> Result<(), Failed> {
+        self.look(desk, places).await?;
+        for place in places {
+            let (ready, newest) = (place.look(desk.ports()).await?.to_string(), desk.newest(place).await?);
+            ensure(newest.as_ref() == Some(&ready), || {
+                format!("{} serves {ready} at rest, the newest version is {newest:?}", place.name)
+            })?;
         }
         Ok(())
+    }
+
+    /// At the end: every job is finished, nothing that was acknowledged or served is lost, no serial is there twice.
+    pub(crate) async fn end(&self, desk: &Desk, places: &[Place]) -> Result<Tally, Failed> {
+        let jobs = desk.jobs().await?;
+        for job in &jobs {
+            ensure(matches!(job.status, JobState::Completed | JobState::Cancelled), || {
+                format!("{} job {} is {} at the end: {:?}", job.kind, job.id, job.status, job.last_error)
+            })?;
+        }
+        let (mut serials, none) = (BTreeSet::new(), BTreeSet::new());
+        for place in places {
+            let mut stored = BTreeSet::new();
+            for version in desk.versions(place).await? {
+                ensure(serials.insert(version.serial_number.clone()), || {
+                    format!("serial {} is there twice", version.serial_number)
+                })?;
+                stored.insert(version.fingerprint_sha256);
+            }
+            for (told, by) in [(&self.acknowledged, "acknowledged"), (&self.served, "served")] {
+                let told = told.get(&place.certificate).unwrap_or(&none);
+                let lost: Vec<_> = told.difference(&stored).filter(|print| !self.by_hand.contains(*print)).collect();
+                ensure(lost.is_empty(), || format!("{by} and lost: {lost:?} of {}", place.name))?;
+            }
+            ensure(stored.len() > 1, || format!("{} was never renewed", place.name))?;
+        }
+        Ok(Tally { jobs: jobs.len(), versions: serials.len() })
     }
 }
 
-fn public_half(key_pem: &str) -> Result<KeyId, Failed> {
-    let blocks = pem::parse(key_pem, 64 << 10)?;
-    let key = blocks.into_iter().find(|block| block.label == "PRIVATE KEY").ok_or("no private key in the key file")?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ports = host::ports(&HostConfig::default())?;
-    let signer = runtime.block_on(ports.keys.open(&key.der))?;
-    Ok(KeyId::of(signer.public_key()))
+/// How much was done in spite of it all.
+pub(crate) struct Tally {
+    pub(crate) jobs: usize,
+    pub(crate) versions: usize,
 }

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
+use certctl_core::domain::Fingerprint;
+use certctl_core::ports::{Egress, Endpoint, Ports, TlsProbeRequest};
 use certctl_core::testing::TestCertificate;
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
@@ -92,6 +95,23 @@ impl Site {
         let current = self.path("tls/.certctl").join(TARGET).join("current");
         files.insert("current", std::fs::read_link(current)?.into_os_string().into_encoded_bytes());
         Ok(files)
+    }
+
+    /// That nginx would load what lies there now: certificate and key belong together.
+    pub(crate) fn takes_files(&self) -> Result<(), Failed> {
+        self.nginx(&["-t"])
+    }
+
+    /// The fingerprint of what nginx serves.
+    pub(crate) async fn served(&self, ports: &Ports) -> Result<Fingerprint, Failed> {
+        let request = TlsProbeRequest {
+            endpoint: Endpoint { host: "127.0.0.1".to_owned(), port: self.port },
+            server_name: Some(NAME.to_owned()),
+            timeout: Duration::from_secs(30),
+            egress: Egress::ControlPlane,
+        };
+        let seen = ports.tls.probe(&request).await?;
+        Ok(Fingerprint::of(seen.chain.first().ok_or("no certificate was sent")?))
     }
 
     /// That no deployment is left half done.

@@ -10,13 +10,13 @@ use certctl_core::Engine;
 use certctl_core::agent::{AgentConfig, AgentRuntime, InProcess};
 use certctl_core::connector::DeployCause;
 use certctl_core::domain::{
-    AgentId, AuditAction, AuditEvent, AuthorityRecord, Fingerprint, Job, JobState, JobType, KeyAlgorithm, Principal,
-    SCHEMAS, VerificationStatus, Version, pem,
+    AgentId, AuditAction, AuditEvent, AuthorityRecord, Job, JobState, JobType, KeyAlgorithm, Principal, SCHEMAS,
+    VerificationStatus, Version, pem,
 };
 use certctl_core::engine::SetupSecret;
 use certctl_core::entity::Record;
 use certctl_core::ops::{PageRequest, agent, certificate, job, renewal_policy, target};
-use certctl_core::ports::{Egress, Endpoint, Ports, TlsProbeRequest};
+use certctl_core::ports::Ports;
 use certctl_core::seal::SealingKey;
 use certctl_core::storage::{Query, View};
 use certctl_core::testing::TestAuthority;
@@ -106,7 +106,7 @@ impl World {
             let exchanged = self.begin(sabotage).await?;
             let failed = self.until(&job, JobState::Failed).await;
             let after = self.site.files();
-            let served = self.served().await;
+            let served = self.site.served(&self.ports).await;
             self.end_of(sabotage, exchanged)?;
             let error = failed?.last_error.unwrap_or_default();
             ensure(error.starts_with(&format!("{}:", sabotage.cause())), || format!("stored is: {error}"))?;
@@ -134,8 +134,9 @@ impl World {
         ensure(stored == expected, || format!("stored: {stored:?}; done: {expected:?}"))
     }
 
-    /// That nothing is left to do.
+    /// That nothing is left to do, and nginx could start again with what is there.
     pub(crate) fn end(self) -> Result<(), Failed> {
+        self.site.takes_files()?;
         self.site.has_no_journal()
     }
 
@@ -204,23 +205,12 @@ impl World {
         // nginx's worker from before the reload may accept a few connections more.
         let mut in_a_row = 0;
         for _ in 0..2_000 {
-            in_a_row = if self.served().await? == newest { in_a_row + 1 } else { 0 };
+            in_a_row = if self.site.served(&self.ports).await? == newest { in_a_row + 1 } else { 0 };
             if in_a_row == 20 {
                 return Ok(());
             }
         }
         Err("the newest certificate is not served for good".into())
-    }
-
-    async fn served(&self) -> Result<Fingerprint, Failed> {
-        let request = TlsProbeRequest {
-            endpoint: Endpoint { host: "127.0.0.1".to_owned(), port: self.site.port },
-            server_name: Some(NAME.to_owned()),
-            timeout: Duration::from_secs(30),
-            egress: Egress::Configured,
-        };
-        let seen = self.ports.tls.probe(&request).await?;
-        Ok(Fingerprint::of(seen.chain.first().ok_or("no certificate was sent")?))
     }
 
     async fn newest(&self) -> Result<Version, Failed> {

@@ -32,8 +32,10 @@ pub struct World {
 pub trait Subject: Send + Sync {
     /// A configuration that works, with all its secrets.
     fn config(&self) -> Value;
-    /// The secrets that stand in it.
-    fn secrets(&self) -> Vec<String>;
+    /// The secrets that stand in it; none unless told otherwise.
+    fn secrets(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// Configurations that must be refused.
     fn unusable(&self) -> Vec<Unusable>;
     /// Sets up the other side, if there is one.

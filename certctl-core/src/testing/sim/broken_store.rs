@@ -40,20 +40,6 @@ impl Store {
     fn strikes(&self, defect: Defect, one_in: u64) -> bool {
         self.defect == Some(defect) && self.chance.one_in(one_in)
     }
-
-    /// The same changes, as if everything had just been read.
-    async fn rebased(&self, mut changes: Changes) -> Result<Changes, StorageError> {
-        let view = self.inner.read(View::Latest).await?;
-        for table in changes.tables_mut() {
-            table.pins.clear();
-            for update in &mut table.updates {
-                let stored = view.select(&Select::by_id(table.schema, update.id())).await?;
-                let version = stored.first().map_or(update.version, |stored| stored.version);
-                *update = Update::of(Row { version, ..update.row.clone() });
-            }
-        }
-        Ok(changes)
-    }
 }
 
 #[async_trait]
@@ -73,10 +59,7 @@ impl Storage for Store {
             changes = changes.without_audit();
         }
         if self.defect == Some(Defect::NoFencing) {
-            changes = self.rebased(changes).await?;
-        }
-        if self.defect == Some(Defect::NoUniqueOpenJob) {
-            changes = self.rebased(changes).await?;
+            changes = rebased(&*self.inner.read(View::Latest).await?, changes).await?;
         }
         self.inner.apply(changes).await
     }
@@ -103,6 +86,19 @@ impl Storage for Store {
     fn changed(&self) -> Option<Signal> {
         None
     }
+}
+
+/// The same changes, as if everything had just been read.
+pub(super) async fn rebased(view: &dyn Snapshot, mut changes: Changes) -> Result<Changes, StorageError> {
+    for table in changes.tables_mut() {
+        table.pins.clear();
+        for update in &mut table.updates {
+            let stored = view.select(&Select::by_id(table.schema, update.id())).await?;
+            let version = stored.first().map_or(update.version, |stored| stored.version);
+            *update = Update::of(Row { version, ..update.row.clone() });
+        }
+    }
+    Ok(changes)
 }
 
 const LOOSE_VERSIONS: &Schema = &Schema {

@@ -1,7 +1,9 @@
 //! The clock of one machine: shared time, and a wall clock that may be wrong.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::Poll;
 
 use futures_util::future::BoxFuture;
 
@@ -35,7 +37,18 @@ impl Clock for NodeClock {
     fn monotonic(&self) -> Monotonic {
         self.truth.monotonic()
     }
+    /// What is over already lets everybody else go first, once: a loop that never waits must not keep the one thread.
     fn sleep_until(&self, deadline: Monotonic) -> BoxFuture<'static, ()> {
-        self.truth.sleep_until(deadline)
+        if deadline > self.monotonic() {
+            return self.truth.sleep_until(deadline);
+        }
+        let mut waited = false;
+        Box::pin(poll_fn(move |cx| {
+            if std::mem::replace(&mut waited, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }))
     }
 }

@@ -131,7 +131,7 @@ pub(super) struct NodeSpawner {
 
 impl Spawner for NodeSpawner {
     fn spawn(&self, task: Task) {
-        if self.stalls.as_ref().is_some_and(|chance| chance.one_in(40)) {
+        if self.stalls.as_ref().is_some_and(|chance| chance.one_in(3)) {
             self.executor.spawn(
                 self.node,
                 Box::pin(async move {

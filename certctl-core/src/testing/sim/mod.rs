@@ -46,7 +46,7 @@ use crate::ports::{Clock, Monotonic};
 use crate::testing::{ManualClock, TestKeys, block_on};
 
 /// So many polls at one moment are a loop without end.
-const SPIN: u64 = 200_000;
+const SPIN: u64 = 20_000;
 /// Between two comparisons of the whole store with what was acknowledged.
 const SWEEP: Duration = Duration::from_secs(10 * 86_400);
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Defect;
+use super::broken_store::rebased;
 use super::chance::Chance;
 use super::recorder::Recorder;
 use crate::domain::{Certificate, Job, JobState, Timestamp, Version};
@@ -25,6 +26,11 @@ impl Saboteur {
     }
 
     pub(super) async fn spoil(&self, recorder: &Recorder, mut changes: Changes) -> Changes {
+        if self.defect == Some(Defect::NoUniqueOpenJob) {
+            // Pins alone would refuse a second job, so the engines have none either.
+            let Ok(view) = recorder.read(View::Latest).await else { return changes };
+            return rebased(&*view, changes.clone()).await.unwrap_or(changes);
+        }
         let Some(defect) = self.defect.filter(|_| self.chance.one_in(4)) else { return changes };
         match defect {
             Defect::UnauditedChange => return changes.without_audit(),

@@ -39,6 +39,9 @@ impl Model {
 
     fn unfit(&self, certificate: &Certificate, since: Timestamp) -> Option<String> {
         let (id, now) = (&certificate.id, self.clock.now());
+        if self.is_left_to_people(certificate) {
+            return None;
+        }
         if certificate.lifecycle != Lifecycle::Issued && certificate.created_at < since {
             return Some(format!("certificate {id} is {}", certificate.lifecycle));
         }
@@ -49,6 +52,12 @@ impl Model {
             return Some(format!("certificate {id} expired at {}", certificate.expires_at));
         }
         (certificate.renew_at < since).then(|| format!("the renewal of {id} is due since {}", certificate.renew_at))
+    }
+
+    /// Its first issuance failed for good, which people were told, and its policy renews nothing by itself.
+    fn is_left_to_people(&self, certificate: &Certificate) -> bool {
+        let is_given_up = |job: Job| job.certificate_id == certificate.id && job.kind.issues() && job.exhausted;
+        certificate.lifecycle == Lifecycle::Failed && !self.renews(certificate) && self.all::<Job>().any(is_given_up)
     }
 
     fn untold(&self, notice: &Notification, since: Timestamp, flawless: bool) -> Option<String> {
@@ -86,7 +95,10 @@ impl Model {
             let certificate = mapping.certificate_id.to_string();
             let target = mapping.target_id.to_string();
             let Some(version) = newest.get(&(certificate.clone(), mapping.agent_id.to_string())) else {
-                undone.push(format!("{} never got a version of {certificate}", mapping.agent_id));
+                let known = self.get::<Certificate>(&certificate);
+                if known.is_none_or(|known| !self.is_left_to_people(&known)) {
+                    undone.push(format!("{} never got a version of {certificate}", mapping.agent_id));
+                }
                 continue;
             };
             let gave_up = given_up.get(&(certificate.clone(), target.clone())).is_some_and(|(_, gave_up)| *gave_up);

@@ -1,0 +1,246 @@
+//! The hunt: server and agent die in turn, each at its own points, while the other one stays up.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use libtest_mimic::Failed;
+
+use super::child::{Order, Part};
+use super::desk::Desk;
+use super::ensure;
+use super::grounds::Grounds;
+use super::place::Place;
+use super::points::Arm;
+use super::verdict::Verdict;
+use super::victim::Victim;
+
+/// How often what is going on is looked at.
+const LOOK: Duration = Duration::from_millis(10);
+/// How long everything may take to finish after a kill.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Renewals in which a point is passed, unless it is passed at the start alone.
+const RENEWALS: usize = 2;
+
+/// How much is hunted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extent {
+    pub(crate) kills: usize,
+    /// After so many rounds another certificate is ordered, so that first issuances are hit as well.
+    pub(crate) orders: usize,
+    /// At which point each of them begins.
+    pub(crate) first: usize,
+}
+
+pub(crate) struct Hunt {
+    extent: Extent,
+    desk: Desk,
+    server: Victim,
+    agent: Victim,
+    grounds: Grounds,
+    places: Vec<Place>,
+    verdict: Verdict,
+    /// Points at which somebody died.
+    hit: BTreeSet<(Part, String)>,
+    /// Points that are passed in the first life alone.
+    passed: BTreeSet<(Part, String)>,
+    kills: usize,
+}
+
+/// How one dies.
+#[derive(Debug)]
+enum Blow {
+    At(Arm),
+    /// By SIGKILL, this long after the work was ordered.
+    After(Duration),
+}
+
+impl Hunt {
+    /// Both programs run, and the first certificates are in service.
+    pub(crate) async fn begin(dir: &Path, database_url: &str, extent: Extent) -> Result<Self, Failed> {
+        let port = free_port()?;
+        let desk = Desk::new(port)?;
+        let grounds = Grounds::below(dir, desk.ports()).await?;
+        let order = |part| Order {
+            part,
+            database_url: database_url.to_owned(),
+            port,
+            agent_dir: dir.join("agent"),
+            commands: grounds.commands.clone(),
+            paths: vec![dir.to_owned()],
+            arm: None,
+        };
+        let server = Victim::start(order(Part::Server), dir.join("server.log"))?;
+        desk.set_up().await?;
+        let agent = Victim::start(order(Part::Agent), dir.join("agent.log"))?;
+        let (places, verdict, hit, passed) = (Vec::new(), Verdict::default(), BTreeSet::new(), BTreeSet::new());
+        let mut hunt = Self { extent, desk, server, agent, grounds, places, verdict, hit, passed, kills: 0 };
+        // The CA of an issuer is made with its first certificate, once.
+        for point in ["commit.authority.before", "commit.authority.after"] {
+            hunt.order_another().await?;
+            hunt.strike(Part::Server, &Blow::At(Arm { point: point.into(), pass: 1 }), false).await?;
+        }
+        // A renewal passes nearly every point that there is.
+        hunt.renew().await?;
+        hunt.settle().await?;
+        Ok(hunt)
+    }
+
+    pub(crate) async fn run(mut self) -> Result<String, Failed> {
+        let mut rounds = 0;
+        while self.kills < self.extent.kills {
+            ensure(rounds < self.extent.kills * 3, || format!("{} kills in {rounds} rounds only", self.kills))?;
+            if rounds % self.extent.orders == self.extent.orders - 1 {
+                self.order_another().await?;
+            }
+            let (part, blow) = self.next(rounds);
+            let again = rounds % 4 == 3;
+            let told = |error: Failed| {
+                let reason = error.message().unwrap_or_default();
+                Failed::from(format!("round {rounds}, {part:?} {blow:?}, again: {again}: {reason}"))
+            };
+            self.strike(part, &blow, again).await.map_err(told)?;
+            rounds += 1;
+        }
+        self.renew().await?;
+        self.settle().await?;
+        let tally = self.verdict.end(&self.desk, &self.places).await?;
+        let points = self.server.points().len() + self.agent.points().len();
+        Ok(format!(
+            "{} kills in {rounds} rounds, at {} of {points} points and at random moments; {} jobs finished, {} versions at \
+             {} places",
+            self.kills,
+            self.hit.len(),
+            tally.jobs,
+            tally.versions,
+            self.places.len(),
+        ))
+    }
+
+    /// The agent has twice as many points as the server, so it is its turn twice. Every fifth kill is one from outside.
+    fn next(&mut self, round: usize) -> (Part, Blow) {
+        let (part, turn) = match round % 3 {
+            0 => (Part::Server, round / 3),
+            _ => (Part::Agent, round - round / 3 - 1),
+        };
+        let passed = self.passed.clone();
+        let mut points = self.victim(part).points();
+        points.retain(|point| !passed.contains(&(part, point.clone())));
+        let turn_of_points = self.extent.first + turn - turn / 5;
+        let blow = match points.get(turn_of_points % points.len().max(1)) {
+            Some(point) if turn % 5 != 4 => {
+                let pass = 1 + turn_of_points / points.len() * 3 % 7;
+                Blow::At(Arm { point: point.clone(), pass: pass as u64 })
+            }
+            // Spread over a second, so that start, issue, renew and deploy are all hit.
+            _ => Blow::After(Duration::from_millis(round as u64 * 97 % 1000)),
+        };
+        (part, blow)
+    }
+
+    /// Kills one of them while there is work, looks, starts it again, and waits until everything is done. With `again` it
+    /// is killed a second time while it comes back, at the same point if it passes there.
+    async fn strike(&mut self, part: Part, blow: &Blow, again: bool) -> Result<(), Failed> {
+        let arm = match blow {
+            Blow::At(arm) => Some(arm.clone()),
+            Blow::After(_) => None,
+        };
+        self.victim(part).arm(arm.as_ref())?;
+        self.renew().await?;
+        if let Blow::After(pause) = blow {
+            self.desk.pause(*pause).await;
+            self.victim(part).kill()?;
+        }
+        let reached = self.died(part, arm.as_ref()).await?;
+        if !reached {
+            // Passed at the start alone, or never again.
+            self.victim(part).kill()?;
+            self.died(part, None).await?;
+        }
+        let arm = arm.map(|arm| Arm { pass: 1, ..arm }).filter(|_| again || !reached);
+        self.victim(part).restart(arm.clone())?;
+        if let Some(arm) = arm {
+            if self.died(part, Some(&arm)).await? {
+                self.victim(part).restart(None)?;
+            } else if !reached {
+                self.passed.insert((part, arm.point));
+            }
+        }
+        self.settle().await
+    }
+
+    /// Waits until it is dead, or until there is no more work in which it could die.
+    async fn died(&mut self, part: Part, arm: Option<&Arm>) -> Result<bool, Failed> {
+        let mut renewals = 0;
+        while !self.victim(part).is_dead()? {
+            let idle = self.desk.unfinished().await?.is_some_and(|jobs| jobs.is_empty());
+            if idle && renewals == RENEWALS {
+                self.victim(part).arm(None)?;
+                return Ok(false);
+            }
+            if idle {
+                self.renew().await?;
+                renewals += 1;
+            }
+            self.desk.pause(LOOK).await;
+        }
+        self.kills += 1;
+        self.hit.extend(arm.map(|arm| (part, arm.point.clone())));
+        self.verdict.look(&self.desk, &self.places).await?;
+        Ok(true)
+    }
+
+    /// Waits until every job is finished, with both of them up, and looks at what is served then.
+    async fn settle(&mut self) -> Result<(), Failed> {
+        let clock = &self.desk.ports().clock;
+        let until = clock.monotonic() + PATIENCE;
+        loop {
+            for victim in [&mut self.server, &mut self.agent] {
+                ensure(!victim.is_dead()?, || "one that should stay up has died".to_owned())?;
+            }
+            let unfinished = self.desk.unfinished().await?;
+            if unfinished.as_ref().is_some_and(Vec::is_empty) {
+                break;
+            }
+            ensure(clock.monotonic() < until, || {
+                let (server, agent) = (self.server.last_words(), self.agent.last_words());
+                format!("not finished: {unfinished:?}\nserver: {server}\nagent: {agent}")
+            })?;
+            self.desk.pause(LOOK).await;
+        }
+        self.verdict.rest(&self.desk, &self.places).await
+    }
+
+    /// A renewal at the places where most can be seen: the first, and the two that came last.
+    async fn renew(&self) -> Result<(), Failed> {
+        let last = self.places.len().saturating_sub(2).max(1);
+        for place in self.places.iter().take(1).chain(self.places.iter().skip(last)) {
+            self.desk.renew(place).await?;
+        }
+        Ok(())
+    }
+
+    /// Orders a first certificate for another place.
+    async fn order_another(&mut self) -> Result<(), Failed> {
+        let place = self.grounds.another().await?;
+        self.verdict.begin(&self.desk, &place).await?;
+        self.desk.open(&place).await?;
+        self.places.push(place);
+        Ok(())
+    }
+
+    fn victim(&mut self, part: Part) -> &mut Victim {
+        match part {
+            Part::Server => &mut self.server,
+            Part::Agent => &mut self.agent,
+        }
+    }
+}
+
+/// A port below those that the kernel gives to clients: while the server is down nobody else gets it.
+fn free_port() -> Result<u16, Failed> {
+    let first = u16::try_from(std::process::id() % 10_000)?;
+    let mut ports = (20_000 + first..30_000).chain(20_000..20_000 + first);
+    let free = ports.find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.ok_or_else(|| "no port is free".into())
+}
