@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -13,44 +13,36 @@ use aws_lc_rs::signature::{
 use axum::Router;
 use axum::routing::get;
 use certctl_storage::testing::TemporaryPostgres;
-use sea_orm::{ConnectionTrait, Database};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 
 use crate::closed_loop::{self, Request};
 use crate::server::Server;
 use crate::{Failure, Scale};
 
-/// Per second.
-pub(crate) struct Limits {
-    pub(crate) sign: f64,
-    pub(crate) verify: f64,
-    pub(crate) sqlite: f64,
-    /// Clients and rate; empty without PostgreSQL.
-    pub(crate) postgres: Vec<(u32, f64)>,
-}
-
-impl Limits {
-    pub(crate) fn postgres(&self, clients: u32) -> Option<f64> {
-        self.postgres.iter().find(|(at, _)| *at == clients).map(|(_, rate)| *rate)
-    }
-}
-
-pub(crate) async fn run(scale: Scale) -> Result<Limits, Failure> {
+/// Prints all limits.
+pub(crate) async fn run(scale: Scale) -> Result<(), Failure> {
     let directory = tempfile::tempdir()?;
     let load = std::fs::read_to_string("/proc/loadavg")?;
     println!("\n| Limit (load average {}) | per second |\n|---|---|", load.get(..4).unwrap_or_default());
-    let (sign, verify) = signatures(scale)?;
+    let (sign, verify) = signatures(Duration::from_secs(2).mul_f64(scale.0))?;
     println!("| P-256 sign / verify, one core | {sign:.0} / {verify:.0} |");
     let sync = fdatasync(&directory.path().join("sync"), scale.of(400))?;
     println!("| write 4 KiB + fdatasync | {sync:.0} |");
-    let sqlite = sqlite_commits(&directory.path().join("limit.db"), scale.of(400)).await?;
+    let sqlite = SqliteLimit::open(&directory.path().join("limit.db")).await?.rate(scale.of(400)).await?;
     println!("| SQLite WAL+FULL, one row of 900 B and 3 indexes per commit | {sqlite:.0} |");
-    let postgres = postgres_inserts(directory.path(), scale)?;
-    for (clients, rate) in &postgres {
-        println!("| PostgreSQL, one row per commit, {clients} clients (pgbench) | {rate:.0} |");
+    // A server of its own with all settings as installed: it waits for the disk.
+    if let Some(server) = TemporaryPostgres::start_with(&[]) {
+        let limit = PostgresLimit::prepare(&server, directory.path())?;
+        for clients in [1, 8, 32] {
+            let rate = limit.rate(clients, scale.of(3))?;
+            println!("| PostgreSQL, one row per commit, {clients} clients (pgbench) | {rate:.0} |");
+        }
+    } else {
+        println!("| PostgreSQL | not installed |");
     }
     let http = static_http(scale).await?;
     println!("| static HTTP over the same listener, 1,500 B, 32 clients | {http:.0} |");
-    Ok(Limits { sign, verify, sqlite, postgres })
+    Ok(())
 }
 
 fn rate_within(span: Duration, mut work: impl FnMut() -> Result<(), Failure>) -> Result<f64, Failure> {
@@ -66,8 +58,8 @@ fn rate_of(count: usize, begun: Instant) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / begun.elapsed().as_secs_f64()
 }
 
-fn signatures(scale: Scale) -> Result<(f64, f64), Failure> {
-    let span = Duration::from_secs(2).mul_f64(scale.0);
+/// P-256 signatures made and verified per second on one core, each for so long.
+pub(crate) fn signatures(span: Duration) -> Result<(f64, f64), Failure> {
     let (rng, key) = (SystemRandom::new(), EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)?);
     let message = [7; 600];
     let sign = rate_within(span, || Ok(key.sign(&rng, &message).map(drop)?))?;
@@ -88,54 +80,71 @@ fn fdatasync(path: &Path, count: usize) -> Result<f64, Failure> {
     Ok(rate_of(count, begun))
 }
 
-async fn sqlite_commits(path: &Path, count: usize) -> Result<f64, Failure> {
-    let database = Database::connect(format!("sqlite:{}?mode=rwc", path.display())).await?;
-    for statement in [
-        "PRAGMA journal_mode = WAL",
-        "PRAGMA synchronous = FULL",
-        "CREATE TABLE rows (id TEXT PRIMARY KEY, a TEXT, b INTEGER, body BLOB)",
-        "CREATE INDEX rows_a ON rows (a)",
-        "CREATE INDEX rows_b ON rows (b)",
-    ] {
-        database.execute_unprepared(statement).await?;
-    }
-    let begun = Instant::now();
-    for turn in 0..count {
-        let insert =
-            format!("INSERT INTO rows VALUES ('id-{turn:08}', 'name-{turn}', {}, randomblob(900))", turn * 7919);
-        database.execute_unprepared(&insert).await?;
-    }
-    Ok(rate_of(count, begun))
+/// A SQLite file of its own, to commit single rows to.
+pub(crate) struct SqliteLimit {
+    database: DatabaseConnection,
+    rows: usize,
 }
 
-/// A server of its own with all settings as installed: it waits for the disk.
-fn postgres_inserts(directory: &Path, scale: Scale) -> Result<Vec<(u32, f64)>, Failure> {
-    let Some(server) = TemporaryPostgres::start_with(&[]) else {
-        println!("| PostgreSQL | not installed |");
-        return Ok(Vec::new());
-    };
-    let url = server.database("limit").ok_or("no database")?;
-    let psql = server.binaries().join("psql");
-    let table = "CREATE TABLE rows (id bigserial PRIMARY KEY, a text, b int, body bytea); \
-                 CREATE INDEX ON rows (a); CREATE INDEX ON rows (b)";
-    Command::new(psql).args([&url, "-q", "-c", table]).status()?;
-    let script = directory.join("insert.sql");
-    std::fs::write(
-        &script,
-        "\\set n random(1, 1000000000)\n\
-         INSERT INTO rows (a, b, body) VALUES ('name-' || :n, :n, decode(repeat('ab', 900), 'hex'));\n",
-    )?;
-    let seconds = scale.of(3).to_string();
-    let mut rates = Vec::new();
-    for clients in [1_u32, 8, 32] {
-        let (count, script) = (clients.to_string(), script.display().to_string());
-        let arguments = ["-n", "-M", "prepared", "-c", &count, "-j", "2", "-T", &seconds, "-f", &script, &url];
-        let output = Command::new(server.binaries().join("pgbench")).args(arguments).output()?;
+impl SqliteLimit {
+    pub(crate) async fn open(path: &Path) -> Result<Self, Failure> {
+        let database = Database::connect(format!("sqlite:{}?mode=rwc", path.display())).await?;
+        for statement in [
+            "PRAGMA journal_mode = WAL",
+            "PRAGMA synchronous = FULL",
+            "CREATE TABLE rows (id TEXT PRIMARY KEY, a TEXT, b INTEGER, body BLOB)",
+            "CREATE INDEX rows_a ON rows (a)",
+            "CREATE INDEX rows_b ON rows (b)",
+        ] {
+            database.execute_unprepared(statement).await?;
+        }
+        Ok(Self { database, rows: 0 })
+    }
+
+    /// Commits per second, each of one row.
+    pub(crate) async fn rate(&mut self, count: usize) -> Result<f64, Failure> {
+        let begun = Instant::now();
+        for turn in self.rows..self.rows + count {
+            let insert =
+                format!("INSERT INTO rows VALUES ('id-{turn:08}', 'name-{turn}', {}, randomblob(900))", turn * 7919);
+            self.database.execute_unprepared(&insert).await?;
+        }
+        self.rows += count;
+        Ok(rate_of(count, begun))
+    }
+}
+
+/// A database of its own on a server, for pgbench to insert single rows into.
+pub(crate) struct PostgresLimit {
+    pgbench: PathBuf,
+    url: String,
+    script: PathBuf,
+}
+
+impl PostgresLimit {
+    pub(crate) fn prepare(server: &TemporaryPostgres, directory: &Path) -> Result<Self, Failure> {
+        let url = server.database("limit").ok_or("no database")?;
+        let table = "CREATE TABLE rows (id bigserial PRIMARY KEY, a text, b int, body bytea); \
+                     CREATE INDEX ON rows (a); CREATE INDEX ON rows (b)";
+        Command::new(server.binaries().join("psql")).args([&url, "-q", "-c", table]).status()?;
+        let script = directory.join("insert.sql");
+        std::fs::write(
+            &script,
+            "\\set n random(1, 1000000000)\n\
+             INSERT INTO rows (a, b, body) VALUES ('name-' || :n, :n, decode(repeat('ab', 900), 'hex'));\n",
+        )?;
+        Ok(Self { pgbench: server.binaries().join("pgbench"), url, script })
+    }
+
+    /// Inserts per second, each a commit.
+    pub(crate) fn rate(&self, clients: usize, seconds: usize) -> Result<f64, Failure> {
+        let (clients, seconds, script) = (clients.to_string(), seconds.to_string(), self.script.display().to_string());
+        let arguments = ["-n", "-M", "prepared", "-c", &clients, "-j", "2", "-T", &seconds, "-f", &script, &self.url];
+        let output = Command::new(&self.pgbench).args(arguments).output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let rate = text.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
-        rates.push((clients, rate.ok_or_else(|| format!("pgbench: {}", String::from_utf8_lossy(&output.stderr)))?));
+        rate.ok_or_else(|| format!("pgbench: {}", String::from_utf8_lossy(&output.stderr)).into())
     }
-    Ok(rates)
 }
 
 async fn static_http(scale: Scale) -> Result<f64, Failure> {

@@ -10,13 +10,12 @@ use certctl_storage::testing::TemporaryPostgres;
 use certctl_storage::{DatabaseConfig, SeaStorage};
 use futures_util::future::try_join_all;
 
-use crate::calibrate::Limits;
 use crate::{Failure, Scale, process};
 
 /// Workers, jobs per claim, jobs.
 const RUNS: [(usize, u32, u32); 5] = [(1, 100, 50_000), (2, 100, 50_000), (8, 100, 50_000), (1, 1, 1500), (8, 1, 6000)];
 
-pub(crate) async fn run(scale: Scale, limits: &Limits) -> Result<(), Failure> {
+pub(crate) async fn run(scale: Scale) -> Result<(), Failure> {
     println!(
         "\n| Jobs, claimed and completed | workers | per claim | jobs | per second | CPU-µs of this process | of PostgreSQL |"
     );
@@ -25,9 +24,6 @@ pub(crate) async fn run(scale: Scale, limits: &Limits) -> Result<(), Failure> {
     for (turn, run) in RUNS.iter().enumerate() {
         let path = directory.path().join(format!("{turn}.db"));
         measure("SQLite, FULL", &format!("sqlite:{}", path.display()), None, *run, scale).await?;
-    }
-    if limits.postgres.is_empty() {
-        return Ok(());
     }
     let Some(server) = TemporaryPostgres::start_with(&[]) else { return Ok(()) };
     for (turn, run) in RUNS.iter().enumerate() {

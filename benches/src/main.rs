@@ -51,16 +51,16 @@ async fn run(what: &str) -> Result<(), Failure> {
     let scale = std::env::var("BENCH_SCALE").ok().and_then(|text| text.parse().ok());
     let scale = Scale(scale.unwrap_or(1.0));
     match what {
-        "calibrate" => calibrate::run(scale).await.map(drop),
-        "issue" => issue::run(scale, &calibrate::run(scale).await?).await,
-        "jobs" => jobs::run(scale, &calibrate::run(scale).await?).await,
+        "calibrate" => calibrate::run(scale).await,
+        "issue" => issue::run(scale).await,
+        "jobs" => jobs::run(scale).await,
         "footprint" => footprint::run(scale).await,
         "all" => {
-            let limits = calibrate::run(scale).await?;
+            calibrate::run(scale).await?;
             footprint::run(scale).await?;
-            issue::run(scale, &limits).await?;
-            jobs::run(scale, &limits).await?;
-            calibrate::run(scale).await.map(drop)
+            issue::run(scale).await?;
+            jobs::run(scale).await?;
+            calibrate::run(scale).await
         }
         "static" => calibrate::serve_static().await,
         "drive" => {

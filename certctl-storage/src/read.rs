@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use certctl_core::domain::Timestamp;
-use certctl_core::entity::{Row, Schema, Test, Value};
+use certctl_core::entity::{Row, Test, Value};
 use certctl_core::storage::{Select, Snapshot, StorageError};
 use sea_orm::sea_query::{
     Alias, Condition, Expr, ExprTrait, IntoCondition, Order, Query as SeaQuery, SelectStatement, SimpleExpr,
@@ -25,10 +25,12 @@ pub(crate) struct SeaSnapshot<C> {
 /// How a database answers several selects in one trip.
 #[derive(Clone, Copy)]
 pub(crate) struct Together {
-    /// One statement, or several in one text, for all of them. The first column of every row is the place of its select.
+    /// One statement for all of them.
     pub(crate) statement: fn(&[Select]) -> Statement,
-    /// Reads one row of a select.
-    pub(crate) decode: fn(&QueryResult, &'static Schema) -> Result<Row, DbErr>,
+    /// Whether its answer is a single row.
+    pub(crate) one_row: bool,
+    /// Takes the answer apart.
+    pub(crate) decode: fn(&[QueryResult], &[Select]) -> Result<Vec<Vec<Row>>, DbErr>,
 }
 
 #[async_trait]
@@ -47,17 +49,15 @@ impl<C: ConnectionTrait + Send + Sync> Snapshot for SeaSnapshot<C> {
         if let [select] = selects {
             return Ok(vec![self.select(select).await?]);
         }
-        let results = self.connection.query_all_raw((self.together.statement)(selects)).await;
-        let mut all = vec![Vec::new(); selects.len()];
-        for result in results.map_err(dialect::orm_error)? {
-            let place: i64 = result.try_get_by(0).map_err(dialect::orm_error)?;
-            let place = usize::try_from(place).unwrap_or(usize::MAX);
-            let (Some(select), Some(rows)) = (selects.get(place), all.get_mut(place)) else {
-                return Err(StorageError::fatal("a row answers a question that was not asked"));
-            };
-            rows.push((self.together.decode)(&result, select.schema).map_err(dialect::orm_error)?);
-        }
-        Ok(all)
+        let Together { statement, one_row, decode } = self.together;
+        let statement = statement(selects);
+        let results = if one_row {
+            self.connection.query_one_raw(statement).await.map(|row| row.into_iter().collect())
+        } else {
+            self.connection.query_all_raw(statement).await
+        };
+        let results: Vec<QueryResult> = results.map_err(dialect::orm_error)?;
+        decode(&results, selects).map_err(dialect::orm_error)
     }
 
     async fn count(&self, select: &Select) -> Result<u64, StorageError> {

@@ -10,7 +10,7 @@ use crate::dialect::Dialect;
 use crate::read::{Together, paged};
 
 /// How PostgreSQL does it.
-pub(super) const TOGETHER: Together = Together { statement, decode };
+pub(super) const TOGETHER: Together = Together { statement, one_row: false, decode };
 
 fn statement(selects: &[Select]) -> Statement {
     let mut parts = selects.iter().enumerate().map(|(place, select)| {
@@ -48,7 +48,20 @@ fn cells(schema: &Schema) -> String {
     format!("ARRAY[{}]", texts.collect::<Vec<_>>().join(", "))
 }
 
-fn decode(result: &QueryResult, schema: &'static Schema) -> Result<Row, DbErr> {
+fn decode(results: &[QueryResult], selects: &[Select]) -> Result<Vec<Vec<Row>>, DbErr> {
+    let mut all = vec![Vec::new(); selects.len()];
+    for result in results {
+        let place: i64 = result.try_get_by(0)?;
+        let place = usize::try_from(place).unwrap_or(usize::MAX);
+        let (Some(select), Some(rows)) = (selects.get(place), all.get_mut(place)) else {
+            return Err(DbErr::Type("a row answers a question that was not asked".to_owned()));
+        };
+        rows.push(row(result, select.schema)?);
+    }
+    Ok(all)
+}
+
+fn row(result: &QueryResult, schema: &'static Schema) -> Result<Row, DbErr> {
     let unreadable = |reason: &str| DbErr::Type(format!("a row of {} cannot be read: {reason}", schema.table));
     let row = result.try_as_pg_row().ok_or_else(|| unreadable("it is not PostgreSQL's"))?;
     let cells: Vec<Option<String>> = row.try_get(1).map_err(|error| unreadable(&error.to_string()))?;

@@ -124,6 +124,7 @@ impl Batch<'_> {
             let pins = || changes.iter().flat_map(|table| &table.pins).map(parts);
             script.ask(schema, &statements.pinned, &rows::encode_pins(pins()), pins().count())?;
         }
+        script.check()?;
         if let Some(end) = end {
             script.end(end);
         }
@@ -153,7 +154,13 @@ impl Batch<'_> {
     /// read again, the rest may fit.
     async fn explain(&mut self, set: &Changes, mismatch: Mismatch) -> Result<ApplyError, Error> {
         let error = match mismatch {
-            Mismatch::Stale { entity } => return Ok(ApplyError::Stale { entity }),
+            // The table that was found short is known, but not whether it was the first.
+            Mismatch::Stale { entity } => {
+                return match self.stale(set).await {
+                    Err(Mismatch::Database(error) | Mismatch::Ended(error)) => Err(error),
+                    found => Ok(ApplyError::Stale { entity: found.ok().flatten().unwrap_or(entity) }),
+                };
+            }
             Mismatch::Unknown { table } => {
                 let reason = format!("this store was opened without a table {table}");
                 return Ok(StorageError::fatal(reason).into());

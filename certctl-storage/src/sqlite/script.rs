@@ -4,7 +4,9 @@
 use certctl_core::entity::Schema;
 use futures_util::StreamExt as _;
 use sea_orm::sqlx::sqlite::SqliteArguments;
-use sea_orm::sqlx::{Arguments as _, AssertSqlSafe, Either, Error, Executor as _, SqliteConnection, query_with};
+use sea_orm::sqlx::{
+    Arguments as _, AssertSqlSafe, Either, Encode, Error, Executor as _, Sqlite, SqliteConnection, Type, query_with,
+};
 
 /// A text that is being written.
 pub(super) struct Script {
@@ -12,13 +14,15 @@ pub(super) struct Script {
     parameters: SqliteArguments,
     /// What each statement of the text is.
     parts: Vec<Part>,
+    /// The table of the last write and how many rows it must have written, until something checks it.
+    unchecked: Option<(&'static str, i64)>,
 }
 
 #[derive(Clone, Copy)]
 enum Part {
-    /// Begins or writes.
-    Statement,
-    /// Fails when the rows of this table were not as many as expected.
+    /// Begins.
+    Begin,
+    /// Writes or asks, and fails when the rows of this table were not as many as expected.
     Check(&'static str),
     /// Ends the transaction or the savepoint.
     End,
@@ -26,7 +30,8 @@ enum Part {
 
 /// Why a script broke off.
 pub(super) enum Break {
-    /// A record of this table was not as expected. The transaction stands, with what was written before.
+    /// A record of this table, or of one that was written before it, was not as expected. The transaction stands, with what
+    /// was written before.
     Stale(&'static str),
     /// A statement was refused.
     Refused(Error),
@@ -34,32 +39,51 @@ pub(super) enum Break {
     Ended(Error),
 }
 
-/// Fails if the statement before it did not write as many rows as its parameter says. SQLite has no statement that fails on
-/// a condition outside of triggers; a function that is given something it cannot take does.
-const CHECK: &str = "SELECT json('stale ' || changes()) WHERE changes() <> ?";
+/// A condition that fails unless the statement before wrote as many rows as its parameter says. SQLite has no statement that
+/// fails on a condition outside of triggers; a function that is given something it cannot take does. A statement that is
+/// running does not count yet (`changes()`), so the next write can check the one before it and needs no trip of its own.
+const CHECK: &str = "CASE WHEN changes() = ? THEN true ELSE json('stale ' || changes()) END";
 
 impl Script {
     pub(super) fn new(begin: &str) -> Self {
-        Self { text: begin.to_owned(), parameters: SqliteArguments::default(), parts: vec![Part::Statement] }
+        let (text, parameters) = (begin.to_owned(), SqliteArguments::default());
+        Self { text, parameters, parts: vec![Part::Begin], unchecked: None }
     }
 
-    /// Adds a statement with one parameter that must write this many rows; none need no statement.
+    /// Adds a statement that takes this parameter, ends in a condition, and must write this many rows; none need no
+    /// statement.
     pub(super) fn write(&mut self, schema: &'static Schema, sql: &str, json: &str, rows: usize) -> Result<(), Break> {
         if rows == 0 {
             return Ok(());
         }
-        self.add(sql, Part::Statement);
-        self.add(CHECK, Part::Check(schema.table));
-        self.bind(json, rows)
+        let before = self.unchecked.replace((schema.table, count(rows)));
+        self.add(sql, Part::Check(before.map_or(schema.table, |(table, _)| table)));
+        self.bind(json)?;
+        if let Some((_, rows)) = before {
+            self.text.push_str(" AND ");
+            self.text.push_str(CHECK);
+            self.bind(rows)?;
+        }
+        Ok(())
     }
 
-    /// Adds a question `SELECT count(*) AS n …` with one parameter that must find this many rows; none need no question.
+    /// Adds a question `SELECT count(*) AS n …` that takes this parameter and must find this many rows; none need no
+    /// question.
     pub(super) fn ask(&mut self, schema: &'static Schema, sql: &str, json: &str, rows: usize) -> Result<(), Break> {
         if rows == 0 {
             return Ok(());
         }
+        self.check()?;
         self.add(&format!("SELECT json('stale ' || n) FROM ({sql}) WHERE n <> ?"), Part::Check(schema.table));
-        self.bind(json, rows)
+        self.bind(json)?;
+        self.bind(count(rows))
+    }
+
+    /// Checks what was written last.
+    pub(super) fn check(&mut self) -> Result<(), Break> {
+        let Some((table, rows)) = self.unchecked.take() else { return Ok(()) };
+        self.add(&format!("SELECT 1 WHERE NOT {CHECK}"), Part::Check(table));
+        self.bind(rows)
     }
 
     /// Adds what ends the transaction or the savepoint.
@@ -73,10 +97,8 @@ impl Script {
         self.parts.push(part);
     }
 
-    fn bind(&mut self, json: &str, rows: usize) -> Result<(), Break> {
-        let rows = i64::try_from(rows).unwrap_or(i64::MAX);
-        let added = self.parameters.add(json).and_then(|()| self.parameters.add(rows));
-        added.map_err(|error| Break::Refused(Error::Encode(error)))
+    fn bind<'q>(&mut self, value: impl Encode<'q, Sqlite> + Type<Sqlite>) -> Result<(), Break> {
+        self.parameters.add(value).map_err(|error| Break::Refused(Error::Encode(error)))
     }
 
     /// Runs the text up to where it breaks off.
@@ -84,7 +106,7 @@ impl Script {
     /// The driver runs the statements of one text in order, each with the next of the parameters, and stops at the first
     /// error.
     pub(super) async fn run(self, connection: &mut SqliteConnection) -> Result<(), Break> {
-        let Self { text, parameters, parts } = self;
+        let Self { text, parameters, parts, .. } = self;
         let mut results = connection.fetch_many(query_with(AssertSqlSafe(text), parameters));
         let mut part = parts.into_iter();
         while let Some(result) = results.next().await {
@@ -105,6 +127,10 @@ impl Script {
         }
         Ok(())
     }
+}
+
+fn count(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
 }
 
 /// Whether the error is that of a failed check, and not of the disk or the memory while checking.
