@@ -7,7 +7,7 @@ use certctl_core::storage::StorageError;
 use sea_orm::sea_query::{Alias, ColumnDef};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait, sqlx,
+    TransactionOptions, TransactionTrait,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use certctl_core::domain::Timestamp;
 use certctl_core::storage::{Claim, Claimed, ClaimedRow, DueQuery, Fence, QueueSchema};
 use sea_orm::QueryResult;
-use sea_orm::sqlx::{AssertSqlSafe, Error, PgPool, Row as _, query};
+use sqlx::{AssertSqlSafe, Error, PgPool, Row as _, query};
 
 use crate::dialect::POSTGRES_NOW;
 use crate::rows;

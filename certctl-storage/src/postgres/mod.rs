@@ -19,11 +19,11 @@ use certctl_core::signal::Signal;
 use certctl_core::storage::{
     ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, Snapshot, Storage, StorageError, View,
 };
-use sea_orm::sqlx::{Error, PgPool};
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, IsolationLevel, Statement,
     TransactionOptions, TransactionTrait,
 };
+use sqlx::{Error, PgPool};
 
 use crate::dialect::{self, Dialect, POSTGRES_NOW};
 use crate::read::{Now, SeaSnapshot};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certctl_core::signal::Signal;
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgListener};
-use sea_orm::sqlx::{ConnectOptions as _, Error, PgConnection, PgPool, Row as _, query};
+use sqlx::postgres::{PgConnectOptions, PgListener};
+use sqlx::{ConnectOptions as _, Error, PgConnection, PgPool, Row as _, query};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 

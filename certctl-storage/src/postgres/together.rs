@@ -3,8 +3,8 @@
 use certctl_core::entity::{Kind, Row, Schema, Value};
 use certctl_core::storage::Select;
 use sea_orm::sea_query::{Alias, Expr, PostgresQueryBuilder, Query, UnionType};
-use sea_orm::sqlx::Row as _;
 use sea_orm::{DbErr, QueryResult, Statement};
+use sqlx::Row as _;
 
 use crate::dialect::Dialect;
 use crate::read::{Together, paged};

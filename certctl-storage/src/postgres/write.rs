@@ -16,9 +16,9 @@ use std::fmt::Write as _;
 
 use certctl_core::entity::{Column, Columns, Kind, Row, Schema, Value};
 use certctl_core::storage::{Changes, Pin, TableChanges};
-use sea_orm::sqlx::Arguments as _;
-use sea_orm::sqlx::error::BoxDynError;
-use sea_orm::sqlx::postgres::PgArguments;
+use sqlx::Arguments as _;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::PgArguments;
 
 use crate::dialect::Dialect;
 use crate::rows::{assignments, by_columns, column_names, written};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use certctl_core::entity::Schema;
 use certctl_core::storage::{ApplyError, Changes, Committed, StorageError};
-use sea_orm::sqlx::{AssertSqlSafe, Error, PgPool, Row as _, query, query_with};
+use sqlx::{AssertSqlSafe, Error, PgPool, Row as _, query, query_with};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -14,9 +14,9 @@ use crate::dialect::{self, Dialect, Refusal};
 use crate::explain::{Question, questions};
 
 /// Writers, each with a statement under way at most. While all are busy sets wait, and then travel together.
-const WRITERS: usize = 4;
+const WRITERS: usize = 2;
 /// Sets in one statement at most.
-const GROUP: usize = 32;
+const GROUP: usize = 64;
 /// Waiting sets at most; one more is told to come back.
 const WAITING: usize = 1024;
 /// Rows from which a set travels alone.

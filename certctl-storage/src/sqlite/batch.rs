@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use certctl_core::entity::Schema;
 use certctl_core::storage::{ApplyError, Changes, Committed, Pin, StorageError, TableChanges};
-use sea_orm::sqlx::{AssertSqlSafe, Error, Row as _, SqliteConnection, query};
+use sqlx::{AssertSqlSafe, Error, Row as _, SqliteConnection, query};
 
 use super::script::{Break, Script};
 use super::statements::{Statements, TableStatements, update};
@@ -202,7 +202,7 @@ impl Batch<'_> {
     }
 
     async fn execute(&mut self, sql: &'static str) -> Result<(), Error> {
-        sea_orm::sqlx::raw_sql(sql).execute(&mut *self.connection).await.map(drop)
+        sqlx::raw_sql(sql).execute(&mut *self.connection).await.map(drop)
     }
 }
 

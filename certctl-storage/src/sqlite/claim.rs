@@ -2,8 +2,8 @@
 
 use certctl_core::domain::Timestamp;
 use certctl_core::storage::{Claim, Claimed, ClaimedRow, DueQuery, Fence, QueueSchema};
-use sea_orm::sqlx::{AssertSqlSafe, Error, Row as _, SqliteConnection, query};
 use sea_orm::{DbErr, QueryResult, RuntimeErr, Statement};
+use sqlx::{AssertSqlSafe, Error, Row as _, SqliteConnection, query};
 
 use crate::dialect::Dialect;
 use crate::rows;

@@ -25,9 +25,9 @@ use certctl_core::signal::Signal;
 use certctl_core::storage::{
     ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, Snapshot, Storage, StorageError, View,
 };
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::sqlx::{ConnectOptions as _, Connection as _};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, TransactionTrait};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::dialect::{self, Dialect};
 use crate::read::{Now, SeaSnapshot};
@@ -174,7 +174,7 @@ impl Storage for SqliteStorage {
 }
 
 /// Closes the writer's connection, which folds the log into the file when it is the last one.
-async fn close(connection: sea_orm::sqlx::SqliteConnection) {
+async fn close(connection: sqlx::SqliteConnection) {
     if let Err(error) = connection.close().await {
         tracing::warn!(%error, "the database file was not closed cleanly; its log is replayed at the next start");
     }

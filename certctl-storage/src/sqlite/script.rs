@@ -3,8 +3,8 @@
 
 use certctl_core::entity::Schema;
 use futures_util::StreamExt as _;
-use sea_orm::sqlx::sqlite::SqliteArguments;
-use sea_orm::sqlx::{
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{
     Arguments as _, AssertSqlSafe, Either, Encode, Error, Executor as _, Sqlite, SqliteConnection, Type, query_with,
 };
 

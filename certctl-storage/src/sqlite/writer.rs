@@ -6,7 +6,7 @@ use std::time::Duration;
 use certctl_core::entity::Schema;
 use certctl_core::ports::Clock;
 use certctl_core::storage::{ApplyError, Changes, Claim, Claimed, Committed, Fence, LeaseError, StorageError};
-use sea_orm::sqlx::{Error, SqliteConnection, raw_sql};
+use sqlx::{Error, SqliteConnection, raw_sql};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
