@@ -22,6 +22,9 @@ pub(crate) struct SeaSnapshot<C> {
     pub(crate) together: Together,
 }
 
+/// The rows of several selects.
+pub(crate) type Answers = Result<Vec<Vec<Row>>, DbErr>;
+
 /// How a database answers several selects in one trip.
 #[derive(Clone, Copy)]
 pub(crate) struct Together {
@@ -30,7 +33,7 @@ pub(crate) struct Together {
     /// Whether its answer is a single row.
     pub(crate) one_row: bool,
     /// Takes the answer apart.
-    pub(crate) decode: fn(&[QueryResult], &[Select]) -> Result<Vec<Vec<Row>>, DbErr>,
+    pub(crate) decode: fn(&[QueryResult], &[Select]) -> Answers,
 }
 
 #[async_trait]

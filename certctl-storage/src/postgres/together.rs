@@ -7,7 +7,7 @@ use sea_orm::{DbErr, QueryResult, Statement};
 use sqlx::Row as _;
 
 use crate::dialect::Dialect;
-use crate::read::{Together, paged};
+use crate::read::{Answers, Together, paged};
 
 /// How PostgreSQL does it.
 pub(super) const TOGETHER: Together = Together { statement, one_row: false, decode };
@@ -48,7 +48,7 @@ fn cells(schema: &Schema) -> String {
     format!("ARRAY[{}]", texts.collect::<Vec<_>>().join(", "))
 }
 
-fn decode(results: &[QueryResult], selects: &[Select]) -> Result<Vec<Vec<Row>>, DbErr> {
+fn decode(results: &[QueryResult], selects: &[Select]) -> Answers {
     let mut all = vec![Vec::new(); selects.len()];
     for result in results {
         let place: i64 = result.try_get_by(0)?;

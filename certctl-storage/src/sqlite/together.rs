@@ -8,7 +8,7 @@ use sea_orm::{DbErr, QueryResult, Statement};
 use serde_json::Value as Json;
 
 use crate::dialect::Dialect;
-use crate::read::{Together, limit, paged};
+use crate::read::{Answers, Together, limit, paged};
 use crate::rows;
 
 /// How SQLite does it: each select becomes a JSON array of rows.
@@ -44,7 +44,7 @@ fn cells(schema: &Schema) -> String {
     format!("json_array({})", cells.collect::<Vec<_>>().join(", "))
 }
 
-fn decode(results: &[QueryResult], selects: &[Select]) -> Result<Vec<Vec<Row>>, DbErr> {
+fn decode(results: &[QueryResult], selects: &[Select]) -> Answers {
     let [result] = results else { return Err(DbErr::Type("one row was asked for".to_owned())) };
     let mut all = Vec::with_capacity(selects.len());
     for (place, select) in selects.iter().enumerate() {
