@@ -50,13 +50,7 @@ pub(crate) fn by_columns<'a>(updates: impl Iterator<Item = &'a Update>) -> BTree
     kinds
 }
 
-/// Rows as a JSON array of arrays, in the order of [`column_names`]; bytes as hexadecimal digits.
-pub(crate) fn encode<'a>(schema: &Schema, rows: impl Iterator<Item = &'a Row>) -> String {
-    let all: Vec<usize> = (0..schema.columns.len()).collect();
-    encode_cells(schema, &all, rows)
-}
-
-/// The cells at some positions of rows, and their versions, as a JSON array of arrays.
+/// The cells at some positions of rows, and their versions, as a JSON array of arrays; bytes as hexadecimal digits.
 pub(crate) fn encode_cells<'a>(schema: &Schema, positions: &[usize], rows: impl Iterator<Item = &'a Row>) -> String {
     let mut json = JsonRows::new();
     for row in rows {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use certctl_core::entity::Schema;
+use certctl_core::entity::{Row, Schema};
 use certctl_core::storage::{ApplyError, Changes, Committed, Pin, StorageError, TableChanges};
 use sqlx::{AssertSqlSafe, Error, Row as _, SqliteConnection, query};
 
-use super::script::{Break, Script};
-use super::statements::{Statements, TableStatements, update};
+use super::script::{Break, Rows, Script};
+use super::statements::{Both, Statements, Travel, update};
 use crate::dialect::{self, Dialect, Refusal, ends_sqlite_transaction};
 use crate::explain::{Question, questions};
 use crate::rows;
@@ -57,7 +57,7 @@ impl From<Break> for Mismatch {
     }
 }
 
-type Tables<'s, 'a> = Vec<(&'s TableStatements, &'static Schema, Vec<&'a TableChanges>)>;
+type Tables<'s, 'a> = Vec<(Both<'s>, &'static Schema, Vec<&'a TableChanges>)>;
 
 impl Batch<'_> {
     /// Begins a transaction and writes the sets in it, with a verdict for each. With `Then::Commit` the transaction is ended
@@ -110,19 +110,27 @@ impl Batch<'_> {
         for (statements, schema, changes) in &tables {
             for (columns, updates) in rows::by_columns(changes.iter().flat_map(|table| &table.updates)) {
                 let positions: Vec<usize> = rows::written(schema, columns).map(|(position, _)| position).collect();
-                let json = rows::encode_cells(schema, &positions, updates.iter().copied());
-                script.write(schema, &update(schema, columns), &json, updates.len())?;
+                let sql = update(schema, columns, Travel::of(updates.len()));
+                script.write(schema, &sql, &travelling(schema, &positions, &updates))?;
             }
-            let inserts = || changes.iter().flat_map(|table| &table.inserts);
-            script.write(schema, &statements.insert, &rows::encode(schema, inserts()), inserts().count())?;
+            let inserts: Vec<&Row> = changes.iter().flat_map(|table| &table.inserts).collect();
+            if !inserts.is_empty() {
+                let positions: Vec<usize> = (0..schema.columns.len()).collect();
+                let sql = &statements.travelling(inserts.len()).insert;
+                script.write(schema, sql, &travelling(schema, &positions, &inserts))?;
+            }
         }
         for (statements, schema, changes) in tables.iter().rev() {
-            let deletes = || changes.iter().flat_map(|table| &table.deletes).map(parts);
-            script.write(schema, &statements.delete, &rows::encode_pins(deletes()), deletes().count())?;
+            let deletes: Vec<(&str, i64)> = changes.iter().flat_map(|table| &table.deletes).map(parts).collect();
+            if let Some(pins) = travelling_pins(&deletes) {
+                script.write(schema, &statements.travelling(deletes.len()).delete, &pins)?;
+            }
         }
         for (statements, schema, changes) in &tables {
-            let pins = || changes.iter().flat_map(|table| &table.pins).map(parts);
-            script.ask(schema, &statements.pinned, &rows::encode_pins(pins()), pins().count())?;
+            let pins: Vec<(&str, i64)> = changes.iter().flat_map(|table| &table.pins).map(parts).collect();
+            if let Some(rows) = travelling_pins(&pins) {
+                script.ask(schema, &statements.travelling(pins.len()).pinned, &rows)?;
+            }
         }
         script.check()?;
         if let Some(end) = end {
@@ -140,7 +148,7 @@ impl Batch<'_> {
                 // A table that only grows has no versions to ask for.
                 continue;
             }
-            let question = query(AssertSqlSafe(statements.pinned.as_str())).bind(json);
+            let question = query(AssertSqlSafe(statements.travelling(usize::MAX).pinned.as_str())).bind(json);
             let row = question.fetch_one(&mut *self.connection).await.map_err(Mismatch::Database)?;
             let found: i64 = row.try_get(0).map_err(Mismatch::Database)?;
             if found != i64::try_from(count).unwrap_or(i64::MAX) {
@@ -218,6 +226,24 @@ fn tables<'s, 'a>(statements: &'s Statements, sets: &[&'a Changes]) -> Result<Ta
         Ok((statements, schema, changes))
     };
     tables.into_values().map(with_statements).collect()
+}
+
+/// The cells of rows at these positions, as they travel.
+fn travelling<'r>(schema: &Schema, positions: &[usize], rows: &[&'r Row]) -> Rows<'r> {
+    if let [row] = rows {
+        let cells = positions.iter().filter_map(|position| row.values.get(*position)).collect();
+        return Rows::Cells(cells, schema.mutable.then_some(row.version));
+    }
+    Rows::Json(rows::encode_cells(schema, positions, rows.iter().copied()), rows.len())
+}
+
+/// Pins as they travel, if there are any.
+fn travelling_pins<'r>(pins: &[(&'r str, i64)]) -> Option<Rows<'r>> {
+    match pins {
+        [] => None,
+        [(id, version)] => Some(Rows::Pin(id, *version)),
+        pins => Some(Rows::Json(rows::encode_pins(pins.iter().copied()), pins.len())),
+    }
 }
 
 fn parts(pin: &Pin) -> (&str, i64) {

@@ -1,7 +1,7 @@
 //! Write statements in one text, and so in one trip to the connection's thread. The text goes on only while each statement
 //! has written, and each question has found, as many rows as it must.
 
-use certctl_core::entity::Schema;
+use certctl_core::entity::{Schema, Value};
 use futures_util::StreamExt as _;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{
@@ -50,15 +50,11 @@ impl Script {
         Self { text, parameters, parts: vec![Part::Begin], unchecked: None }
     }
 
-    /// Adds a statement that takes this parameter, ends in a condition, and must write this many rows; none need no
-    /// statement.
-    pub(super) fn write(&mut self, schema: &'static Schema, sql: &str, json: &str, rows: usize) -> Result<(), Break> {
-        if rows == 0 {
-            return Ok(());
-        }
-        let before = self.unchecked.replace((schema.table, count(rows)));
+    /// Adds a statement that takes these rows, ends in a condition, and must write as many.
+    pub(super) fn write(&mut self, schema: &'static Schema, sql: &str, rows: &Rows<'_>) -> Result<(), Break> {
+        let before = self.unchecked.replace((schema.table, rows.count()));
         self.add(sql, Part::Check(before.map_or(schema.table, |(table, _)| table)));
-        self.bind(json)?;
+        self.bind_rows(rows)?;
         if let Some((_, rows)) = before {
             self.text.push_str(" AND ");
             self.text.push_str(CHECK);
@@ -67,16 +63,12 @@ impl Script {
         Ok(())
     }
 
-    /// Adds a question `SELECT count(*) AS n …` that takes this parameter and must find this many rows; none need no
-    /// question.
-    pub(super) fn ask(&mut self, schema: &'static Schema, sql: &str, json: &str, rows: usize) -> Result<(), Break> {
-        if rows == 0 {
-            return Ok(());
-        }
+    /// Adds a question `SELECT count(*) AS n …` that takes these pins and must find as many.
+    pub(super) fn ask(&mut self, schema: &'static Schema, sql: &str, pins: &Rows<'_>) -> Result<(), Break> {
         self.check()?;
         self.add(&format!("SELECT json('stale ' || n) FROM ({sql}) WHERE n <> ?"), Part::Check(schema.table));
-        self.bind(json)?;
-        self.bind(count(rows))
+        self.bind_rows(pins)?;
+        self.bind(pins.count())
     }
 
     /// Checks what was written last.
@@ -95,6 +87,28 @@ impl Script {
         self.text.push_str("; ");
         self.text.push_str(sql);
         self.parts.push(part);
+    }
+
+    fn bind_rows(&mut self, rows: &Rows<'_>) -> Result<(), Break> {
+        match rows {
+            Rows::Json(json, _) => self.bind(json.as_str()),
+            Rows::Cells(cells, version) => {
+                for cell in cells {
+                    match cell {
+                        Value::Null => self.bind(None::<i64>),
+                        Value::Boolean(flag) => self.bind(*flag),
+                        Value::Integer(number) => self.bind(*number),
+                        Value::Text(text) => self.bind(text.as_str()),
+                        Value::Bytes(bytes) => self.bind(bytes.as_slice()),
+                    }?;
+                }
+                version.map_or(Ok(()), |version| self.bind(version))
+            }
+            Rows::Pin(id, version) => {
+                self.bind(*id)?;
+                self.bind(*version)
+            }
+        }
     }
 
     fn bind<'q>(&mut self, value: impl Encode<'q, Sqlite> + Type<Sqlite>) -> Result<(), Break> {
@@ -129,8 +143,23 @@ impl Script {
     }
 }
 
-fn count(rows: usize) -> i64 {
-    i64::try_from(rows).unwrap_or(i64::MAX)
+/// The rows that a statement takes, as [`Travel`](super::statements::Travel) has it.
+pub(super) enum Rows<'r> {
+    /// The cells of one row and its version, if it has one.
+    Cells(Vec<&'r Value>, Option<i64>),
+    /// One id and its version.
+    Pin(&'r str, i64),
+    /// Several rows or pins in JSON, and how many.
+    Json(String, usize),
+}
+
+impl Rows<'_> {
+    fn count(&self) -> i64 {
+        match self {
+            Self::Cells(..) | Self::Pin(..) => 1,
+            Self::Json(_, rows) => i64::try_from(*rows).unwrap_or(i64::MAX),
+        }
+    }
 }
 
 /// Whether the error is that of a failed check, and not of the disk or the memory while checking.
