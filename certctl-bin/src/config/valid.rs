@@ -7,7 +7,7 @@ use certctl_connectors::host::EgressPolicy;
 use certctl_core::engine::{AgentAuth, ConfiguredKey, NotifierConfig};
 use certctl_core::ports::Secret;
 use serde_json::{Map, Value, json};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 use super::{Config, ConfigError, keys};
 
@@ -100,7 +100,7 @@ impl Config {
             other => return Err(one_of("agent_auth", other, &["own", "shared"])),
         };
         let log_level = self.log_level.unwrap_or_else(|| "info".to_owned());
-        if let Err(error) = EnvFilter::try_new(&log_level) {
+        if let Err(error) = log_level.parse::<Targets>() {
             return Err(ConfigError::value("log_level", format!("`{log_level}` cannot be used: {error}")));
         }
         let log_format = match self.log_format.as_deref().unwrap_or("text") {
