@@ -98,8 +98,8 @@ fn options(path: &Path, query_only: bool) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(5))
-        // One text per table and verb, and one per shape of query.
-        .statement_cache_capacity(512)
+        // Of readers one per shape of query. Of the writer one per shape of batch, each of as many statements as it has tables.
+        .statement_cache_capacity(if query_only { 512 } else { 128 })
         // Every so many pages of the log the writer copies them into the file, and waits for the disk. A page that many
         // commits changed is copied once, so it pays to let them come together; 16 MiB are read again after a crash.
         .pragma("wal_autocheckpoint", "4096")
