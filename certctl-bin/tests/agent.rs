@@ -84,6 +84,56 @@ fn an_agent_enrols_once_and_comes_back_with_its_credential() {
     server.terminate();
 }
 
+/// An agent that ends by itself; gives what it said.
+fn ended(child: Child) -> String {
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    text
+}
+
+#[test]
+fn an_agent_that_is_retired_stops_for_good() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Running::with_key(&directory.path().join("server"));
+    let keys = directory.path().join("agent");
+    let mut command = agent(&server, "edge-1", &keys);
+    command.args(["--enrol-token", &enrol_token(&server, "edge-1")]);
+    let working = command.spawn().unwrap();
+    wait_for(&server, &["agents", "list", "--status", "Online"], "edge-1");
+    server.answer(&["certs", "create", "--id", "mc-a", "--common-name", "a.example", "--agent-id", "edge-1"]);
+    wait_for(&server, &["certs", "get", "mc-a"], "Active");
+
+    // Whoever forgets the reason is told so without a server.
+    for more in [&["--force"][..], &["--force", "--reason", " "]] {
+        let mut command = certctl();
+        command.args(["agents", "retire", "edge-1", "--server", "https://192.0.2.1", "--api-key", "k"]).args(more);
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && text.contains("--reason"), "{text}");
+    }
+    let blocked = server.ask(&["agents", "retire", "edge-1"]);
+    let text = String::from_utf8(blocked.stderr).unwrap();
+    assert_eq!(blocked.status.code(), Some(1), "{text}");
+    for part in ["active_targets 0", "active_certificates 1", "pending_jobs 0", "--force --reason"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+
+    let done = server.answer(&["agents", "retire", "edge-1", "--force", "--reason", "sold", "-o", "json"]);
+    let done: serde_json::Value = serde_json::from_str(&done).unwrap();
+    assert_eq!((&done["cascade"], &done["counts"]["active_certificates"]), (&true.into(), &1.into()));
+    let text = ended(working);
+    assert!(text.contains("this agent is retired"), "{text}");
+    assert!(server.answer(&["agents", "retire", "edge-1"]).contains("retired before"));
+    let retired = server.answer(&["agents", "list", "--retired"]);
+    assert!(retired.contains("edge-1") && retired.contains("sold"), "{retired}");
+    assert!(!server.answer(&["agents", "list"]).contains("edge-1"));
+    // A service manager that starts it all the same achieves nothing.
+    let text = ended(agent(&server, "edge-1", &keys).spawn().unwrap());
+    assert!(text.contains("this agent is retired"), "{text}");
+    server.terminate();
+}
+
 #[test]
 fn an_agent_puts_files_only_where_its_host_allows() {
     let directory = tempfile::tempdir().unwrap();

@@ -25,6 +25,8 @@ struct Parts {
     detail: String,
     fields: Vec<FieldError>,
     retry_after: Option<Duration>,
+    /// What depends on an agent that is not retired for it.
+    counts: Option<wire::AgentDependencyCounts>,
     cause: Option<Error>,
 }
 
@@ -32,7 +34,18 @@ impl Failure {
     /// A failure that no engine knows of.
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let (detail, fields) = (detail.into(), Vec::new());
-        Self(Arc::new(Parts { status, code, detail, fields, retry_after: None, cause: None }))
+        Self(Arc::new(Parts { status, code, detail, fields, retry_after: None, counts: None, cause: None }))
+    }
+
+    /// An agent that is not retired, because so much depends on it.
+    pub(crate) fn blocked(counts: wire::AgentDependencyCounts) -> Self {
+        let wire::AgentDependencyCounts { active_targets, active_certificates, pending_jobs } = counts;
+        let detail = format!(
+            "the agent has {active_targets} targets, {active_certificates} certificates and {pending_jobs} open jobs; move \
+             them to another agent, or retire them with it (force=true and a reason)"
+        );
+        let (status, code, fields) = (StatusCode::CONFLICT, wire::BlockedByDependencies::CODE, Vec::new());
+        Self(Arc::new(Parts { status, code, detail, fields, retry_after: None, counts: Some(counts), cause: None }))
     }
 
     /// What an answer that carries no failure comes to: the router's own, such as 404 and 405.
@@ -60,8 +73,10 @@ impl Failure {
 
     /// The document, for a request of this id.
     fn document(&self, request_id: &str) -> wire::Problem {
-        let Parts { status, code, detail, fields, .. } = &*self.0;
+        let Parts { status, code, detail, fields, counts, .. } = &*self.0;
         let title = status.canonical_reason().unwrap_or("Error");
+        // The contract has a stable word here, where others repeat the title.
+        let error = if counts.is_some() { *code } else { title };
         let errors = fields.iter().map(|field| wire::FieldProblem {
             pointer: field.pointer.clone(),
             code: field.code.into(),
@@ -74,9 +89,10 @@ impl Failure {
             detail: detail.clone(),
             code: (*code).into(),
             errors: errors.collect(),
-            error: title.into(),
+            error: error.into(),
             message: detail.clone(),
             request_id: request_id.into(),
+            counts: *counts,
         }
     }
 
@@ -124,6 +140,7 @@ impl From<Error> for Failure {
             detail: error.message().into(),
             fields: error.fields().to_vec(),
             retry_after,
+            counts: None,
             cause: Some(error),
         }))
     }

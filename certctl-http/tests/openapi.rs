@@ -62,7 +62,9 @@ fn every_operation_has_an_id_of_its_own_one_tag_and_problem_responses() {
     assert_eq!(ids.len(), openapi::OPERATIONS, "the table of roles names other operations than the routes");
     for (name, response) in document["components"]["responses"].as_object().unwrap() {
         let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
-        assert_eq!(schema, "#/components/schemas/ErrorResponse", "{name}");
+        // One problem says more than others; its schema holds that of every problem.
+        let expected = if name == "BlockedByDependencies" { "BlockedByDependenciesResponse" } else { "ErrorResponse" };
+        assert_eq!(schema, &format!("#/components/schemas/{expected}"), "{name}");
     }
 }
 

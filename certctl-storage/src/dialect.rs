@@ -56,6 +56,11 @@ impl Dialect {
         self == Self::Sqlite
     }
 
+    /// Whether foreign keys hold on every connection, whoever opened it.
+    pub(crate) fn checks_always(self) -> bool {
+        self == Self::Postgres
+    }
+
     /// Begins a transaction that no other migration can be in at the same time.
     pub(crate) async fn begin_migration(self, connection: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
         match self {

@@ -1,6 +1,6 @@
 //! Tables and indexes from the description of entities, through sea-query's builders.
 
-use certctl_core::entity::{Kind, Schema};
+use certctl_core::entity::{Kind, Reference, Schema};
 use sea_orm::sea_query::{
     Alias, ColumnDef, ConditionalStatement, Expr, ExprTrait, ForeignKey, ForeignKeyAction, Index, IndexCreateStatement,
     Table, TableCreateStatement,
@@ -34,6 +34,21 @@ pub(crate) fn table(dialect: Dialect, schema: &Schema) -> TableCreateStatement {
         table.extra(suffix);
     }
     table
+}
+
+/// Statements that make SQLite refuse the deletion of what is referred to on every connection: it checks foreign keys only
+/// on those that ask for it, and its own shell does not.
+pub(crate) fn guards(dialect: Dialect, schema: &Schema) -> Vec<String> {
+    let guarded = if dialect.checks_always() { &[] } else { schema.references };
+    let guard = |reference: &Reference| {
+        let (child, column, parent) = (schema.table, reference.column, (reference.target)().table);
+        format!(
+            "CREATE TRIGGER \"{child}_{column}_guard\" BEFORE DELETE ON \"{parent}\" \
+             WHEN EXISTS (SELECT 1 FROM \"{child}\" WHERE \"{column}\" = OLD.\"id\") \
+             BEGIN SELECT RAISE(ABORT, 'FOREIGN KEY constraint failed'); END"
+        )
+    };
+    guarded.iter().map(guard).collect()
 }
 
 pub(crate) fn indexes(schema: &Schema) -> impl Iterator<Item = IndexCreateStatement> {

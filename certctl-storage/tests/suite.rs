@@ -7,6 +7,7 @@ mod clock;
 mod migrations;
 mod peculiar;
 mod queue;
+mod restrict;
 
 use std::future::Future;
 use std::path::Path;
@@ -42,6 +43,7 @@ fn main() {
     trials.extend(queue::trials(&server));
     trials.extend(peculiar::trials(&server));
     trials.extend(migrations::trials(&server));
+    trials.extend(restrict::trials(&server));
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(server);
     conclusion.exit();

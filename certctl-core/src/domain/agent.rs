@@ -59,6 +59,8 @@ entity! {
         retired_at: Option<Timestamp>,
         /// Why.
         retired_reason: Option<String>,
+        /// Until when nothing new is given to it, because it is about to retire. A retirement that was cut short lapses.
+        retiring_until: Option<Timestamp>,
         /// When it was last changed, heartbeats aside.
         updated_at: Timestamp,
     }

@@ -25,6 +25,10 @@ text_enum! {
     pub enum AuditAction {
         /// An agent was added by an operator or enrolled itself.
         AgentRegistered = "agent_registered",
+        /// An agent was retired.
+        AgentRetired = "agent_retired",
+        /// An agent was retired by force, and with it its targets and their open jobs.
+        AgentRetirementCascaded = "agent_retirement_cascaded",
         /// An enrolment token was made.
         EnrolTokenCreated = "agent_enrol_token_created",
         /// An API key was made.

@@ -25,6 +25,8 @@ pub struct Cadence {
     pub awaiting_csr: Duration,
     /// How long a job waits for approval.
     pub awaiting_approval: Duration,
+    /// How long an agent that is about to retire is given nothing new. A retirement that was cut short lapses then.
+    pub retiring: Duration,
     /// Longest hold of a long poll.
     pub long_poll: Duration,
 }
@@ -42,6 +44,7 @@ impl Default for Cadence {
             sweep_batch: 200,
             awaiting_csr: seconds(24 * 3600),
             awaiting_approval: seconds(168 * 3600),
+            retiring: seconds(30),
             long_poll: seconds(50),
         }
     }

@@ -84,7 +84,7 @@ impl Engine {
 
     /// Wakes whoever a commit concerns.
     fn publish(&self, committed: &Committed) {
-        // Agents' credentials never change, and that one is retired is looked up with each call: heartbeats need not
+        // Agents' credentials never change, and whether one is retired is looked up with each call: heartbeats need not
         // empty the cache.
         if committed.touches::<ApiKey>() {
             self.known_keys().clear();

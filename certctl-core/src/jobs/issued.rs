@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::deploy;
+use super::live::{self, Standing};
 use super::open::key_holders;
 use super::order::Order;
 use crate::decide::renewal::{RenewalInput, decide};
@@ -93,12 +94,7 @@ pub(crate) async fn record(engine: &Engine, unit: &mut UnitOfWork, issued: Issue
         }
         (None, None) => {}
     }
-    let holders = key_holders(&certificate, &targets);
-    let others = if holders.len() > 1 {
-        Others::read(unit, &certificate, &key_holder, holders.len()).await?
-    } else {
-        Others::NONE
-    };
+    let others = Others::of(engine, unit, &certificate, &targets, &key_holder).await?;
     renewed(engine, &mut certificate, &order.policy, &version, &others);
     for target in targets.iter().filter(|target| target.agent_id.as_str() == key_holder) {
         deploy::supersede(unit, &certificate.id, &target.target_id).await?;
@@ -179,18 +175,37 @@ struct Others {
 impl Others {
     const NONE: Self = Self { open: false, not_after: None };
 
-    async fn read(unit: &UnitOfWork, certificate: &Certificate, holder: &str, holders: usize) -> Result<Self, Error> {
+    /// Retired agents hold no key that anybody serves, and targets may have been taken away: neither counts.
+    async fn of(
+        engine: &Engine,
+        unit: &UnitOfWork,
+        certificate: &Certificate,
+        targets: &[CertificateTarget],
+        holder: &str,
+    ) -> Result<Self, Error> {
+        let mut others = key_holders(certificate, targets);
+        others.retain(|other| other.as_str() != holder);
+        if others.is_empty() {
+            return Ok(Self::NONE);
+        }
+        let standing = live::standing(engine, unit, &others).await?;
+        let counts = |standing: &Standing| matches!(standing, Standing::Live(_) | Standing::Retiring(_));
+        let others = standing.iter().filter(|(_, standing)| counts(standing)).map(|(id, _)| id.to_string());
+        Self::read(unit, certificate, &others.collect::<Vec<_>>()).await
+    }
+
+    async fn read(unit: &UnitOfWork, certificate: &Certificate, holders: &[String]) -> Result<Self, Error> {
         let fields = Job::FIELDS;
         let open = Query::<Job>::all()
             .filter(fields.certificate_id.equals(certificate.id.clone()))
             .filter(fields.kind.one_of([JobType::Issuance, JobType::Renewal]))
             .filter(fields.open_slot.is_set())
-            .filter(fields.key_holder.differs(holder.into()));
+            .filter(fields.key_holder.one_of(holders.iter().cloned()));
         let open = unit.total(&open).await? > 0;
         let newest = Query::<Version>::sorted(Version::FIELDS.created_at.descending())
             .filter(Version::FIELDS.certificate_id.equals(certificate.id.clone()))
-            .filter(Version::FIELDS.key_holder.differs(holder.into()))
-            .limit(holders * 4);
+            .filter(Version::FIELDS.key_holder.one_of(holders.iter().cloned()))
+            .limit(holders.len() * 4);
         let mut seen = std::collections::BTreeSet::new();
         let mut not_after: Option<Timestamp> = None;
         for version in unit.list(newest).await?.records {

@@ -4,6 +4,7 @@ pub(crate) mod deploy;
 pub(crate) mod failed;
 pub(crate) mod issued;
 mod lease;
+pub(crate) mod live;
 pub(crate) mod lost;
 pub(crate) mod open;
 pub(crate) mod order;

@@ -122,6 +122,7 @@ fn sentinel(id: &str, now: Timestamp) -> Result<Agent, Error> {
         registered_at: now,
         retired_at: None,
         retired_reason: None,
+        retiring_until: None,
         updated_at: now,
     })
 }

@@ -1,5 +1,6 @@
 //! Begins renewals that are due.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::json;
@@ -8,6 +9,7 @@ use crate::domain::{AuditAction, Certificate, JobType, Lifecycle, Principal, Ren
 use crate::engine::Engine;
 use crate::entity::Record;
 use crate::error::Error;
+use crate::jobs::live::{Standing, standing};
 use crate::jobs::open::{Opening, key_holders, open_issue_jobs, targets_of};
 use crate::ops::context::audit_event;
 use crate::storage::{ApplyError, Query, UnitOfWork, View};
@@ -50,7 +52,10 @@ async fn begin(engine: &Engine, found: &Certificate) -> Result<bool, Error> {
     }
     certificate.renew_at = Timestamp::NEVER;
     if matches!(certificate.lifecycle, Lifecycle::Issued | Lifecycle::Failed) {
-        open(engine, &mut unit, &mut certificate).await?;
+        if let Some(until) = open(engine, &mut unit, &mut certificate).await? {
+            certificate.renew_at = until;
+            unit = unit.bookkeeping();
+        }
     } else {
         // Archived and revoked certificates are not renewed.
         unit = unit.bookkeeping();
@@ -63,11 +68,27 @@ async fn begin(engine: &Engine, found: &Certificate) -> Result<bool, Error> {
     }
 }
 
-async fn open(engine: &Engine, unit: &mut UnitOfWork, certificate: &mut Record<Certificate>) -> Result<(), Error> {
+/// Opens the jobs, unless an agent that holds a key is about to retire: then it says until when to wait.
+async fn open(
+    engine: &Engine,
+    unit: &mut UnitOfWork,
+    certificate: &mut Record<Certificate>,
+) -> Result<Option<Timestamp>, Error> {
     let policy = unit.peek::<RenewalPolicy>(certificate.renewal_policy_id.as_str()).await?;
     let policy = policy.ok_or_else(|| Error::not_found("renewal policy", &certificate.renewal_policy_id))?;
     let targets = targets_of(unit, certificate).await?;
-    let holders = key_holders(certificate, &targets);
+    let mut holders = BTreeSet::new();
+    for (id, standing) in standing(engine, unit, &key_holders(certificate, &targets)).await? {
+        match standing {
+            Standing::Live(agent) => {
+                unit.pin(&agent);
+                holders.insert(id);
+            }
+            Standing::Retiring(until) => return Ok(Some(until)),
+            // What they held goes to nobody else by itself: a job that no agent is offered fails, and tells the owner.
+            Standing::Unknown | Standing::Sentinel | Standing::Retired => {}
+        }
+    }
     let kind = if certificate.lifecycle == Lifecycle::Failed { JobType::Issuance } else { JobType::Renewal };
     let opening = Opening { certificate, holders: &holders, kind, policy: &policy, requested_by: "system" };
     let jobs = open_issue_jobs(engine, unit, &opening);
@@ -82,5 +103,5 @@ async fn open(engine: &Engine, unit: &mut UnitOfWork, certificate: &mut Record<C
     );
     unit.append(event);
     certificate.renewing = true;
-    Ok(())
+    Ok(None)
 }

@@ -3,22 +3,51 @@
 use std::time::Duration;
 
 use certctl_core::domain::{AgentId, CertificateId, JobId};
+use certctl_core::ports::Method;
 
 use super::send::Call;
 use super::{Client, ClientError, Listing};
 use crate::wire::{
     Agent, AgentCsr, CertificatePickup, CreateEnrolToken, EnrolToken, Heartbeat, JobReport, Page, RegisterAgent,
-    RegisteredAgent, StatusResponse, Work,
+    RegisteredAgent, RetiredAgent, StatusResponse, Work,
 };
 
 fn path<'a>(rest: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
     ["api", "v1", "agents"].into_iter().chain(rest)
 }
 
+/// How an agent is retired.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retirement {
+    /// Whether its targets retire with it and open jobs are called off. Needs a reason.
+    pub force: bool,
+    /// Why.
+    pub reason: Option<String>,
+}
+
 impl Client {
     /// Lists agents.
     pub async fn list_agents(&self, listing: &Listing) -> Result<Page<Agent>, ClientError> {
         self.list(Call::get(path([])), listing).await
+    }
+    /// Lists retired agents.
+    pub async fn list_retired_agents(&self, listing: &Listing) -> Result<Page<Agent>, ClientError> {
+        self.list(Call::get(path(["retired"])), listing).await
+    }
+    /// Retires an agent; `None` when it was retired before. What stands in the way is in the `counts` of the problem.
+    pub async fn retire_agent(
+        &self,
+        id: &AgentId,
+        retirement: &Retirement,
+    ) -> Result<Option<RetiredAgent>, ClientError> {
+        let mut call = Call::new(Method::Delete, path([id.as_str()]));
+        if retirement.force {
+            call = call.query("force", "true".into());
+        }
+        if let Some(reason) = &retirement.reason {
+            call = call.query("reason", reason.clone());
+        }
+        self.call_if_any(call).await
     }
     /// Reads an agent.
     pub async fn agent(&self, id: &AgentId) -> Result<Agent, ClientError> {

@@ -21,6 +21,7 @@ use std::time::Duration;
 use certctl_core::ports::{Egress, HttpClient, HttpOptions, Secret};
 use url::Url;
 
+pub use agent::Retirement;
 pub use error::ClientError;
 pub use listing::Listing;
 pub use remote_control_plane::RemoteControlPlane;

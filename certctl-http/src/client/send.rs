@@ -57,6 +57,17 @@ impl Client {
             .map_err(|error| ClientError::Unreadable { asked, reason: error.to_string() })
     }
 
+    /// `None` for an answer without a body.
+    pub(super) async fn call_if_any<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<Option<T>, ClientError> {
+        let asked = call.asked();
+        let response = self.send(call).await?;
+        if response.body.is_empty() {
+            return Ok(None);
+        }
+        let read = serde_json::from_slice(&response.body);
+        read.map(Some).map_err(|error| ClientError::Unreadable { asked, reason: error.to_string() })
+    }
+
     pub(super) async fn call_empty(&self, call: Call<'_>) -> Result<(), ClientError> {
         self.send(call).await.map(drop)
     }
@@ -111,6 +122,7 @@ fn refused(response: &HttpResponse, asked: &str) -> ClientError {
             error: "Error".into(),
             message: detail,
             request_id: String::new(),
+            counts: None,
         }
     });
     ClientError::Refused { problem: Box::new(problem), retry_after }

@@ -1,7 +1,6 @@
 //! The document that the routes make: what every operation has in common is added here, mechanically.
 
 use certctl_core::ops::Access;
-use utoipa::ToSchema;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::request_body::RequestBody;
@@ -12,6 +11,7 @@ use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     ContentBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required,
 };
+use utoipa::{ToResponse, ToSchema};
 
 use crate::problem::PROBLEM_JSON;
 use crate::v1::{self, RouteAccess, TABLE};
@@ -52,9 +52,11 @@ pub(crate) fn base() -> OpenApi {
     let components = PROBLEMS
         .iter()
         .fold(ComponentsBuilder::new(), |components, (_, name, text)| components.response(*name, problem(text)))
+        .response(BLOCKED, blocked())
         .security_scheme(KEY, SecurityScheme::Http(key))
         .schema_from::<wire::Problem>()
-        .schema_from::<wire::FieldProblem>();
+        .schema_from::<wire::FieldProblem>()
+        .schema_from::<wire::BlockedByDependencies>();
     OpenApiBuilder::new()
         .info(info)
         .components(Some(components.build()))
@@ -92,8 +94,26 @@ const TAGS: &[(&str, &str)] = &[
     ("Verification", "Whether what was deployed is served"),
 ];
 
+/// The name of the response of an agent that is not retired because something depends on it.
+const BLOCKED: &str = "BlockedByDependencies";
+
+impl<'r> ToResponse<'r> for wire::BlockedByDependencies {
+    fn response() -> (&'r str, RefOr<Response>) {
+        (BLOCKED, blocked().into())
+    }
+}
+
+fn blocked() -> Response {
+    let text = "Something depends on the agent; `counts` says how much. Or it was changed at the same moment";
+    problem_of::<wire::BlockedByDependencies>(text)
+}
+
 fn problem(text: &str) -> Response {
-    let schema = Ref::from_schema_name(wire::Problem::name());
+    problem_of::<wire::Problem>(text)
+}
+
+fn problem_of<T: ToSchema>(text: &str) -> Response {
+    let schema = Ref::from_schema_name(T::name());
     let content = ContentBuilder::new().schema(Some(schema)).build();
     ResponseBuilder::new().description(text).content(PROBLEM_JSON, content).build()
 }

@@ -56,7 +56,10 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     // An enrolment token is as good as a key here.
     RouteAccess { operation_id: "registerAgent", access: Some(Access::RUN), problems: &[409] },
     by::<agent::CreateEnrolToken>("createEnrolToken", &[]),
+    by::<agent::ListRetired>("listRetiredAgents", &[]),
     by::<agent::Get>("getAgent", &[]),
+    // Its 409 has a schema of its own.
+    by::<agent::Retire>("retireAgent", &[]),
     by::<agent::Heartbeat>("agentHeartbeat", &[410]),
     by::<agent::Work>("agentGetWork", &[410]),
     by::<agent::SubmitCsr>("agentSubmitCSR", &[409, 410, 422]),
@@ -65,7 +68,7 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<job::List>("listJobs", &[]),
     by::<job::Get>("getJob", &[]),
     by::<job::Cancel>("cancelJob", &[409]),
-    by::<agent::Verify>("verifyDeployment", &[]),
+    by::<agent::Verify>("verifyDeployment", &[410]),
     by::<job::Get>("getJobVerification", &[]),
     by::<profile::List>("listProfiles", &[]),
     by::<profile::Create>("createProfile", &[409]),

@@ -59,6 +59,32 @@ pub struct Agent {
     pub retired_reason: Option<String>,
 }
 
+/// How much depends on an agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AgentDependencyCounts {
+    /// Targets that are not retired.
+    pub active_targets: u64,
+    /// Certificates that are pending, active, expiring or being renewed, on one of these targets or held by the agent.
+    pub active_certificates: u64,
+    /// Open jobs of the agent or for one of these targets.
+    pub pending_jobs: u64,
+}
+
+/// That an agent was retired.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = RetireAgentResponse)]
+pub struct RetiredAgent {
+    /// When: the same moment for all that retired.
+    #[schema(value_type = String, format = DateTime)]
+    pub retired_at: Timestamp,
+    /// Always false: an agent that was retired before is answered 204.
+    pub already_retired: bool,
+    /// Whether targets retired with it, or jobs were called off.
+    pub cascade: bool,
+    /// What depended on it.
+    pub counts: AgentDependencyCounts,
+}
+
 /// Adds an agent. With an enrolment token, here or as the bearer key, no other key is needed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = RegisterAgentRequest)]
@@ -249,6 +275,20 @@ pub struct JobReport {
     #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub error: Option<String>,
+}
+
+impl From<ops::agent::DependencyCounts> for AgentDependencyCounts {
+    fn from(counts: ops::agent::DependencyCounts) -> Self {
+        let ops::agent::DependencyCounts { active_targets, active_certificates, pending_jobs } = counts;
+        Self { active_targets, active_certificates, pending_jobs }
+    }
+}
+
+impl From<ops::agent::Retired> for RetiredAgent {
+    fn from(retired: ops::agent::Retired) -> Self {
+        let ops::agent::Retired { retired_at, cascade, counts } = retired;
+        Self { retired_at, already_retired: false, cascade, counts: counts.into() }
+    }
 }
 
 impl From<ops::agent::WorkItem> for WorkItem {

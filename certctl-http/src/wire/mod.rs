@@ -21,8 +21,8 @@ mod version;
 
 pub use access::{AuthCheck, AuthInfo, Bootstrap, CreatedKey};
 pub use agent::{
-    Agent, AgentCsr, CertificatePickup, CreateEnrolToken, EnrolToken, Heartbeat, JobReport, RegisterAgent,
-    RegisteredAgent, Work, WorkItem,
+    Agent, AgentCsr, AgentDependencyCounts, CertificatePickup, CreateEnrolToken, EnrolToken, Heartbeat, JobReport,
+    RegisterAgent, RegisteredAgent, RetiredAgent, Work, WorkItem,
 };
 pub use certificate::{
     CreateCertificate, Deploy, DeployTriggered, ManagedCertificate, RenewTriggered, SubmitCsr, UpdateCertificate,
@@ -39,7 +39,7 @@ pub use page::{
     ManagedCertificateList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
 };
 pub use patch::Patch;
-pub use problem::{FieldProblem, Problem};
+pub use problem::{BlockedByDependencies, FieldProblem, Problem};
 pub use profile::{CertificateProfile, CreateProfile, KeyAlgorithmRule};
 pub use renewal_policy::{CreateRenewalPolicy, RenewalPolicy};
 pub use status::{Health, StatusResponse};

@@ -3,7 +3,12 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::AgentDependencyCounts;
+use super::names::reference;
 
 /// What went wrong (RFC 9457 §3.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -30,6 +35,42 @@ pub struct Problem {
     /// The request, as the server's log names it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub request_id: String,
+    /// What stands in the way of a retirement; see [`BlockedByDependencies`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
+    pub counts: Option<AgentDependencyCounts>,
+}
+
+/// The problem of an agent that is not retired, because something depends on it: a [`Problem`] whose `error` is
+/// `blocked_by_dependencies`, with `counts`. This type is its name in the OpenAPI document.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockedByDependencies;
+
+impl BlockedByDependencies {
+    /// What `error` and `code` say.
+    pub const CODE: &'static str = "blocked_by_dependencies";
+}
+
+impl PartialSchema for BlockedByDependencies {
+    fn schema() -> RefOr<Schema> {
+        let counts = ObjectBuilder::new().property("counts", reference::<AgentDependencyCounts>());
+        AllOfBuilder::new()
+            .item(reference::<Problem>())
+            .item(counts)
+            .description(Some(
+                "Something depends on the agent; `counts` says how much, and `error` is `blocked_by_dependencies`",
+            ))
+            .into()
+    }
+}
+
+impl ToSchema for BlockedByDependencies {
+    fn name() -> Cow<'static, str> {
+        "BlockedByDependenciesResponse".into()
+    }
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((AgentDependencyCounts::name().into(), AgentDependencyCounts::schema()));
+    }
 }
 
 /// One member of a request that is wrong.

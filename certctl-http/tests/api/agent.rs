@@ -1,20 +1,19 @@
 //! The agents' protocol: enrolment, heartbeat, work, requests, pickup, reports, verification.
 
 use axum::http::Method;
-use certctl_core::domain::{Agent, AuditAction};
-use certctl_core::ports::Clock;
+use certctl_core::domain::Agent;
 use serde_json::{Value, json};
 
 use crate::world::{ADMIN, AGENT, OPERATOR, VIEWER, World, csr};
 
 /// An agent with a target and a certificate on it, by the agent's own credential.
-struct Edge {
-    world: World,
-    credential: String,
+pub(crate) struct Edge {
+    pub(crate) world: World,
+    pub(crate) credential: String,
 }
 
 impl Edge {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let world = World::new().await;
         let credential = world.agent("edge-1").await;
         world.target("tgt-1", "edge-1").await;
@@ -22,16 +21,16 @@ impl Edge {
         Self { world, credential }
     }
 
-    async fn get(&self, path: &str) -> crate::world::Answer {
+    pub(crate) async fn get(&self, path: &str) -> crate::world::Answer {
         self.world.call(Method::GET, &format!("/api/v1/agents/edge-1{path}"), &self.credential, None).await
     }
 
-    async fn post(&self, path: &str, body: Value) -> crate::world::Answer {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> crate::world::Answer {
         self.world.call(Method::POST, &format!("/api/v1/agents/edge-1{path}"), &self.credential, Some(body)).await
     }
 
     /// Sends the request that is awaited, and gives the deployment that follows.
-    async fn deployment(&self) -> Value {
+    pub(crate) async fn deployment(&self) -> Value {
         let request = json!({ "csr_pem": csr("mc-1", 1).await, "certificate_id": "mc-1" });
         assert_eq!(self.post("/csr", request).await.expect(202)["status"], "csr_signed");
         let work = self.get("/work").await.expect(200);
@@ -219,40 +218,6 @@ async fn an_administrator_may_act_in_an_agents_place() {
     edge.world.call(Method::POST, "/api/v1/agents/edge-1/heartbeat", ADMIN, None).await.expect(200);
     edge.world.get("/api/v1/agents/none/work").await.problem(404);
     edge.world.call(Method::GET, "/api/v1/agents/edge-1/work", AGENT, None).await.expect(200);
-}
-
-#[tokio::test]
-async fn a_retired_agent_is_told_to_stop() {
-    let edge = Edge::new().await;
-    retire(&edge.world, "edge-1").await;
-    for answer in [
-        edge.post("/heartbeat", json!({})).await,
-        edge.get("/work").await,
-        edge.post("/csr", json!({ "csr_pem": csr("mc-1", 1).await, "certificate_id": "mc-1" })).await,
-        edge.post("/jobs/none/status", json!({ "status": "Failed" })).await,
-    ] {
-        assert_eq!(answer.problem(410), "agent_retired");
-    }
-    assert!(edge.world.get("/api/v1/agents/edge-1").await.expect(200)["retired_at"].is_string());
-}
-
-/// Retirement has no route yet; what it stores is written here.
-async fn retire(world: &World, id: &str) {
-    let mut unit = certctl_core::storage::UnitOfWork::begin(world.engine.storage()).await.unwrap();
-    let mut agent = unit.get::<Agent>(id).await.unwrap().unwrap();
-    agent.retired_at = Some(unit.now());
-    unit.update(agent);
-    unit.append(certctl_core::domain::AuditEvent {
-        id: "aud-retire".parse().unwrap(),
-        actor: "test".into(),
-        actor_type: certctl_core::domain::ActorType::User,
-        action: AuditAction::AgentRegistered,
-        resource_type: "agent".into(),
-        resource_id: id.into(),
-        details: certctl_core::entity::Json(json!({})),
-        timestamp: world.fakes.clock.now(),
-    });
-    unit.commit().await.unwrap();
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use certctl_core::agent::{ControlError, ControlPlane, CsrAnswer, HeartbeatReport
 use certctl_core::domain::{CertificateStatus, JobState};
 use certctl_core::ops::agent::ReportedStatus;
 use certctl_core::ports::{HttpClient, HttpError, HttpOptions, HttpRequest, HttpResponse, Method, Secret};
-use certctl_http::client::{Client, Listing, RemoteControlPlane};
+use certctl_http::client::{Client, ClientError, Listing, RemoteControlPlane, Retirement};
 use certctl_http::wire::{CreateTeam, Deploy, UpdateCertificate};
 use serde_json::json;
 
@@ -99,4 +99,30 @@ async fn an_agent_works_over_http() {
     let stranger = RemoteControlPlane::new(client(&http, "wrong"), "edge-1".parse().unwrap());
     let refused = stranger.work(Duration::ZERO).await.unwrap_err();
     assert!(matches!(refused, ControlError::Unauthenticated(_)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn an_agent_is_retired_over_http() {
+    let world = World::new().await;
+    let credential = world.agent("edge-1").await;
+    world.target("tgt-1", "edge-1").await;
+    let http = Arc::new(InProcess(world));
+    let (admin, id) = (client(&http, ADMIN), "edge-1".parse().unwrap());
+    let control = RemoteControlPlane::new(client(&http, &credential), "edge-1".parse().unwrap());
+    let blocked = admin.retire_agent(&id, &Retirement::default()).await.unwrap_err();
+    assert_eq!((blocked.status(), blocked.code()), (Some(409), Some("blocked_by_dependencies")));
+    let ClientError::Refused { problem, .. } = blocked else { panic!("{blocked:?}") };
+    assert_eq!(problem.counts.unwrap().active_targets, 1);
+    control.work(Duration::ZERO).await.unwrap();
+
+    let retirement = Retirement { force: true, reason: Some("the host is gone & sold".into()) };
+    let retired = admin.retire_agent(&id, &retirement).await.unwrap().unwrap();
+    assert!(retired.cascade && !retired.already_retired && retired.counts.active_targets == 1);
+    assert_eq!(admin.retire_agent(&id, &retirement).await.unwrap(), None);
+    let list = admin.list_retired_agents(&Listing::default()).await.unwrap();
+    assert_eq!(list.data[0].retired_reason.as_deref(), Some("the host is gone & sold"));
+    let told = control.work(Duration::ZERO).await.unwrap_err();
+    assert!(matches!(told, ControlError::Retired(_)), "{told:?}");
+    let told = control.heartbeat(&HeartbeatReport::default()).await.unwrap_err();
+    assert!(matches!(told, ControlError::Retired(_)), "{told:?}");
 }

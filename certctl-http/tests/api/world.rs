@@ -34,7 +34,6 @@ pub(crate) const KEYS: [(&str, Role); 5] = [
 
 pub(crate) struct World {
     pub(crate) fakes: FakePorts,
-    pub(crate) engine: Engine,
     pub(crate) router: Router,
 }
 
@@ -108,8 +107,7 @@ impl World {
             .build()
             .await
             .unwrap();
-        let router = router(engine.clone(), options);
-        Self { fakes, engine, router }
+        Self { fakes, router: router(engine, options) }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

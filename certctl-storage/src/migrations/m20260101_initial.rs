@@ -26,6 +26,9 @@ impl MigrationTrait for Initial {
             for index in schema::indexes(schema) {
                 manager.get_connection().execute(&index).await?;
             }
+            for guard in schema::guards(dialect, schema) {
+                manager.get_connection().execute_unprepared(&guard).await?;
+            }
         }
         Ok(())
     }

@@ -2,7 +2,8 @@
 
 use crate::domain::{Agent, AgentId, Role};
 use crate::entity::Record;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::jobs::live::gone;
 use crate::ops::Context;
 
 /// The live agent that the principal may act for. Another agent's credential is answered as if there were no such agent.
@@ -13,8 +14,7 @@ pub(super) async fn acting(cx: &mut Context<'_>, id: &AgentId) -> Result<Record<
     }
     let agent = cx.unit.peek::<Agent>(id.as_str()).await?.filter(|agent| !agent.sentinel).ok_or_else(not_found)?;
     if agent.retired_at.is_some() {
-        let message = format!("agent `{id}` is retired; stop it, and enrol a new one if the host is still in use");
-        return Err(Error::new(ErrorKind::Gone, "agent_retired", message));
+        return Err(gone(id));
     }
     Ok(agent)
 }

@@ -66,6 +66,10 @@ impl Operation for Register {
             }
             None => {}
         }
+        if let Some(id) = registration.id.as_ref().filter(|id| RESERVED.contains(&id.as_str())) {
+            let detail = format!("`{id}` is a place of the API; choose another id");
+            return Err(Error::invalid_field("/id", "reserved_id", detail));
+        }
         check::name("/name", &registration.name, 128)?;
         check::name("/hostname", &registration.hostname, 253)?;
         let details = [&registration.os, &registration.architecture, &registration.ip_address, &registration.version];
@@ -87,6 +91,7 @@ impl Operation for Register {
             registered_at: now,
             retired_at: None,
             retired_reason: None,
+            retiring_until: None,
             updated_at: now,
         };
         cx.unit.insert(agent.clone());
@@ -96,6 +101,9 @@ impl Operation for Register {
         Ok(Registered { agent, credential })
     }
 }
+
+/// What else lies beside the agents in the API: an agent of this id could not be read there.
+const RESERVED: [&str; 2] = ["enrol-tokens", "retired"];
 
 /// Uses a token up. It is pinned: of two that present it at once, one commits.
 async fn use_token(cx: &mut Context<'_>, token: &Secret, registration: &mut Registration) -> Result<(), Error> {

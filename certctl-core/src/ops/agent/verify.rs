@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use serde_json::json;
 
+use super::acting::acting;
 use crate::domain::{AuditAction, Fingerprint, Job, JobId, JobType, Role, TargetId, Timestamp, VerificationStatus};
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation, check};
@@ -48,6 +49,9 @@ impl Operation for Verify {
             cx.principal.role == Role::Agent && cx.principal.agent.is_some() && cx.principal.agent != job.agent_id;
         if foreign || job.kind != JobType::Deployment {
             return Err(not_found());
+        }
+        if let Some(agent) = job.agent_id.clone() {
+            acting(cx, &agent).await?;
         }
         if job.target_id.as_ref() != Some(&self.target_id) {
             return Err(Error::invalid_field("/target_id", "wrong_target", "the job deploys to another target"));

@@ -10,11 +10,12 @@ use super::targets::map;
 use crate::decide::status;
 use crate::domain::SubjectAltName;
 use crate::domain::{
-    Agent, AgentId, AuditAction, Certificate, CertificateId, IssuerId, JobType, Lifecycle, OwnerId, ProfileId,
+    AgentId, AuditAction, Certificate, CertificateId, IssuerId, JobType, Lifecycle, OwnerId, ProfileId,
     RenewalPolicyId, TargetId, TeamId, Timestamp,
 };
 use crate::entity::Json;
 use crate::error::Error;
+use crate::jobs::live::{self, Standing};
 use crate::jobs::open::{Opening, key_holders, open_issue_jobs};
 use crate::jobs::order::Order;
 use crate::ops::{Access, Context, Operation, check};
@@ -169,11 +170,17 @@ pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Error> {
     })
 }
 
+/// Refuses an agent that cannot hold a key. It is pinned, so that it cannot retire at the same moment.
 pub(super) async fn live_agent(cx: &mut Context<'_>, id: &AgentId) -> Result<(), Error> {
-    let agent = cx.unit.get::<Agent>(id.as_str()).await?.filter(|agent| agent.retired_at.is_none() && !agent.sentinel);
-    if agent.is_none() {
-        let detail = format!("there is no agent `{id}` that could hold a key; register it first");
-        return Err(Error::invalid_field("/agent_id", "unknown_reference", detail));
+    match live::one(cx.engine, &cx.unit, id).await? {
+        Standing::Live(agent) => {
+            cx.unit.pin(&agent);
+            Ok(())
+        }
+        Standing::Retiring(_) => Err(live::retiring(id)),
+        Standing::Unknown | Standing::Sentinel | Standing::Retired => {
+            let detail = format!("there is no agent `{id}` that could hold a key; register it first");
+            Err(Error::invalid_field("/agent_id", "unknown_reference", detail))
+        }
     }
-    Ok(())
 }

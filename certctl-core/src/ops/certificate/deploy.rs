@@ -8,6 +8,7 @@ use crate::domain::{
 };
 use crate::error::Error;
 use crate::jobs::deploy::{NewDeployment, insert, open_one, supersede};
+use crate::jobs::live::live;
 use crate::jobs::open::targets_of;
 use crate::ops::{Access, Context, Operation};
 use crate::storage::Query;
@@ -50,6 +51,13 @@ impl Operation for Deploy {
         }
         if targets.is_empty() {
             return Err(Error::conflict("no_targets", "the certificate has no targets; add some to its target_ids"));
+        }
+        let agents = targets.iter().map(|target| target.agent_id.clone()).collect();
+        let agents = live(cx.engine, &mut cx.unit, &agents).await?;
+        targets.retain(|target| agents.contains(&target.agent_id));
+        if targets.is_empty() {
+            let message = "the agents of these targets are retired; give the certificate targets of other agents";
+            return Err(Error::conflict("no_targets", message));
         }
         let policy = cx.unit.peek::<RenewalPolicy>(certificate.renewal_policy_id.as_str()).await?;
         let policy = policy.ok_or_else(|| Error::not_found("renewal policy", &certificate.renewal_policy_id))?;

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::domain::{AuditAction, Certificate, CertificateId, Job, JobId, JobType, Lifecycle, Timestamp};
 use crate::error::Error;
+use crate::jobs::live::live;
 use crate::jobs::open::{Opening, key_holders, open_issue_jobs, targets_of};
 use crate::jobs::order::Order;
 use crate::ops::{Access, Context, Operation};
@@ -45,7 +46,7 @@ impl Operation for Renew {
         }
         let order = Order::of(cx.engine, &cx.unit, &certificate, None).await?;
         let targets = targets_of(&cx.unit, &certificate).await?;
-        let holders = key_holders(&certificate, &targets);
+        let holders = live(cx.engine, &mut cx.unit, &key_holders(&certificate, &targets)).await?;
         if holders.is_empty() && certificate.lifecycle == Lifecycle::Issued {
             return Err(Error::conflict(
                 "no_key_holder",

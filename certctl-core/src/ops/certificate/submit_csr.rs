@@ -10,6 +10,7 @@ use crate::domain::{
 use crate::error::Error;
 use crate::jobs::failed::{self, Failure};
 use crate::jobs::issued::{self, Issued};
+use crate::jobs::live::live;
 use crate::jobs::open::{Opening, key_holders, new_job};
 use crate::jobs::order::Order;
 use crate::jobs::step::Step;
@@ -61,6 +62,7 @@ impl Operation for SubmitCsr {
         let subject = Subject::read(&mut cx.unit, &self.id, "", &csr).await?;
         let subject = subject.ok_or_else(|| Error::not_found("certificate", &self.id))?;
         let holders = key_holders(&subject.certificate, &subject.targets);
+        let holders = live(cx.engine, &mut cx.unit, &holders).await?;
         if !holders.is_empty() {
             let names: Vec<&str> = holders.iter().map(AsRef::as_ref).collect();
             let message = format!(

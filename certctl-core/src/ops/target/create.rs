@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use crate::connector::secret;
-use crate::domain::{Agent, AgentId, AuditAction, ConfigSource, TargetId, TargetRecord, TestStatus};
+use crate::domain::{AgentId, AuditAction, ConfigSource, TargetId, TargetRecord, TestStatus};
 use crate::entity::Json;
 use crate::error::Error;
+use crate::jobs::live::{self, Standing};
 use crate::ops::issuer::{config_error, object};
 use crate::ops::{Access, Context, Operation, check};
 
@@ -71,15 +72,18 @@ impl Operation for Create {
 /// Refuses an agent that cannot serve such a target. The agent is pinned, so that it cannot retire at the same moment.
 async fn serving_agent(cx: &mut Context<'_>, id: &AgentId, kind: &str) -> Result<(), Error> {
     let refused = |code, detail: String| Err(Error::invalid_field("/agent_id", code, detail));
-    let Some(agent) = cx.unit.get::<Agent>(id.as_str()).await? else {
-        return refused("unknown_agent", format!("there is no agent `{id}`; register it first"));
+    let agent = match live::one(cx.engine, &cx.unit, id).await? {
+        Standing::Live(agent) => agent,
+        Standing::Unknown => {
+            return refused("unknown_agent", format!("there is no agent `{id}`; register it first"));
+        }
+        Standing::Retired => return refused("agent_retired", format!("agent `{id}` is retired; choose another")),
+        Standing::Retiring(_) => return Err(live::retiring(id)),
+        Standing::Sentinel => {
+            return refused("agent_is_sentinel", format!("`{id}` is no program and deploys nothing; choose an agent"));
+        }
     };
-    if agent.retired_at.is_some() {
-        return refused("agent_retired", format!("agent `{id}` is retired; choose another"));
-    }
-    if agent.sentinel {
-        return refused("agent_is_sentinel", format!("`{id}` is no program and deploys nothing; choose an agent"));
-    }
+    cx.unit.pin(&agent);
     let kinds = &agent.target_kinds.0;
     if !kinds.is_empty() && !kinds.iter().any(|known| known == kind) {
         let detail = format!("agent `{id}` does not have the connector {kind}; it has {}", kinds.join(", "));

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::ops::{Access, Context, Listed, Operation, PageRequest};
 use crate::storage::Query;
 
-/// Lists targets, newest first.
+/// Lists targets, newest first. Those that retired with their agent are left out.
 #[derive(Clone, Debug, Default)]
 pub struct List {
     /// Which part.
@@ -22,6 +22,8 @@ impl Operation for List {
     const WRITES: bool = false;
 
     async fn run(&self, cx: &mut Context<'_>) -> Result<Listed<TargetRecord>, Error> {
-        self.page.read(&cx.unit, Query::sorted(TargetRecord::FIELDS.created_at.descending())).await
+        let fields = TargetRecord::FIELDS;
+        let live = Query::sorted(fields.created_at.descending()).filter(fields.retired_at.is_null());
+        self.page.read(&cx.unit, live).await
     }
 }

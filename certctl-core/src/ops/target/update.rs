@@ -32,6 +32,10 @@ impl Operation for Update {
     async fn run(&self, cx: &mut Context<'_>) -> Result<TargetRecord, Error> {
         let found = cx.unit.get::<TargetRecord>(self.id.as_str()).await?;
         let mut target = found.ok_or_else(|| Error::not_found("target", &self.id))?;
+        if target.retired_at.is_some() {
+            let message = format!("target `{}` retired with its agent; make a new one on another agent", self.id);
+            return Err(Error::conflict("target_retired", message));
+        }
         if let Some(name) = &self.name {
             check::name("/name", name, 255)?;
             target.name.clone_from(name);

@@ -1,0 +1,9 @@
+//! The retirement of agents: its eight steps, what is left afterwards, and what happens at the same moment.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+
+mod after;
+mod interrupted;
+mod races;
+mod steps;
+mod world;
