@@ -15,11 +15,18 @@ use serde_json::Map;
 use super::child::{AGENT, DESK};
 use super::place::Place;
 
-pub(crate) const SLOW: &str = "iss-slow";
 const POLICY: &str = "rp-soon";
 /// How long a server may be away before the test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 const STEP: Duration = Duration::from_millis(10);
+
+/// When the first certificate of a place is ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum First {
+    Now,
+    /// By the next renewal.
+    Later,
+}
 
 pub(crate) struct Desk {
     client: Client,
@@ -42,7 +49,7 @@ impl Desk {
         self.ports.clock.sleep_until(self.ports.clock.monotonic() + pause).await;
     }
 
-    /// Says who the agent is, by which rule certificates are renewed, and who issues some of them.
+    /// Says who the agent is, and by which rule certificates are renewed.
     pub(crate) async fn set_up(&self) -> Result<(), Failed> {
         let (id, ..) = AGENT;
         let agent = RegisterAgent {
@@ -58,20 +65,19 @@ impl Desk {
             retry_interval_seconds: Some(1),
             ..CreateRenewalPolicy::default()
         };
-        let slow = CreateIssuer {
-            id: Some(SLOW.parse()?),
-            name: SLOW.into(),
-            kind: "SlowCA".into(),
-            config: Map::new(),
-            enabled: None,
-        };
-        self.insist(async || self.client.create_issuer(&slow).await.map(drop)).await?;
         self.insist(async || self.client.register_agent(&agent).await.map(drop)).await?;
         self.insist(async || self.client.create_renewal_policy(&policy).await.map(drop)).await
     }
 
-    /// Orders the first certificate of a place.
-    pub(crate) async fn open(&self, place: &Place) -> Result<(), Failed> {
+    /// Tells of a place and its certificate, and of its issuer, where that is a new one.
+    pub(crate) async fn open(&self, place: &Place, first: First) -> Result<(), Failed> {
+        let issuer = CreateIssuer {
+            id: Some(place.issuer.id.parse()?),
+            name: place.issuer.id.clone(),
+            kind: place.issuer.kind.into(),
+            config: Map::new(),
+            enabled: None,
+        };
         let target = CreateTarget {
             id: Some(place.target.parse()?),
             name: place.target.clone(),
@@ -88,15 +94,16 @@ impl Desk {
             environment: String::new(),
             owner_id: "o-default".parse()?,
             team_id: "team-default".parse()?,
-            issuer_id: place.issuer.parse()?,
+            issuer_id: place.issuer.id.parse()?,
             renewal_policy_id: POLICY.parse()?,
             certificate_profile_id: None,
             agent_id: None,
             target_ids: vec![place.target.parse()?],
             tags: [].into(),
             status: None,
-            issue: Some(true),
+            issue: Some(first == First::Now),
         };
+        self.insist(async || self.client.create_issuer(&issuer).await.map(drop)).await?;
         self.insist(async || self.client.create_target(&target).await.map(drop)).await?;
         self.insist(async || self.client.create_certificate(&certificate).await.map(drop)).await
     }

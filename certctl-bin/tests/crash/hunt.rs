@@ -1,17 +1,17 @@
 //! The hunt: server and agent die in turn, each at its own points, while the other one stays up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
 
 use super::child::{Order, Part};
-use super::desk::Desk;
+use super::desk::{Desk, First};
 use super::ensure;
 use super::grounds::Grounds;
 use super::place::Place;
-use super::points::Arm;
+use super::points::{self, Arm};
 use super::verdict::Verdict;
 use super::victim::Victim;
 
@@ -21,6 +21,8 @@ const LOOK: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Renewals in which a point is passed, unless it is passed at the start alone.
 const RENEWALS: usize = 2;
+/// How often a point is tried before it counts as one that is never passed.
+const TRIES: usize = 3;
 
 /// How much is hunted.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +30,17 @@ pub(crate) struct Extent {
     pub(crate) kills: usize,
     /// After so many rounds another certificate is ordered, so that first issuances are hit as well.
     pub(crate) orders: usize,
-    /// At which point each of them begins.
-    pub(crate) first: usize,
+    /// With which half of the points it begins.
+    pub(crate) half: Half,
+    /// Whether somebody must have died at every point.
+    pub(crate) every_point: bool,
+}
+
+/// Of the points of each part.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Half {
+    First,
+    Second,
 }
 
 pub(crate) struct Hunt {
@@ -42,8 +53,8 @@ pub(crate) struct Hunt {
     verdict: Verdict,
     /// Points at which somebody died.
     hit: BTreeSet<(Part, String)>,
-    /// Points that are passed in the first life alone.
-    passed: BTreeSet<(Part, String)>,
+    /// How often nobody passed a point.
+    vain: BTreeMap<(Part, String), usize>,
     kills: usize,
 }
 
@@ -73,15 +84,10 @@ impl Hunt {
         let server = Victim::start(order(Part::Server), dir.join("server.log"))?;
         desk.set_up().await?;
         let agent = Victim::start(order(Part::Agent), dir.join("agent.log"))?;
-        let (places, verdict, hit, passed) = (Vec::new(), Verdict::default(), BTreeSet::new(), BTreeSet::new());
-        let mut hunt = Self { extent, desk, server, agent, grounds, places, verdict, hit, passed, kills: 0 };
-        // The CA of an issuer is made with its first certificate, once.
-        for point in ["commit.authority.before", "commit.authority.after"] {
-            hunt.order_another().await?;
-            hunt.strike(Part::Server, &Blow::At(Arm { point: point.into(), pass: 1 }), false).await?;
-        }
-        // A renewal passes nearly every point that there is.
-        hunt.renew().await?;
+        let (places, verdict, hit, vain) = (Vec::new(), Verdict::default(), BTreeSet::new(), BTreeMap::new());
+        let mut hunt = Self { extent, desk, server, agent, grounds, places, verdict, hit, vain, kills: 0 };
+        hunt.order_another().await?;
+        hunt.order_another().await?;
         hunt.settle().await?;
         Ok(hunt)
     }
@@ -105,7 +111,9 @@ impl Hunt {
         self.renew().await?;
         self.settle().await?;
         let tally = self.verdict.end(&self.desk, &self.places).await?;
-        let points = self.server.points().len() + self.agent.points().len();
+        let missed = self.missed()?;
+        let points = self.hit.len() + missed.len();
+        ensure(!self.extent.every_point || missed.is_empty(), || format!("nobody died at {missed:?}"))?;
         Ok(format!(
             "{} kills in {rounds} rounds, at {} of {points} points and at random moments; {} jobs finished, {} versions at \
              {} places",
@@ -117,19 +125,38 @@ impl Hunt {
         ))
     }
 
+    /// The points at which nobody died. One that was passed without being listed is a failure: nobody would hunt there.
+    fn missed(&self) -> Result<Vec<(Part, String)>, Failed> {
+        let mut missed = Vec::new();
+        for (part, victim) in [(Part::Server, &self.server), (Part::Agent, &self.agent)] {
+            let named = points::named(part);
+            let strange: Vec<_> = victim.points().into_iter().filter(|point| !named.contains(point)).collect();
+            ensure(strange.is_empty(), || format!("the {part:?} passed {strange:?}, which the list does not name"))?;
+            missed.extend(hunted(part).into_iter().map(|point| (part, point)).filter(|it| !self.hit.contains(it)));
+        }
+        Ok(missed)
+    }
+
     /// The agent has twice as many points as the server, so it is its turn twice. Every fifth kill is one from outside.
+    /// Points at which nobody died yet come first; then each is met again, at a later pass.
     fn next(&mut self, round: usize) -> (Part, Blow) {
         let (part, turn) = match round % 3 {
             0 => (Part::Server, round / 3),
             _ => (Part::Agent, round - round / 3 - 1),
         };
-        let passed = self.passed.clone();
-        let mut points = self.victim(part).points();
-        points.retain(|point| !passed.contains(&(part, point.clone())));
-        let turn_of_points = self.extent.first + turn - turn / 5;
-        let blow = match points.get(turn_of_points % points.len().max(1)) {
+        let points = hunted(part);
+        let first = match self.extent.half {
+            Half::First => 0,
+            Half::Second => points.len() / 2,
+        };
+        let turn_of_points = first + turn - turn / 5;
+        let vain = |point: &String| self.vain.get(&(part, point.clone())).copied().unwrap_or_default();
+        let mut in_turn = points.iter().cycle().skip(turn_of_points % points.len()).take(points.len());
+        let fresh = |point: &&String| !self.hit.contains(&(part, (*point).clone())) && vain(point) < TRIES;
+        let point = in_turn.clone().find(fresh).or_else(|| in_turn.find(|point| vain(point) == 0));
+        let blow = match point {
             Some(point) if turn % 5 != 4 => {
-                let pass = 1 + turn_of_points / points.len() * 3 % 7;
+                let pass = if is_rare(point) { 1 } else { 1 + turn_of_points / points.len() * 3 % 7 };
                 Blow::At(Arm { point: point.clone(), pass: pass as u64 })
             }
             // Spread over a second, so that start, issue, renew and deploy are all hit.
@@ -145,6 +172,7 @@ impl Hunt {
             Blow::At(arm) => Some(arm.clone()),
             Blow::After(_) => None,
         };
+        self.prepare(part, arm.as_ref()).await?;
         self.victim(part).arm(arm.as_ref())?;
         self.renew().await?;
         if let Blow::After(pause) = blow {
@@ -153,7 +181,7 @@ impl Hunt {
         }
         let reached = self.died(part, arm.as_ref()).await?;
         if !reached {
-            // Passed at the start alone, or never again.
+            // Passed at the start alone, or not now.
             self.victim(part).kill()?;
             self.died(part, None).await?;
         }
@@ -163,15 +191,30 @@ impl Hunt {
             if self.died(part, Some(&arm)).await? {
                 self.victim(part).restart(None)?;
             } else if !reached {
-                self.passed.insert((part, arm.point));
+                *self.vain.entry((part, arm.point)).or_default() += 1;
             }
         }
+        self.grounds.accept()?;
         self.settle().await
+    }
+
+    /// Makes that the next renewals pass a point which they do not pass when all goes well: an issuer makes its CA with its
+    /// first certificate, once, and only a deployment that fails is reported as failed.
+    async fn prepare(&mut self, part: Part, arm: Option<&Arm>) -> Result<(), Failed> {
+        match (part, arm.map_or("", |arm| arm.point.as_str())) {
+            (Part::Server, point) if is_of_new_issuers(point) => {
+                let place = self.grounds.with_new_issuer().await?;
+                self.open(place, First::Later).await
+            }
+            (Part::Agent, point) if point.starts_with(REFUSED) => self.grounds.refuse(),
+            _ => Ok(()),
+        }
     }
 
     /// Waits until it is dead, or until there is no more work in which it could die.
     async fn died(&mut self, part: Part, arm: Option<&Arm>) -> Result<bool, Failed> {
         let mut renewals = 0;
+        let until = self.desk.ports().clock.monotonic() + PATIENCE;
         while !self.victim(part).is_dead()? {
             let idle = self.desk.unfinished().await?.is_some_and(|jobs| jobs.is_empty());
             if idle && renewals == RENEWALS {
@@ -182,6 +225,7 @@ impl Hunt {
                 self.renew().await?;
                 renewals += 1;
             }
+            ensure(self.desk.ports().clock.monotonic() < until, || "it neither dies nor finishes its work".to_owned())?;
             self.desk.pause(LOOK).await;
         }
         self.kills += 1;
@@ -223,8 +267,12 @@ impl Hunt {
     /// Orders a first certificate for another place.
     async fn order_another(&mut self) -> Result<(), Failed> {
         let place = self.grounds.another().await?;
+        self.open(place, First::Now).await
+    }
+
+    async fn open(&mut self, place: Place, first: First) -> Result<(), Failed> {
         self.verdict.begin(&self.desk, &place).await?;
-        self.desk.open(&place).await?;
+        self.desk.open(&place, first).await?;
         self.places.push(place);
         Ok(())
     }
@@ -235,6 +283,25 @@ impl Hunt {
             Part::Agent => &mut self.agent,
         }
     }
+}
+
+/// The points at which a part is killed: all that have a name, and are passed where this test runs.
+fn hunted(part: Part) -> Vec<String> {
+    let mut points = points::named(part);
+    points.retain(|point| Grounds::are_served() || !point.starts_with("ask.report_verification"));
+    points
+}
+
+const REFUSED: &str = "ask.report_failed";
+
+/// Passed by a server whose issuer makes its CA, but not by a renewal.
+fn is_of_new_issuers(point: &str) -> bool {
+    point.starts_with("commit.authority") || point.starts_with("key.generate")
+}
+
+/// Passed once in what [`Hunt::prepare`] prepares.
+fn is_rare(point: &str) -> bool {
+    is_of_new_issuers(point) || point.starts_with(REFUSED)
 }
 
 /// A port below those that the kernel gives to clients: while the server is down nobody else gets it.

@@ -30,15 +30,16 @@ use std::path::PathBuf;
 use certctl_storage::testing::TemporaryPostgres;
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use hunt::{Extent, Hunt};
+use hunt::{Extent, Half, Hunt};
 
 /// The environment variable that makes this program a child; its value is the order as JSON.
 const CHILD: &str = "CRASH_CHILD";
 
-/// The short form dies at a part of the points, another one on each database.
-fn extent(first: usize) -> Extent {
+/// The long form dies at every point, the short one at a part of them, another one on each database.
+fn extent(half: Half) -> Extent {
     let long = std::env::var_os("CERTCTL_TEST_LONG").is_some();
-    if long { Extent { kills: 240, orders: 12, first } } else { Extent { kills: 36, orders: 8, first } }
+    let (kills, orders) = if long { (240, 12) } else { (36, 8) };
+    Extent { kills, orders, half, every_point: long }
 }
 
 fn main() -> std::process::ExitCode {
@@ -54,11 +55,11 @@ fn main() -> std::process::ExitCode {
         Trial::test("a_certificate_beside_anothers_key_is_seen", || block_on(place::a_mismatch_is_seen())),
         Trial::test("sqlite", || {
             let dir = tempfile::tempdir()?;
-            hunt("sqlite", &dir, &format!("sqlite:{}", dir.path().join("certctl.db").display()), extent(0))
+            hunt("sqlite", &dir, &format!("sqlite:{}", dir.path().join("certctl.db").display()), extent(Half::First))
         }),
         Trial::test("postgresql", move || {
             let url = url.ok_or("there is no PostgreSQL")?;
-            hunt("postgresql", &tempfile::tempdir()?, &url, extent(20))
+            hunt("postgresql", &tempfile::tempdir()?, &url, extent(Half::Second))
         })
         .with_ignored_flag(absent),
     ];

@@ -13,7 +13,6 @@ use certctl_core::testing::{TestAuthority, TestCertificate};
 use libtest_mimic::Failed;
 use serde_json::{Map, Value, json};
 
-use super::desk::SLOW;
 use super::ensure;
 use super::site::{self, Site};
 
@@ -21,7 +20,7 @@ pub(crate) struct Place {
     /// The common name.
     pub(crate) name: String,
     pub(crate) certificate: String,
-    pub(crate) issuer: &'static str,
+    pub(crate) issuer: Issuer,
     pub(crate) target: String,
     pub(crate) config: Map<String, Value>,
     cert_path: PathBuf,
@@ -32,6 +31,18 @@ pub(crate) struct Place {
     site: Option<Site>,
 }
 
+/// Who issues for a place.
+#[derive(Clone, Debug)]
+pub(crate) struct Issuer {
+    pub(crate) id: String,
+    pub(crate) kind: &'static str,
+}
+
+/// The file whose presence makes the configuration test of plain places fail.
+pub(crate) fn refusal(dir: &Path) -> PathBuf {
+    dir.join("refused")
+}
+
 impl Place {
     /// A place that a real nginx serves.
     pub(crate) fn with_nginx(program: PathBuf, dir: &Path, by_hand: &TestCertificate) -> Result<Self, Failed> {
@@ -40,7 +51,7 @@ impl Place {
         Ok(Self {
             name: site::NAME.into(),
             certificate: "mc-nginx".into(),
-            issuer: "iss-local",
+            issuer: Issuer { id: "iss-local".into(), kind: "GenericCA" },
             target: site::TARGET.into(),
             config: site.target().as_object().cloned().unwrap_or_default(),
             cert_path: tls.join("site.pem"),
@@ -50,8 +61,9 @@ impl Place {
         })
     }
 
-    /// A place that nobody reads but the test. Every second one gets its certificates by orders.
-    pub(crate) fn plain(number: usize, dir: &Path, by_hand: &TestCertificate) -> Result<Self, Failed> {
+    /// A place that nobody reads but the test.
+    pub(crate) fn plain(number: usize, issuer: Issuer, dir: &Path, by_hand: &TestCertificate) -> Result<Self, Failed> {
+        let refusal = refusal(dir);
         let (target, dir) = (format!("tgt-{number}"), dir.join(format!("place-{number}")));
         let (cert_path, key_path) = (dir.join("fullchain.pem"), dir.join("key.pem"));
         std::fs::create_dir_all(&dir)?;
@@ -60,12 +72,12 @@ impl Place {
         std::fs::set_permissions(&key_path, Permissions::from_mode(0o600))?;
         let config = json!({
             "cert_path": cert_path, "key_path": key_path,
-            "validate_command": ["true"], "reload_command": ["true"],
+            "validate_command": ["test", "!", "-e", refusal], "reload_command": ["true"],
         });
         Ok(Self {
             name: format!("place-{number}.example.com"),
             certificate: format!("mc-{number}"),
-            issuer: if number.is_multiple_of(2) { SLOW } else { "iss-local" },
+            issuer,
             config: config.as_object().cloned().unwrap_or_default(),
             current: dir.join(".certctl").join(&target).join("current"),
             target,
@@ -126,7 +138,8 @@ pub(crate) async fn a_mismatch_is_seen() -> Result<(), Failed> {
         authority.issue(&["one.example.com"], now, now + Duration::from_secs(60)).await,
         authority.issue(&["other.example.com"], now, now + Duration::from_secs(60)).await,
     );
-    let mut places = vec![Place::plain(1, dir.path(), &one)?];
+    let issuer = Issuer { id: "iss-local".into(), kind: "GenericCA" };
+    let mut places = vec![Place::plain(1, issuer, dir.path(), &one)?];
     if let Some(program) = super::nginx() {
         places.push(Place::with_nginx(program, &dir.path().join("nginx"), &one)?);
     }

@@ -13,8 +13,59 @@ pub(crate) use host::{PointedCommands, PointedFiles};
 pub(crate) use keys::PointedKeys;
 pub(crate) use store::PointedStorage;
 
+use super::child::Part;
+
 /// What a child says at the first pass of a point, before its name.
 pub(crate) const POINT: &str = "POINT ";
+
+/// What the server does on the way of issue, renew and deploy. A set of changes is named by what it is about.
+const SERVER: &[&str] = &[
+    "commit.authority",
+    "commit.issue",
+    "commit.job",
+    "commit.other",
+    "commit.renew",
+    "key.generate",
+    "key.open",
+    "key.sign",
+    "read",
+];
+
+/// What has a point after it alone: an empty claim is none, and whether it is empty shows afterwards.
+const CLAIMS: &[&str] = &["claim.deployment.after", "claim.issue.after"];
+
+/// What the agent does.
+const AGENT: &[&str] = &[
+    "ask.heartbeat",
+    "ask.pickup",
+    "ask.report_completed",
+    "ask.report_failed",
+    "ask.report_running",
+    "ask.report_verification",
+    "ask.submit_csr",
+    "ask.work",
+    "command",
+    "files.create_dir_all",
+    "files.lock",
+    "files.remove",
+    "files.remove_dir_all",
+    "files.symlink",
+    "files.sync_dir",
+    "files.write",
+    "key.generate",
+    "key.open",
+    "key.sign",
+];
+
+/// Every point of a part that has a name, in order.
+pub(crate) fn named(part: Part) -> Vec<String> {
+    let (deeds, claims) = match part {
+        Part::Server => (SERVER, CLAIMS),
+        Part::Agent => (AGENT, &[][..]),
+    };
+    let around = deeds.iter().flat_map(|deed| [format!("{deed}.before"), format!("{deed}.after")]);
+    around.chain(claims.iter().map(|&claim| claim.to_owned())).collect()
+}
 
 /// A point and how many passes of it are survived but for the last.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
