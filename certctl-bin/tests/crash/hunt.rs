@@ -188,11 +188,15 @@ impl Hunt {
         let arm = arm.map(|arm| Arm { pass: 1, ..arm }).filter(|_| again || !reached);
         self.victim(part).restart(arm.clone())?;
         if let Some(arm) = arm {
-            if self.died(part, Some(&arm)).await? {
-                self.victim(part).restart(None)?;
-            } else if !reached {
-                *self.vain.entry((part, arm.point)).or_default() += 1;
+            if !self.died(part, Some(&arm)).await? {
+                if !reached {
+                    *self.vain.entry((part, arm.point)).or_default() += 1;
+                }
+                // It may be on its way there still: only one that is not armed is sure to stay up.
+                self.victim(part).kill()?;
+                self.died(part, None).await?;
             }
+            self.victim(part).restart(None)?;
         }
         self.grounds.accept()?;
         self.settle().await
