@@ -4,9 +4,11 @@
 #![expect(clippy::disallowed_methods, reason = "the stores are tried on this machine's clock, files and network")]
 
 mod clock;
+mod growing;
 mod migrations;
 mod peculiar;
 mod queue;
+mod tampering;
 
 use std::future::Future;
 use std::path::Path;
@@ -40,7 +42,9 @@ fn main() {
         }));
     }
     trials.extend(queue::trials(&server));
+    trials.extend(tampering::trials(&server));
     trials.extend(peculiar::trials(&server));
+    trials.extend(growing::trials(&server));
     trials.extend(migrations::trials(&server));
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(server);

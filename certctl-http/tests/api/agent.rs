@@ -242,16 +242,16 @@ async fn retire(world: &World, id: &str) {
     let mut agent = unit.get::<Agent>(id).await.unwrap().unwrap();
     agent.retired_at = Some(unit.now());
     unit.update(agent);
-    unit.append(certctl_core::domain::AuditEvent {
+    unit.append(certctl_core::domain::AuditEvent::new(certctl_core::domain::Recorded {
         id: "aud-retire".parse().unwrap(),
         actor: "test".into(),
         actor_type: certctl_core::domain::ActorType::User,
         action: AuditAction::AgentRegistered,
         resource_type: "agent".into(),
         resource_id: id.into(),
-        details: certctl_core::entity::Json(json!({})),
+        details: json!({}),
         timestamp: world.fakes.clock.now(),
-    });
+    }));
     unit.commit().await.unwrap();
 }
 
