@@ -150,6 +150,22 @@ pub(crate) async fn a_mismatch_is_seen() -> Result<(), Failed> {
         ensure(taken.is_none_or(|taken| taken.is_err()), || "nginx takes any key".to_owned())?;
         ensure(place.pair(&ports).await.is_err(), || "any key belongs to any certificate".to_owned())?;
         ensure(place.look(&ports).await.is_err(), || "nobody looks".to_owned())?;
+        let port = place.site.as_ref().map(|site| site.port);
+        drop(place);
+        if let Some(port) = port {
+            is_left(port, &ports).await?;
+        }
     }
     Ok(())
+}
+
+/// Waits until nobody listens there: an nginx that outlives its test holds what it inherited from it.
+async fn is_left(port: u16, ports: &Ports) -> Result<(), Failed> {
+    for _ in 0..500 {
+        if std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            return Ok(());
+        }
+        ports.clock.sleep_until(ports.clock.monotonic() + Duration::from_millis(10)).await;
+    }
+    Err("nginx is still there after its site is gone".into())
 }
