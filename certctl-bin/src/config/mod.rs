@@ -121,9 +121,13 @@ impl Config {
         Self::parse(&text).map_err(|reason| ConfigError::Syntax { path: path.to_path_buf(), reason })
     }
 
-    /// Reads TOML text.
+    /// Reads TOML text. The line of a mistake is told, not shown: it may hold a secret.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())
+        toml::from_str(text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let line = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1));
+            format!("{}{}", line.unwrap_or_default(), error.message().trim_end())
+        })
     }
 
     /// Lays the environment over it. What it returns should be said to whoever started the process.

@@ -130,13 +130,34 @@ fn bad_values_are_errors_that_name_the_setting() {
 fn a_wrong_key_is_told_without_showing_any() {
     for (text, expected) in [
         ("anna", "entry 1"),
-        ("anna:geheim:root", "role"),
-        ("anna:geheim:admin,anna:geheim2", "two keys"),
+        ("anna:geheim:root", "entry 1 does not end in a role (admin, "),
+        // The rest of a key with a colon in it is no role, and no name is known to be one.
+        ("anna:sehr:geheim", "entry 1 does not end in a role"),
+        ("geheim:anna:root", "choose a key without `:`"),
+        ("anna:geheim:admin,anna:geheim2", "entries 1 and 2 have the same name"),
         ("x:y,a:geheim:admin:more", "entry 2"),
         (":geheim", "empty name"),
+        // A key with a comma in it: its second half would be a name, and `admin` everybody's key.
+        ("anna:sehr,geheim:admin", "entry 2 has the name of a role"),
+        ("a:b,geheim:c,geheim:d", "entries 2 and 3"),
     ] {
         let error = refusal(&[("CERTCTL_API_KEYS_NAMED", text)]);
         assert!(error.contains(expected) && !error.contains("geheim"), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_mistake_in_the_file_is_told_without_showing_its_line() {
+    for (text, expected) in [
+        ("auth_secret = geheim4711", "line 1: "),
+        ("listen = \"127.0.0.1:1\"\nauth_secret = \"geheim4711", "line 2: "),
+        ("api_keys_named = [\"anna:geheim4711:admin\"]", "a secret must be a text in quotes"),
+        ("\nencryption_key = 4711", "line 2: a secret must be a text in quotes"),
+        ("[database]\nurl = { geheim4711 = 1 }", "line 2: a secret must be a text in quotes"),
+    ] {
+        let error = Config::parse(text).unwrap_err();
+        assert!(error.contains(expected), "{text}: {error}");
+        assert!(!error.contains("geheim") && !error.contains("4711"), "{text}: {error}");
     }
 }
 

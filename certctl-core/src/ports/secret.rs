@@ -38,7 +38,9 @@ impl Serialize for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::new)
+        // What else it is must not be shown either: a number without quotes is a secret just the same.
+        let text = String::deserialize(deserializer);
+        text.map(Self::new).map_err(|_| serde::de::Error::custom("a secret must be a text in quotes"))
     }
 }
 
