@@ -120,6 +120,7 @@ fn a_database_that_cannot_be_reached_is_named_without_its_password() {
     for url in ["postgres://anna:geheim@127.0.0.1:1/none", "postgres://anna:geheim@host.invalid/none"] {
         let text = with(url);
         assert!(text.contains("cannot connect") && text.contains("anna") && !text.contains("geheim"), "{text}");
+        assert!(text.contains("check that the server runs there"), "{text}");
     }
     let missing = directory.path().join("missing/certctl.db");
     let text = with(&format!("sqlite:{}", missing.display()));

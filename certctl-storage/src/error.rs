@@ -32,7 +32,7 @@ pub enum OpenError {
         reason: String,
     },
     /// The server could not be reached, or refused.
-    #[error("cannot connect to {url}: {reason}")]
+    #[error("cannot connect to {url}: {reason}; check that the server runs there and lets this user in")]
     Connect {
         /// The URL without a password.
         url: String,

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use certctl_core::ports::{Egress, HttpClient, HttpError, HttpOptions, HttpRequest, HttpResponse, Method};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use rustls::CertificateError;
 use url::{Host, Url};
 
 use super::egress::{Guard, GuardError};
@@ -188,7 +189,26 @@ fn failure(host: &str, error: &reqwest::Error) -> HttpError {
         let Some(deeper) = cause.source() else { break };
         cause = deeper;
     }
-    HttpError::Unreachable { host: host.to_owned(), reason: cause.to_string() }
+    let reason = if is_of_unknown_root(cause) {
+        "no root that is trusted here signed its certificate; name the root that did (that of a certctl server is its \
+         DIR/ca.pem)"
+            .to_owned()
+    } else {
+        cause.to_string()
+    };
+    HttpError::Unreachable { host: host.to_owned(), reason }
+}
+
+fn is_of_unknown_root(cause: &(dyn Error + 'static)) -> bool {
+    // What an I/O error wraps is not its source, and may be an I/O error again.
+    if let Some(wrapped) = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        return is_of_unknown_root(wrapped);
+    }
+    // A signature is bad where another root has the same name, such as that of another certctl server.
+    matches!(
+        cause.downcast_ref(),
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature))
+    )
 }
 
 #[cfg(test)]
