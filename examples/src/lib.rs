@@ -5,3 +5,9 @@
 //! * `custom_issuer`: an issuer of one's own, held to the suite of all issuers
 //! * `custom_storage`: a store around a store, held to the suite of all stores
 //! * `offline_year`: a year of renewals in a moment, with an agent, files and a clock that is moved by hand
+
+/// The programs that the README and the book show, compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../../docs/src/embedding.md")]
+pub struct Shown;
