@@ -98,7 +98,7 @@ pub(crate) struct DemoArguments {
 #[derive(Debug, Args)]
 pub(crate) struct MigrateArguments {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) home: Home,
     /// Only say how the database stands
     #[arg(long)]
     pub(crate) status: bool,
@@ -109,7 +109,7 @@ pub(crate) struct MigrateArguments {
 
 /// Where the configuration and the data are.
 #[derive(Debug, Args)]
-pub(crate) struct Place {
+pub(crate) struct Home {
     /// Configuration file (TOML) [env: CERTCTL_CONFIG]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -145,7 +145,7 @@ pub(crate) enum OpenapiVersion {
 
 /// Which server is talked to.
 #[derive(Debug, Args)]
-pub(crate) struct Server {
+pub(crate) struct Place {
     /// The server [env: CERTCTL_SERVER_URL] [default: `https://127.0.0.1:8443`]
     #[arg(long, value_name = "URL", global = true)]
     pub(crate) server: Option<String>,
@@ -161,7 +161,7 @@ pub(crate) struct Server {
 #[derive(Debug, Args)]
 pub(crate) struct Connection {
     #[command(flatten)]
-    pub(crate) server: Server,
+    pub(crate) place: Place,
     /// How results are written
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Table, global = true)]
     pub(crate) output: OutputFormat,

@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 use url::{Host, Url};
 
-use crate::arguments::{Connection, OutputFormat, Server};
+use crate::arguments::{Connection, OutputFormat, Place};
 use crate::config::Environment;
 use crate::failure::Failure;
 use crate::{compose, output};
@@ -64,11 +64,11 @@ pub(crate) async fn run(noun: Noun, environment: &Environment) -> Result<(), Fai
 }
 
 /// A client of the server that flags or variables name.
-pub(crate) fn client(server: Server, environment: &Environment) -> Result<Client, Failure> {
+pub(crate) fn client(place: Place, environment: &Environment) -> Result<Client, Failure> {
     let ports = compose::client_ports()?;
-    let key = server.api_key.or_else(|| environment.get("API_KEY").map(str::to_owned));
-    let client = Client::new(ports.http.clone(), server_url(server.server, environment)?);
-    let client = match server_root(server.ca, environment)? {
+    let key = place.api_key.or_else(|| environment.get("API_KEY").map(str::to_owned));
+    let client = Client::new(ports.http.clone(), server_url(place.server, environment)?);
+    let client = match server_root(place.ca, environment)? {
         Some(root) => client.trusting(root),
         None => client,
     };
@@ -86,7 +86,7 @@ struct Session {
 
 impl Session {
     fn open(connection: Connection, environment: &Environment) -> Result<Self, Failure> {
-        let client = client(connection.server, environment)?;
+        let client = client(connection.place, environment)?;
         Ok(Self { client, format: connection.output })
     }
 

@@ -47,7 +47,10 @@ fn pass_over_line(input: &mut impl BufRead) -> io::Result<()> {
         let Some(end) = buffer.iter().position(|byte| *byte == b'\n') else {
             let all = buffer.len();
             input.consume(all);
-            if all == 0 { return Ok(()) } else { continue }
+            if all == 0 {
+                return Ok(());
+            }
+            continue;
         };
         input.consume(end + 1);
         return Ok(());

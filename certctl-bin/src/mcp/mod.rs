@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::arguments::Server as ServerPlace;
+use crate::arguments::Place;
 use crate::cli;
 use crate::config::Environment;
 use crate::failure::Failure;
@@ -26,12 +26,12 @@ const AT_ONCE: usize = 16;
 #[derive(Debug, Args)]
 pub(crate) struct McpArguments {
     #[command(flatten)]
-    server: ServerPlace,
+    place: Place,
 }
 
 /// Answers messages until the input ends.
 pub(crate) async fn run(arguments: McpArguments, environment: &Environment) -> Result<(), Failure> {
-    let server = Arc::new(Server::new(cli::client(arguments.server, environment)?)?);
+    let server = Arc::new(Server::new(cli::client(arguments.place, environment)?)?);
     let mut lines = lines();
     let mut under_way = JoinSet::new();
     while let Some(line) = lines.recv().await {
