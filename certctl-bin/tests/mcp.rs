@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
-use program::{KEY, Running, certctl};
+use program::{KEY, Running, certctl, refusal};
 use serde_json::{Value, json};
 
 /// The program, and the two ends of its conversation.
@@ -197,4 +197,14 @@ fn what_cannot_be_meant_is_answered_and_the_conversation_goes_on() {
     server.terminate();
     let (failed, text) = stranger.call("certctl_list_agents", json!({}));
     assert!(failed && text.contains("did not answer"), "{text}");
+}
+
+#[test]
+fn a_key_is_not_shown_to_the_network() {
+    for (url, said) in [("http://certctl.example", "use https"), ("ftp://certctl.example", "neither https nor http")] {
+        let mut command = certctl();
+        command.arg("mcp").env("CERTCTL_SERVER_URL", url).env("CERTCTL_API_KEY", KEY).stdin(Stdio::null());
+        let text = refusal(command);
+        assert!(text.contains(said), "{text}");
+    }
 }
