@@ -9,6 +9,7 @@
     reason = "a measurement is made of real time, processes, files and sockets, and is printed"
 )]
 
+mod audit;
 mod calibrate;
 mod closed_loop;
 mod connection;
@@ -45,12 +46,14 @@ async fn main() -> ExitCode {
     }
 }
 
-const USAGE: &str = "usage: certctl-bench calibrate | issue | jobs | footprint | all | drive HOST:PORT CLIENTS COUNT";
+const USAGE: &str =
+    "usage: certctl-bench audit | calibrate | issue | jobs | footprint | all | drive HOST:PORT CLIENTS COUNT";
 
 async fn run(what: &str) -> Result<(), Failure> {
     let scale = std::env::var("BENCH_SCALE").ok().and_then(|text| text.parse().ok());
     let scale = Scale(scale.unwrap_or(1.0));
     match what {
+        "audit" => audit::run(scale).await,
         "calibrate" => calibrate::run(scale).await,
         "issue" => issue::run(scale).await,
         "jobs" => jobs::run(scale).await,
@@ -60,6 +63,7 @@ async fn run(what: &str) -> Result<(), Failure> {
             footprint::run(scale).await?;
             issue::run(scale).await?;
             jobs::run(scale).await?;
+            audit::run(scale).await?;
             calibrate::run(scale).await
         }
         "static" => calibrate::serve_static().await,

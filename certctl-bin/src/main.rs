@@ -58,7 +58,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             Command::Openapi(arguments) => openapi::run(&arguments),
             Command::Mcp(arguments) => mcp::run(arguments, &environment).await,
             Command::Version => output::line(concat!("certctl ", env!("CARGO_PKG_VERSION"))),
-            Command::Client(noun) => cli::run(noun, &environment).await,
+            Command::Client(noun) => return cli::run(noun, &environment).await,
         }?;
         Ok(ExitCode::SUCCESS)
     })

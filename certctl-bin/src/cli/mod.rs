@@ -1,6 +1,7 @@
 //! The command line's nouns: each talks to a server through the typed client.
 
 mod agents;
+mod audit;
 mod certs;
 mod issuers;
 mod jobs;
@@ -8,6 +9,7 @@ mod status;
 mod targets;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use certctl_core::ports::Secret;
 use certctl_http::client::{Client, Listing};
@@ -29,6 +31,8 @@ pub(crate) enum Noun {
     Certs(On<certs::Verb>),
     /// Agents
     Agents(On<agents::Verb>),
+    /// The audit trail: who did what to what, when
+    Audit(On<audit::Verb>),
     /// Issuers
     Issuers(On<issuers::Verb>),
     /// Deployment targets
@@ -52,15 +56,17 @@ pub(crate) struct On<V: Subcommand> {
 }
 
 /// Does what was asked.
-pub(crate) async fn run(noun: Noun, environment: &Environment) -> Result<(), Failure> {
+pub(crate) async fn run(noun: Noun, environment: &Environment) -> Result<ExitCode, Failure> {
     match noun {
         Noun::Certs(on) => certs::run(on.verb, &Session::open(on.connection, environment)?).await,
+        Noun::Audit(on) => return audit::run(on, environment).await,
         Noun::Agents(on) => agents::run(on.verb, &Session::open(on.connection, environment)?).await,
         Noun::Issuers(on) => issuers::run(on.verb, &Session::open(on.connection, environment)?).await,
         Noun::Targets(on) => targets::run(on.verb, &Session::open(on.connection, environment)?).await,
         Noun::Jobs(on) => jobs::run(on.verb, &Session::open(on.connection, environment)?).await,
         Noun::Status { connection } => status::run(&Session::open(connection, environment)?).await,
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A client of the server that flags or variables name.

@@ -4,6 +4,7 @@
 
 mod access;
 mod agent;
+mod audit;
 mod certificate;
 mod issuer;
 mod job;
@@ -24,19 +25,20 @@ pub use agent::{
     Agent, AgentCsr, AgentDependencyCounts, CertificatePickup, CreateEnrolToken, EnrolToken, Heartbeat, JobReport,
     RegisterAgent, RegisteredAgent, RetiredAgent, Work, WorkItem,
 };
+pub use audit::{AuditEvent, AuditFinding, AuditVerification};
 pub use certificate::{
     CreateCertificate, Deploy, DeployTriggered, ManagedCertificate, RenewTriggered, SubmitCsr, UpdateCertificate,
 };
 pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
 pub use job::{Job, JobVerified, VerificationResult, VerifyDeployment};
 pub use names::{
-    AgentStatus, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType, KeyAlgorithm, Role, TargetType,
-    VerificationStatus,
+    ActorType, AgentStatus, AuditFindingKind, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType,
+    KeyAlgorithm, Role, TargetType, VerificationStatus,
 };
 pub use owner::{CreateOwner, Owner};
 pub use page::{
-    AgentList, CertificateProfileList, CertificateVersionList, DeploymentTargetList, IssuerList, JobList,
-    ManagedCertificateList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
+    AgentList, AuditEventList, CertificateProfileList, CertificateVersionList, DeploymentTargetList, IssuerList,
+    JobList, ManagedCertificateList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
 };
 pub use patch::Patch;
 pub use problem::{BlockedByDependencies, FieldProblem, Problem};

@@ -13,8 +13,8 @@ use certctl_core::engine::SetupSecret;
 use certctl_core::seal::SealingKey;
 use certctl_core::signal::Signal;
 use certctl_core::storage::{
-    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, MemoryStorage, Snapshot, Storage,
-    StorageError, View,
+    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, MemoryStorage, SealAudit, SealedAudit,
+    Snapshot, Storage, StorageError, View,
 };
 use certctl_core::testing::{FakePorts, TestKeys};
 use certctl_http::{Authentication, Options};
@@ -66,6 +66,9 @@ impl Storage for Flaky {
     async fn next_due(&self, query: &DueQuery) -> Result<Option<Duration>, StorageError> {
         self.store.next_due(query).await
     }
+    async fn seal_audit(&self, seal: SealAudit) -> Result<SealedAudit, StorageError> {
+        self.store.seal_audit(seal).await
+    }
     fn changed(&self) -> Option<Signal> {
         self.store.changed()
     }
@@ -79,8 +82,8 @@ async fn a_store_that_is_down_is_told_with_a_time_to_come_back() {
     let store = Arc::new(Flaky { store, down: AtomicBool::new(false) });
     let secret = SetupSecret::Key(SealingKey::generate(&*ports.rng));
     let engine = Engine::builder(Arc::clone(&store) as _, ports, secret).build().await.unwrap();
-    let router = certctl_http::router(engine, Options { authentication: Authentication::Off });
-    let world = World { fakes, router };
+    let router = certctl_http::router(engine.clone(), Options { authentication: Authentication::Off });
+    let world = World { fakes, engine, router };
     world.get("/ready").await.expect(200);
 
     store.down.store(true, Ordering::SeqCst);

@@ -34,6 +34,7 @@ pub(crate) const KEYS: [(&str, Role); 5] = [
 
 pub(crate) struct World {
     pub(crate) fakes: FakePorts,
+    pub(crate) engine: Engine,
     pub(crate) router: Router,
 }
 
@@ -107,7 +108,7 @@ impl World {
             .build()
             .await
             .unwrap();
-        Self { fakes, router: router(engine, options) }
+        Self { fakes, router: router(engine.clone(), options), engine }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
