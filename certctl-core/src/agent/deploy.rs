@@ -45,11 +45,10 @@ pub(super) async fn recover(agent: &AgentRuntime) -> Result<(), FileError> {
             Ok(target) => target.recover().await.map_err(|error| error.to_string()),
             Err(error) => Err(error),
         };
+        let target = &described.id;
         match outcome {
-            Ok(()) => tracing::info!(target = %described.id, "what an interrupted deployment left is in order"),
-            Err(error) => {
-                tracing::warn!(target = %described.id, %error, "what an interrupted deployment left is not in order")
-            }
+            Ok(()) => tracing::info!(%target, "what an interrupted deployment left is in order"),
+            Err(error) => tracing::warn!(%target, %error, "what an interrupted deployment left is not in order"),
         }
     }
     Ok(())
