@@ -9,6 +9,7 @@
     reason = "a measurement is made of real time, processes, files and sockets, and is printed"
 )]
 
+mod agents;
 mod audit;
 mod calibrate;
 mod closed_loop;
@@ -47,7 +48,7 @@ async fn main() -> ExitCode {
 }
 
 const USAGE: &str =
-    "usage: certctl-bench audit | calibrate | issue | jobs | footprint | all | drive HOST:PORT CLIENTS COUNT";
+    "usage: certctl-bench audit | agents | calibrate | issue | jobs | footprint | all | drive HOST:PORT CLIENTS COUNT";
 
 async fn run(what: &str) -> Result<(), Failure> {
     let scale = std::env::var("BENCH_SCALE").ok().and_then(|text| text.parse().ok());
@@ -58,11 +59,13 @@ async fn run(what: &str) -> Result<(), Failure> {
         "issue" => issue::run(scale).await,
         "jobs" => jobs::run(scale).await,
         "footprint" => footprint::run(scale).await,
+        "agents" => agents::run(scale).await,
         "all" => {
             calibrate::run(scale).await?;
             footprint::run(scale).await?;
             issue::run(scale).await?;
             jobs::run(scale).await?;
+            agents::run(scale).await?;
             audit::run(scale).await?;
             calibrate::run(scale).await
         }
