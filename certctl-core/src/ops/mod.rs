@@ -11,6 +11,7 @@ mod check;
 pub(crate) mod context;
 pub mod issuer;
 pub mod job;
+pub mod key;
 mod listing;
 pub mod owner;
 pub mod profile;
