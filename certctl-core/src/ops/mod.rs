@@ -13,6 +13,7 @@ pub mod issuer;
 pub mod job;
 pub mod key;
 mod listing;
+mod merge;
 pub mod owner;
 pub mod profile;
 pub mod renewal_policy;

@@ -10,6 +10,7 @@ mod drain;
 mod errors;
 mod keys;
 mod lists;
+mod people;
 mod retirement;
 mod roles;
 mod settings;
