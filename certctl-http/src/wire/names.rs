@@ -40,7 +40,7 @@ fn of<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> Vec<&'static str> {
 }
 
 names! {
-    /// What kind of actor it was.
+    /// What kind of actor somebody is.
     ActorType = of(domain::ActorType::ALL, domain::ActorType::name);
     /// What is wrong with the audit trail.
     AuditFindingKind = of(FindingKind::ALL, FindingKind::name);

@@ -39,6 +39,12 @@ text_enum! {
         EnrolTokenCreated = "agent_enrol_token_created",
         /// An API key was made.
         ApiKeyCreated = "api_key_created",
+        /// An API key was deleted.
+        ApiKeyDeleted = "api_key_deleted",
+        /// An API key was replaced by a new one.
+        ApiKeyRotated = "api_key_rotated",
+        /// An API key was changed, disabled or enabled.
+        ApiKeyUpdated = "api_key_updated",
         /// API calls that read were made: one event for many.
         ApiRead = "api_get",
         /// The key that signs checkpoints of the audit trail was made.

@@ -37,7 +37,7 @@ pub(crate) struct Written {
 /// In the format `ndjson` each line is an object: `export` first, then each `event` with each `checkpoint` behind the entry
 /// that it was signed over, then `end`. Without a filter, and kept byte for byte, it can be verified anywhere.
 #[utoipa::path(
-    get, path = "/api/v1/audit/export", operation_id = "exportAudit", tag = "Audit",
+    get, path = "/api/v1/audit/export", operation_id = "exportAuditEvents", tag = "Audit",
     params(Written, Wanted),
     responses((
         status = 200, description = "The entries, one a line",
