@@ -33,16 +33,16 @@ pub use names::{
     AgentStatus, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType, KeyAlgorithm, Role, TargetType,
     VerificationStatus,
 };
-pub use owner::{CreateOwner, Owner};
+pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
     AgentList, CertificateProfileList, CertificateVersionList, DeploymentTargetList, IssuerList, JobList,
     ManagedCertificateList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
 };
 pub use patch::Patch;
 pub use problem::{BlockedByDependencies, FieldProblem, Problem};
-pub use profile::{CertificateProfile, CreateProfile, KeyAlgorithmRule};
-pub use renewal_policy::{CreateRenewalPolicy, RenewalPolicy};
+pub use profile::{CertificateProfile, CreateProfile, KeyAlgorithmRule, UpdateProfile};
+pub use renewal_policy::{CreateRenewalPolicy, RenewalPolicy, UpdateRenewalPolicy};
 pub use status::{Health, StatusResponse};
 pub use target::{CreateTarget, DeploymentTarget, UpdateTarget};
-pub use team::{CreateTeam, Team};
+pub use team::{CreateTeam, Team, UpdateTeam};
 pub use version::CertificateVersion;

@@ -9,6 +9,7 @@ mod client;
 mod drain;
 mod errors;
 mod lists;
+mod people;
 mod retirement;
 mod roles;
 mod settings;
