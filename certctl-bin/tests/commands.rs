@@ -115,11 +115,9 @@ fn exit_codes_say_what_went_wrong() {
 fn the_same_commands_work_on_a_store_that_no_server_uses() {
     let directory = tempfile::tempdir().unwrap();
     let server = Running::with_key(directory.path());
-    let make =
-        |id: &str| ["certs", "create", "--id", id, "--common-name", "s.example", "--name", id].map(str::to_owned);
-    let make = |id: &str| make(id).to_vec();
-    let by_server = make("mc-server");
-    server.answer(&by_server.iter().map(String::as_str).collect::<Vec<_>>());
+    let by_server = ["certs", "create", "--id", "mc-server", "--common-name", "s.example", "--name", "by a server"];
+    let by_store = ["certs", "create", "--id", "mc-store", "--common-name", "s.example", "--name", "by a store"];
+    server.answer(&by_server);
     let seen_by_server = server.answer(&["issuers", "list"]);
 
     let (taken, said) = code(&store(directory.path(), &["certs", "list"]));
