@@ -41,7 +41,7 @@ fn a_trail_is_listed_exported_and_verified_where_it_is_and_elsewhere() {
     let export = directory.path().join("audit.ndjson");
     server.answer(&["audit", "export", "--out", export.to_str().unwrap()]);
     assert!(!server.ask(&["audit", "export", "--out", export.to_str().unwrap()]).status.success(), "it is there");
-    let table = server.answer(&["audit", "export", "--format", "csv", "--resource-id", "mc-audited"]);
+    let table = server.answer(&["audit", "export", "--as", "csv", "--resource-id", "mc-audited"]);
     assert!(table.lines().count() == 2 && table.starts_with("seq,"), "{table}");
     server.terminate();
 
@@ -52,7 +52,7 @@ fn a_trail_is_listed_exported_and_verified_where_it_is_and_elsewhere() {
     let changed = directory.path().join("changed.ndjson");
     std::fs::write(&changed, text.replace("audited.example", "forged.example")).unwrap();
     let (code, said) = verify(&["--file"], &[&changed]);
-    assert_eq!(code, Some(3), "{said}");
+    assert_eq!(code, Some(7), "{said}");
     assert!(said.contains("FOUND edited"), "{said}");
     let lines: Vec<&str> = text.lines().collect();
     std::fs::write(&changed, lines[..3].join("\n")).unwrap();

@@ -6,45 +6,35 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use certctl_core::audit::{ExportLine, ExportReader, Verifier, csv};
-use certctl_core::domain::AuditEventId;
 use certctl_http::client::Listing;
 use certctl_http::wire::AuditVerification;
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{On, Paging, Session, dash};
+use super::{On, Session, show};
 use crate::arguments::OutputFormat;
 use crate::config::Environment;
 use crate::failure::Failure;
 use crate::output;
 
 /// The exit code of a verification that found something.
-const FOUND: u8 = 3;
+const FOUND: u8 = 7;
 /// Longest line of an export that is read, in bytes.
 const LONGEST: u64 = 16 << 20;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// List entries, newest first
-    List {
-        #[command(flatten)]
-        wanted: Wanted,
-        #[command(flatten)]
-        paging: Paging,
-    },
-    /// Show an entry
-    Get { id: String },
     /// Write the trail to a file, or to standard output
     Export {
         /// Where to; it must not be there yet
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
         /// ndjson can be verified, csv is for spreadsheets
-        #[arg(long, value_enum, default_value_t = ExportFormat::Ndjson)]
-        format: ExportFormat,
+        #[arg(long = "as", value_name = "FORMAT", value_enum, default_value_t = ExportFormat::Ndjson)]
+        written: ExportFormat,
         #[command(flatten)]
         wanted: Wanted,
     },
-    /// Look for entries that were edited, deleted, put elsewhere or cut off; exit code 3 when there are some
+    /// Look for entries that were edited, deleted, put elsewhere or cut off; exit code 7 when there are some
     Verify(Verify),
 }
 
@@ -115,33 +105,18 @@ pub(super) async fn run(on: On<Verb>, environment: &Environment) -> Result<ExitC
         let outcome = verify_file(&file, checkpoints.as_deref(), key_id)?;
         return report(&outcome, format);
     }
-    let session = Session::open(connection, environment)?;
-    let client = &session.client;
+    let session = Session::open(connection, environment).await?;
     match verb {
-        Verb::List { wanted, paging } => {
-            let page = client.list_audit_events(&paging.listing(wanted.filters())).await?;
-            session.list(&page, &["SEQ", "TIME", "ACTOR", "ACTION", "RESOURCE", "ID"], |event| {
-                vec![
-                    dash(event.seq),
-                    output::moment(Some(event.timestamp)),
-                    event.actor.clone(),
-                    event.action.to_string(),
-                    format!("{} {}", event.resource_type, event.resource_id),
-                    event.id.to_string(),
-                ]
-            })?;
-        }
-        Verb::Get { id } => session.one(&client.audit_event(&AuditEventId::parse(id)?).await?)?,
-        Verb::Export { out, format, wanted } => {
+        Verb::Export { out, written, wanted } => {
             let filters = wanted.filters().into_iter().fold(Listing::default(), |listing, (name, value)| match value {
                 Some(value) => listing.filter(name, value),
                 None => listing,
             });
-            export(&session, out.as_deref(), format, &filters).await?;
+            export(&session, out.as_deref(), written, &filters).await?;
+            Ok(ExitCode::SUCCESS)
         }
-        Verb::Verify(_) => return report(&client.verify_audit().await?, format),
+        Verb::Verify(_) => report(&session.client.verify_audit().await?, format),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 async fn export(session: &Session, out: Option<&Path>, format: ExportFormat, filters: &Listing) -> Result<(), Failure> {
@@ -226,11 +201,10 @@ fn each_line(path: &Path, mut take: impl FnMut(u64, &str) -> Result<(), Failure>
 }
 
 fn report(outcome: &AuditVerification, format: OutputFormat) -> Result<ExitCode, Failure> {
-    if format == OutputFormat::Json {
-        output::line(serde_json::to_string_pretty(outcome)?)?;
-    } else {
-        output::line(told(outcome))?;
-    }
+    output::line(match format {
+        OutputFormat::Table => told(outcome),
+        format => show::shown(&serde_json::to_value(outcome)?, format, &[])?,
+    })?;
     Ok(if outcome.clean { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
 }
 
@@ -248,7 +222,7 @@ fn told(outcome: &AuditVerification) -> String {
     lines.push(format!("checkpoints       {checkpoints}{vouched}"));
     lines.extend(outcome.key_ids.iter().map(|key| format!("  signed by key {key}")));
     for finding in &outcome.findings {
-        let place = dash(finding.seq);
+        let place = finding.seq.map_or_else(|| "no place".to_owned(), |seq| seq.to_string());
         let id = finding.id.as_deref().map(|id| format!(" ({id})")).unwrap_or_default();
         lines.push(format!("FOUND {} at {place}{id}: {}", finding.kind, finding.message));
     }
