@@ -4,9 +4,11 @@
 
 mod access;
 mod agent;
+mod bad_input;
 mod certificate;
 mod client;
 mod drain;
+mod edge;
 mod errors;
 mod keys;
 mod lists;
