@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::authorities::StoredAuthorities;
 use super::drain::InFlight;
+use super::lookout::Lookout;
 use super::{Cadence, ConfiguredNotifier, Engine, Inner};
 use crate::connector::layer::Layers;
 use crate::connector::{ConnectorContext, Registry};
@@ -157,7 +158,7 @@ impl EngineBuilder {
             started_at,
             agent_auth,
             work: Signal::default(),
-            agent_work: Mutex::default(),
+            lookout: Lookout::default(),
             running: Mutex::default(),
             issuers: super::connectors::IssuerCache::default(),
             authorities,

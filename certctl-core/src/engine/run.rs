@@ -23,7 +23,8 @@ pub struct Progress {
 }
 
 impl Engine {
-    /// One pass of every loop: begin due renewals, end what waited too long, take up due jobs and deliveries.
+    /// One pass of every loop: begin due renewals, end what waited too long, take up due jobs and deliveries, wake agents that
+    /// wait for work and have some.
     ///
     /// Work that was taken up goes on in tasks after this returns.
     ///
@@ -34,6 +35,7 @@ impl Engine {
         let jobs_timed_out = reconcile::waiting::sweep(self).await?;
         let jobs_started = jobs::claim_and_start(self).await?;
         let deliveries_started = outbox::claim_and_start(self).await?;
+        self.look_out().await?;
         Ok(Progress { renewals_begun, jobs_timed_out, jobs_started, deliveries_started })
     }
 
@@ -49,6 +51,7 @@ impl Engine {
             reconcile::waiting::next_due(self).await?,
             jobs::next_due(self).await?,
             outbox::next_due(self).await?,
+            self.next_look(),
         ];
         Ok(dues.into_iter().flatten().min())
     }
