@@ -81,7 +81,9 @@ impl Engine {
                 let page = view.list(query.limit(TOGETHER)).await?;
                 found.extend(page.records.iter().filter_map(|job| job.agent_id.clone()));
             }
-            found.iter().for_each(|agent| self.0.lookout.wake(agent));
+            for agent in &found {
+                self.0.lookout.wake(agent);
+            }
         }
         Ok(())
     }
