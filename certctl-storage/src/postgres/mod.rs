@@ -88,6 +88,10 @@ pub(crate) async fn connect(
 
 /// Why nothing is connected. A pool tries again for as long as it may, for a server that is about to start, and says
 /// then only that the time is over.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "there is no store yet whose clock could be asked, and the answer is for people"
+)]
 async fn reason(url: &str, error: &DbErr) -> String {
     match tokio::time::timeout(Duration::from_secs(2), PgConnection::connect(url)).await {
         Ok(Err(why)) => why.to_string(),
