@@ -23,6 +23,12 @@ text_enum! {
 text_enum! {
     /// Every action that is recorded.
     pub enum AuditAction {
+        /// A group of agents was created.
+        AgentGroupCreated = "create_agent_group",
+        /// A group of agents was changed.
+        AgentGroupUpdated = "update_agent_group",
+        /// A group of agents was deleted.
+        AgentGroupDeleted = "delete_agent_group",
         /// An agent was added by an operator or enrolled itself.
         AgentRegistered = "agent_registered",
         /// An agent was retired.

@@ -9,5 +9,5 @@ mod path;
 pub(crate) use body::{Body, OptionalBody};
 pub(crate) use caller::{Allowed, Caller, anybody, bearer};
 pub(crate) use id::around;
-pub(crate) use list::{ListQuery, Params, listed, moment, page, value};
+pub(crate) use list::{ListQuery, PageQuery, Params, listed, moment, page, value};
 pub(crate) use path::Ids;

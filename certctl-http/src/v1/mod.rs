@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod agent;
+mod agent_group;
 mod certificate;
 mod issuer;
 mod job;
@@ -51,6 +52,9 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(agent::csr::csr))
         .routes(routes!(agent::pickup::pickup))
         .routes(routes!(agent::report::report))
+        .routes(routes!(agent_group::list::list, agent_group::create::create))
+        .routes(routes!(agent_group::get::get, agent_group::update::update, agent_group::delete::delete))
+        .routes(routes!(agent_group::members::members))
         .routes(routes!(job::list::list))
         .routes(routes!(job::get::get))
         .routes(routes!(job::cancel::cancel))

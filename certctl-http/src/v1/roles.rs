@@ -1,7 +1,7 @@
 //! Route × role, in one table: what the OpenAPI document says and the tests prove. The engine enforces it.
 
 use certctl_core::ops::{
-    Access, Operation, agent, certificate, issuer, job, owner, profile, renewal_policy, target, team,
+    Access, Operation, agent, agent_group, certificate, issuer, job, owner, profile, renewal_policy, target, team,
 };
 
 /// Who may call an operation, and what it may answer beyond what every operation may.
@@ -65,6 +65,12 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<agent::SubmitCsr>("agentSubmitCSR", &[409, 410, 422]),
     by::<agent::Pickup>("agentPickupCertificate", &[410]),
     by::<agent::ReportStatus>("agentReportJobStatus", &[409, 410]),
+    by::<agent_group::List>("listAgentGroups", &[]),
+    by::<agent_group::Create>("createAgentGroup", &[409]),
+    by::<agent_group::Get>("getAgentGroup", &[]),
+    by::<agent_group::Update>("updateAgentGroup", &[409]),
+    by::<agent_group::Delete>("deleteAgentGroup", &[409]),
+    by::<agent_group::Members>("listAgentGroupMembers", &[]),
     by::<job::List>("listJobs", &[]),
     by::<job::Get>("getJob", &[]),
     by::<job::Cancel>("cancelJob", &[409]),

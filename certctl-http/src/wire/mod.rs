@@ -4,6 +4,7 @@
 
 mod access;
 mod agent;
+mod agent_group;
 mod certificate;
 mod issuer;
 mod job;
@@ -24,6 +25,7 @@ pub use agent::{
     Agent, AgentCsr, AgentDependencyCounts, CertificatePickup, CreateEnrolToken, EnrolToken, Heartbeat, JobReport,
     RegisterAgent, RegisteredAgent, RetiredAgent, Work, WorkItem,
 };
+pub use agent_group::{AgentGroup, CreateAgentGroup, UpdateAgentGroup};
 pub use certificate::{
     CreateCertificate, Deploy, DeployTriggered, ManagedCertificate, RenewTriggered, SubmitCsr, UpdateCertificate,
 };
@@ -35,8 +37,8 @@ pub use names::{
 };
 pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
-    AgentList, CertificateProfileList, CertificateVersionList, DeploymentTargetList, IssuerList, JobList,
-    ManagedCertificateList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
+    AgentGroupList, AgentList, CertificateProfileList, CertificateVersionList, DeploymentTargetList, IssuerList,
+    JobList, ManagedCertificateList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
 };
 pub use patch::Patch;
 pub use problem::{BlockedByDependencies, FieldProblem, Problem};

@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::world::{ADMIN, VIEWER, World, certificate, csr};
 
 /// The router in place of a network.
-struct InProcess(World);
+pub(crate) struct InProcess(pub(crate) World);
 
 #[async_trait]
 impl HttpClient for InProcess {
@@ -39,7 +39,7 @@ impl HttpClient for InProcess {
     }
 }
 
-fn client(http: &Arc<InProcess>, key: &str) -> Client {
+pub(crate) fn client(http: &Arc<InProcess>, key: &str) -> Client {
     Client::new(Arc::clone(http) as _, "https://certctl.test/".parse().unwrap()).with_key(Secret::new(key))
 }
 

@@ -4,6 +4,7 @@
 
 mod access;
 mod agent;
+mod agent_groups;
 mod certificate;
 mod client;
 mod drain;
