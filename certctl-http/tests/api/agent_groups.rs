@@ -155,7 +155,7 @@ async fn a_client_keeps_groups() {
     };
     let made = operator.create_agent_group(&new).await.unwrap();
     assert!(made.id.as_str().starts_with("grp-") && made.enabled);
-    assert_eq!(operator.list_agent_groups(&Listing::default()).await.unwrap().data, [made.clone()]);
+    assert_eq!(operator.list_agent_groups(&Listing::default()).await.unwrap().data, std::slice::from_ref(&made));
     let update = UpdateAgentGroup { match_ip_cidr: Patch::Clear, ..UpdateAgentGroup::default() };
     let changed = operator.update_agent_group(&made.id, &update).await.unwrap();
     assert_eq!((changed.match_ip_cidr.as_str(), &changed.include_agent_ids), ("", &made.include_agent_ids));
