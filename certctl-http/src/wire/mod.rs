@@ -8,6 +8,7 @@ mod agent_group;
 mod certificate;
 mod issuer;
 mod job;
+mod key;
 pub(crate) mod names;
 mod owner;
 mod page;
@@ -20,7 +21,7 @@ mod target;
 mod team;
 mod version;
 
-pub use access::{AuthCheck, AuthInfo, Bootstrap, CreatedKey};
+pub use access::{AuthCheck, AuthInfo, Bootstrap, CreatedKey, Me};
 pub use agent::{
     Agent, AgentCsr, AgentDependencyCounts, CertificatePickup, CreateEnrolToken, EnrolToken, Heartbeat, JobReport,
     RegisterAgent, RegisteredAgent, RetiredAgent, Work, WorkItem,
@@ -31,14 +32,15 @@ pub use certificate::{
 };
 pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
 pub use job::{Job, JobVerified, VerificationResult, VerifyDeployment};
+pub use key::{ApiKey, CreateApiKey, UpdateApiKey};
 pub use names::{
-    AgentStatus, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType, KeyAlgorithm, Role, TargetType,
-    VerificationStatus,
+    ActorType, AgentStatus, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType, KeyAlgorithm, Role,
+    TargetType, VerificationStatus,
 };
 pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
-    AgentGroupList, AgentList, CertificateProfileList, CertificateVersionList, DeploymentTargetList, IssuerList,
-    JobList, ManagedCertificateList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
+    AgentGroupList, AgentList, ApiKeyList, CertificateProfileList, CertificateVersionList, DeploymentTargetList,
+    IssuerList, JobList, ManagedCertificateList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
 };
 pub use patch::Patch;
 pub use problem::{BlockedByDependencies, FieldProblem, Problem};
