@@ -111,6 +111,13 @@ pub(crate) fn page<E, T>(found: &Listed<E>, asked: &PageRequest, data: Vec<T>) -
     Page { data, envelope: PaginationEnvelope { total: found.total, page, per_page, page_size, next_cursor } }
 }
 
+/// A list that is never long, as its only page.
+pub(crate) fn whole<T>(data: Vec<T>) -> Page<T> {
+    let count = Some(data.len() as u64);
+    let envelope = PaginationEnvelope { total: count, page: Some(1), per_page: count, ..PaginationEnvelope::default() };
+    Page { data, envelope }
+}
+
 /// A query parameter; an empty one counts as absent, as clients that build queries from forms send it.
 ///
 /// # Errors

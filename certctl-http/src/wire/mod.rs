@@ -6,6 +6,8 @@ mod access;
 mod agent;
 mod agent_group;
 mod certificate;
+mod connector_type;
+mod export;
 mod issuer;
 mod job;
 mod key;
@@ -30,6 +32,8 @@ pub use agent_group::{AgentGroup, CreateAgentGroup, UpdateAgentGroup};
 pub use certificate::{
     CreateCertificate, Deploy, DeployTriggered, ManagedCertificate, RenewTriggered, SubmitCsr, UpdateCertificate,
 };
+pub use connector_type::ConnectorType;
+pub use export::{ExportPkcs12, ExportedPem, Octets};
 pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
 pub use job::{Job, JobVerified, VerificationResult, VerifyDeployment};
 pub use key::{ApiKey, CreateApiKey, UpdateApiKey};
@@ -39,8 +43,9 @@ pub use names::{
 };
 pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
-    AgentGroupList, AgentList, ApiKeyList, CertificateProfileList, CertificateVersionList, DeploymentTargetList,
-    IssuerList, JobList, ManagedCertificateList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
+    AgentGroupList, AgentList, ApiKeyList, CertificateProfileList, CertificateVersionList, ConnectorTypeList,
+    DeploymentTargetList, IssuerList, JobList, ManagedCertificateList, OwnerList, Page, PaginationEnvelope,
+    RenewalPolicyList, TeamList,
 };
 pub use patch::Patch;
 pub use problem::{BlockedByDependencies, FieldProblem, Problem};

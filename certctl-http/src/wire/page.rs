@@ -9,7 +9,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::names::reference;
 use super::{
-    Agent, AgentGroup, ApiKey, CertificateProfile, CertificateVersion, DeploymentTarget, Issuer, Job,
+    Agent, AgentGroup, ApiKey, CertificateProfile, CertificateVersion, ConnectorType, DeploymentTarget, Issuer, Job,
     ManagedCertificate, Owner, RenewalPolicy, Team,
 };
 
@@ -59,6 +59,8 @@ pub type ApiKeyList = Page<ApiKey>;
 pub type CertificateProfileList = Page<CertificateProfile>;
 /// One page of a list of `CertificateVersion`.
 pub type CertificateVersionList = Page<CertificateVersion>;
+/// One page of a list of `ConnectorType`.
+pub type ConnectorTypeList = Page<ConnectorType>;
 /// One page of a list of `DeploymentTarget`.
 pub type DeploymentTargetList = Page<DeploymentTarget>;
 /// One page of a list of `Issuer`.

@@ -35,7 +35,7 @@ impl HttpClient for InProcess {
         }
         let answer = self.0.send(call.body(Body::from(request.body)).unwrap()).await;
         let headers = answer.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
-        Ok(HttpResponse { status: answer.status.as_u16(), headers: headers.collect(), body: answer.text.into() })
+        Ok(HttpResponse { status: answer.status.as_u16(), headers: headers.collect(), body: answer.octets.into() })
     }
 }
 
