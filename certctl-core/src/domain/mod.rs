@@ -2,7 +2,7 @@
 
 mod agent;
 mod agent_group;
-mod audit;
+pub mod audit;
 mod certificate;
 mod certificate_facts;
 mod chain;
@@ -28,7 +28,10 @@ mod unknown_name;
 
 pub use agent::{Agent, AgentFields, AgentStatus, TargetFields, TargetRecord};
 pub use agent_group::{AgentGroup, AgentGroupFields, AgentGroupMember, AgentGroupMemberFields, MembershipType};
-pub use audit::{ActorType, AuditAction, AuditEvent, AuditEventFields};
+pub use audit::{
+    ActorType, AuditAction, AuditCheckpoint, AuditCheckpointFields, AuditEvent, AuditEventFields, ChainHead, Link,
+    Recorded, UNSEALED,
+};
 pub use certificate::{
     Certificate, CertificateFields, CertificateKey, CertificateKeyFields, CertificateStatus, CertificateTarget,
     CertificateTargetFields, Lifecycle, Version, VersionFields,
@@ -39,9 +42,9 @@ pub use cidr::{Cidr, InvalidCidr};
 pub use csr::Csr;
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use id::{
-    AgentGroupId, AgentGroupMemberId, AgentId, ApiKeyId, AuditEventId, AuthorityId, CertificateId, CertificateTargetId,
-    EngineKeyId, EnrolTokenId, InvalidId, IssuerId, JobId, KeyId, NotificationId, OwnerId, ProfileId, RenewalPolicyId,
-    SettingId, TargetId, TeamId, VersionId,
+    AgentGroupId, AgentGroupMemberId, AgentId, ApiKeyId, AuditCheckpointId, AuditEventId, AuthorityId, CertificateId,
+    CertificateTargetId, EngineKeyId, EnrolTokenId, InvalidId, IssuerId, JobId, KeyId, NotificationId, OwnerId,
+    ProfileId, RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
 };
 pub use issuer::{
     AuthorityFields, AuthorityRecord, AuthorityState, ConfigSource, EngineKey, EngineKeyFields, EngineKeyPurpose,
@@ -84,5 +87,6 @@ pub const SCHEMAS: &[&Schema] = &[
     CertificateKey::SCHEMA,
     Job::SCHEMA,
     Notification::SCHEMA,
+    AuditCheckpoint::SCHEMA,
     AuditEvent::SCHEMA,
 ];

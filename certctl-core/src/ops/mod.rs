@@ -7,6 +7,7 @@
 pub mod access;
 pub mod agent;
 pub mod agent_group;
+pub mod audit;
 pub mod certificate;
 mod check;
 mod connection_test;

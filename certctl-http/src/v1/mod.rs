@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod agent;
 mod agent_group;
+mod audit;
 mod certificate;
 mod issuer;
 mod job;
@@ -66,6 +67,10 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(agent_group::list::list, agent_group::create::create))
         .routes(routes!(agent_group::get::get, agent_group::update::update, agent_group::delete::delete))
         .routes(routes!(agent_group::members::members))
+        .routes(routes!(audit::list::list))
+        .routes(routes!(audit::export::export))
+        .routes(routes!(audit::verify::verify))
+        .routes(routes!(audit::get::get))
         .routes(routes!(job::list::list))
         .routes(routes!(job::get::get))
         .routes(routes!(job::cancel::cancel))

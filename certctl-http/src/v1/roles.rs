@@ -1,7 +1,8 @@
 //! Route × role, in one table: what the OpenAPI document says and the tests prove. The engine enforces it.
 
 use certctl_core::ops::{
-    Access, Operation, agent, agent_group, certificate, issuer, job, key, owner, profile, renewal_policy, target, team,
+    Access, Operation, agent, agent_group, audit, certificate, issuer, job, key, owner, profile, renewal_policy,
+    target, team,
 };
 
 /// Who may call an operation, and what it may answer beyond what every operation may.
@@ -84,6 +85,10 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<agent_group::Update>("updateAgentGroup", &[409]),
     by::<agent_group::Delete>("deleteAgentGroup", &[409]),
     by::<agent_group::Members>("listAgentGroupMembers", &[]),
+    by::<audit::List>("listAuditEvents", &[]),
+    by::<audit::Export>("exportAuditEvents", &[]),
+    by::<audit::Verify>("verifyAudit", &[]),
+    by::<audit::Get>("getAuditEvent", &[]),
     by::<job::List>("listJobs", &[]),
     by::<job::Get>("getJob", &[]),
     by::<job::Cancel>("cancelJob", &[409]),

@@ -5,6 +5,7 @@
 mod access;
 mod agent;
 mod agent_group;
+mod audit;
 mod certificate;
 mod connector_type;
 mod export;
@@ -29,6 +30,7 @@ pub use agent::{
     RegisterAgent, RegisteredAgent, RetiredAgent, Work, WorkItem,
 };
 pub use agent_group::{AgentGroup, CreateAgentGroup, UpdateAgentGroup};
+pub use audit::{AuditEvent, AuditFinding, AuditVerification};
 pub use certificate::{
     CreateCertificate, Deploy, DeployTriggered, ManagedCertificate, RenewTriggered, SubmitCsr, UpdateCertificate,
 };
@@ -38,14 +40,14 @@ pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
 pub use job::{Job, JobVerified, VerificationResult, VerifyDeployment};
 pub use key::{ApiKey, CreateApiKey, UpdateApiKey};
 pub use names::{
-    ActorType, AgentStatus, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType, KeyAlgorithm, Role,
-    TargetType, VerificationStatus,
+    ActorType, AgentStatus, AuditFindingKind, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType,
+    KeyAlgorithm, Role, TargetType, VerificationStatus,
 };
 pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
-    AgentGroupList, AgentList, ApiKeyList, CertificateProfileList, CertificateVersionList, ConnectorTypeList,
-    DeploymentTargetList, IssuerList, JobList, ManagedCertificateList, OwnerList, Page, PaginationEnvelope,
-    RenewalPolicyList, TeamList,
+    AgentGroupList, AgentList, ApiKeyList, AuditEventList, CertificateProfileList, CertificateVersionList,
+    ConnectorTypeList, DeploymentTargetList, IssuerList, JobList, ManagedCertificateList, OwnerList, Page,
+    PaginationEnvelope, RenewalPolicyList, TeamList,
 };
 pub use patch::Patch;
 pub use problem::{BlockedByDependencies, FieldProblem, Problem};

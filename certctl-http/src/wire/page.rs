@@ -9,8 +9,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::names::reference;
 use super::{
-    Agent, AgentGroup, ApiKey, CertificateProfile, CertificateVersion, ConnectorType, DeploymentTarget, Issuer, Job,
-    ManagedCertificate, Owner, RenewalPolicy, Team,
+    Agent, AgentGroup, ApiKey, AuditEvent, CertificateProfile, CertificateVersion, ConnectorType, DeploymentTarget,
+    Issuer, Job, ManagedCertificate, Owner, RenewalPolicy, Team,
 };
 
 /// Where a page lies in its list. In page mode `total`, `page` and `per_page` are always there; in cursor mode
@@ -55,6 +55,8 @@ pub type AgentList = Page<Agent>;
 pub type AgentGroupList = Page<AgentGroup>;
 /// One page of a list of `ApiKey`.
 pub type ApiKeyList = Page<ApiKey>;
+/// One page of a list of `AuditEvent`.
+pub type AuditEventList = Page<AuditEvent>;
 /// One page of a list of `CertificateProfile`.
 pub type CertificateProfileList = Page<CertificateProfile>;
 /// One page of a list of `CertificateVersion`.

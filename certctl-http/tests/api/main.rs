@@ -5,10 +5,13 @@
 mod access;
 mod agent;
 mod agent_groups;
+mod audit;
+mod bad_input;
 mod certificate;
 mod client;
 mod connections;
 mod drain;
+mod edge;
 mod errors;
 mod export;
 mod keys;
