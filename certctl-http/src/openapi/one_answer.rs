@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 /// The same document with one type of success per operation, one media type per body, and one type of problem.
 ///
 /// Of several successes the first with JSON stays, or the first with a body; of several media types JSON, or the first. A
-/// problem that says more than others is described as all are. Nothing is added, so what is described is still true, but a
-/// client meets statuses that it was not told of.
+/// problem that says more than others is described as all are. Problems are called `application/json`, because progenitor
+/// reads no other JSON. A client meets statuses that it was not told of.
 pub fn one_answer(mut document: Value) -> Value {
     let components = document.pointer_mut("/components/responses").and_then(Value::as_object_mut);
     components.into_iter().flatten().for_each(|(_, response)| as_every_problem(response));
@@ -24,9 +24,12 @@ pub fn one_answer(mut document: Value) -> Value {
     document
 }
 
+const JSON: &str = "application/json";
+
 fn as_every_problem(response: &mut Value) {
-    if let Some(problem) = response.pointer_mut("/content/application~1problem+json/schema") {
-        *problem = json!({ "$ref": "#/components/schemas/ErrorResponse" });
+    let Some(content) = response.get_mut("content").and_then(Value::as_object_mut) else { return };
+    if content.remove("application/problem+json").is_some() {
+        content.insert(JSON.to_owned(), json!({ "schema": { "$ref": "#/components/schemas/ErrorResponse" } }));
     }
 }
 
@@ -48,7 +51,6 @@ fn one_success(responses: &mut Map<String, Value>) {
 }
 
 fn one_media_type(content: &mut Map<String, Value>) {
-    const JSON: &str = "application/json";
     let kept = if content.contains_key(JSON) { Some(JSON.to_owned()) } else { content.keys().next().cloned() };
     content.retain(|media_type, _| Some(media_type) == kept.as_ref());
 }
@@ -74,7 +76,8 @@ mod tests {
         let expected = json!({ "200": { "content": { "application/json": {} } },
                                "409": { "$ref": "#/components/responses/Blocked" } });
         assert_eq!(operation["responses"], expected);
-        let schema = &one["components"]["responses"]["Blocked"]["content"]["application/problem+json"]["schema"];
-        assert_eq!(schema["$ref"], "#/components/schemas/ErrorResponse");
+        let content = &one["components"]["responses"]["Blocked"]["content"];
+        let expected = json!({ "application/json": { "schema": { "$ref": "#/components/schemas/ErrorResponse" } } });
+        assert_eq!(*content, expected);
     }
 }
