@@ -78,6 +78,7 @@ const PROBLEMS: &[(u16, &str, &str)] = &[
     (410, "Gone", "It was, and will not be again"),
     (413, "PayloadTooLarge", "The body is too long"),
     (422, "UnprocessableEntity", "The request is right, but somebody else refused it"),
+    (429, "TooManyRequests", "Too many calls in too short a time; `Retry-After` says when to try again"),
     (500, "InternalServerError", "The server failed; its log has the cause"),
     (503, "ServiceUnavailable", "The server cannot work now; `Retry-After` says when to try again"),
 ];
@@ -85,6 +86,7 @@ const PROBLEMS: &[(u16, &str, &str)] = &[
 const TAGS: &[(&str, &str)] = &[
     ("API Keys", "What people and programs show to prove who they are"),
     ("Agents", "Programs on hosts that hold keys and deploy certificates"),
+    ("Audit", "Who did what to what, when"),
     ("Certificates", "Certificates that are kept alive"),
     ("Health", "The server itself, and who is asking"),
     ("Issuers", "Who issues certificates"),
@@ -128,7 +130,7 @@ fn complete(operation: &mut Operation, route: &RouteAccess) {
             RefOr::Ref(_) => None,
         })
     };
-    let mut statuses = vec![500, 503];
+    let mut statuses = vec![429, 500, 503];
     if parameters().any(|place| matches!(place, ParameterIn::Path)) {
         statuses.extend([400, 404]);
     }

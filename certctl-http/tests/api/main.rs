@@ -4,9 +4,12 @@
 
 mod access;
 mod agent;
+mod audit;
+mod bad_input;
 mod certificate;
 mod client;
 mod drain;
+mod edge;
 mod errors;
 mod keys;
 mod lists;
