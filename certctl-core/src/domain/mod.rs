@@ -2,6 +2,7 @@
 
 mod agent;
 mod audit;
+mod call;
 mod certificate;
 mod certificate_facts;
 mod chain;
@@ -26,6 +27,7 @@ mod unknown_name;
 
 pub use agent::{Agent, AgentFields, AgentStatus, TargetFields, TargetRecord};
 pub use audit::{ActorType, AuditAction, AuditEvent, AuditEventFields};
+pub use call::{IdempotentCall, IdempotentCallFields};
 pub use certificate::{
     Certificate, CertificateFields, CertificateKey, CertificateKeyFields, CertificateStatus, CertificateTarget,
     CertificateTargetFields, Lifecycle, Version, VersionFields,
@@ -36,8 +38,8 @@ pub use csr::Csr;
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use id::{
     AgentId, ApiKeyId, AuditEventId, AuthorityId, CertificateId, CertificateTargetId, EngineKeyId, EnrolTokenId,
-    InvalidId, IssuerId, JobId, KeyId, NotificationId, OwnerId, ProfileId, RenewalPolicyId, SettingId, TargetId,
-    TeamId, VersionId,
+    IdempotentCallId, InvalidId, IssuerId, JobId, KeyId, NotificationId, OwnerId, ProfileId, RenewalPolicyId,
+    SettingId, TargetId, TeamId, VersionId,
 };
 pub use issuer::{
     AuthorityFields, AuthorityRecord, AuthorityState, ConfigSource, EngineKey, EngineKeyFields, EngineKeyPurpose,
@@ -71,6 +73,7 @@ pub const SCHEMAS: &[&Schema] = &[
     Agent::SCHEMA,
     ApiKey::SCHEMA,
     EnrolToken::SCHEMA,
+    IdempotentCall::SCHEMA,
     TargetRecord::SCHEMA,
     Certificate::SCHEMA,
     CertificateTarget::SCHEMA,

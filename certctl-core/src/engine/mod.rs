@@ -7,6 +7,8 @@ mod connectors;
 mod drain;
 mod execute;
 mod finished;
+mod once;
+mod precondition;
 mod recent;
 mod rules;
 mod run;
@@ -15,6 +17,8 @@ mod wake;
 
 pub use builder::{AgentAuth, ConfiguredKey, EngineBuilder, NotifierConfig, SetupSecret};
 pub use cadence::Cadence;
+pub use once::{Begun, FirstCall, NamedCall};
+pub use precondition::Precondition;
 pub use run::Progress;
 pub use system::{AgentTrust, ServerIdentity};
 

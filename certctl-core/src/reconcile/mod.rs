@@ -1,4 +1,5 @@
 //! Reconcilers: each takes no input, is idempotent, runs when something is due and on a signal.
 
+pub(crate) mod calls;
 pub(crate) mod renewals;
 pub(crate) mod waiting;

@@ -4,6 +4,8 @@
 mod document;
 mod down_level;
 #[cfg(feature = "server")]
+mod preconditions;
+#[cfg(feature = "server")]
 mod tools;
 
 #[cfg(feature = "server")]
