@@ -16,8 +16,8 @@ use certctl_core::ports::Ports;
 use certctl_core::seal::SealingKey;
 use certctl_core::signal::Signal;
 use certctl_core::storage::{
-    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, MemoryStorage, Query, Snapshot,
-    Storage, StorageError, View,
+    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, MemoryStorage, Query, SealAudit,
+    SealedAudit, Snapshot, Storage, StorageError, View,
 };
 use certctl_core::testing::{FakePorts, TestKeys};
 use certctl_http::{Authentication, Options};
@@ -141,6 +141,9 @@ impl Storage for Slow {
     }
     async fn next_due(&self, query: &DueQuery) -> Result<Option<Duration>, StorageError> {
         self.0.next_due(query).await
+    }
+    async fn seal_audit(&self, seal: SealAudit) -> Result<SealedAudit, StorageError> {
+        self.0.seal_audit(seal).await
     }
     fn changed(&self) -> Option<Signal> {
         self.0.changed()
