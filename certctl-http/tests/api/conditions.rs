@@ -22,6 +22,7 @@ const CREATIONS: &[(&str, &str)] = &[
     ("issuers", r#"{"id":"x","name":"x","type":"GenericCA","config":{}}"#),
     ("targets", r#"{"id":"x","name":"x","type":"NGINX","agent_id":"edge-1"}"#),
     ("certificates", r#"{"id":"x"}"#),
+    ("agent-groups", r#"{"id":"x","name":"x"}"#),
     ("auth/keys", r#"{"id":"x","name":"x","role":"viewer"}"#),
 ];
 
