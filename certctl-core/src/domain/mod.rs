@@ -6,6 +6,7 @@ mod certificate;
 mod certificate_facts;
 mod chain;
 mod csr;
+mod day;
 mod extended_key_usage;
 mod fingerprint;
 mod id;
@@ -33,6 +34,7 @@ pub use certificate::{
 pub use certificate_facts::CertificateFacts;
 pub use chain::{Chain, InvalidChain, MAX_CHAIN, MAX_CHAIN_OCTETS};
 pub use csr::Csr;
+pub use day::Day;
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use id::{
     AgentId, ApiKeyId, AuditEventId, AuthorityId, CertificateId, CertificateTargetId, EngineKeyId, EnrolTokenId,

@@ -3,6 +3,7 @@
 mod authorities;
 mod builder;
 mod cadence;
+mod census;
 mod connectors;
 mod drain;
 mod execute;
@@ -15,6 +16,7 @@ mod wake;
 
 pub use builder::{AgentAuth, ConfiguredKey, EngineBuilder, NotifierConfig, SetupSecret};
 pub use cadence::Cadence;
+pub use census::Census;
 pub use run::Progress;
 pub use system::{AgentTrust, ServerIdentity};
 
@@ -61,6 +63,7 @@ pub(crate) struct Inner {
     authorities: Arc<dyn Authorities>,
     auth: Recent<Principal>,
     rules: RuleBook,
+    census: census::Kept,
     pub(crate) in_flight: InFlight,
     pub(crate) events: EventSink,
 }

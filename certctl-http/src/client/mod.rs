@@ -13,6 +13,7 @@ mod ownership;
 mod policy;
 mod remote_control_plane;
 mod send;
+mod stats;
 mod target;
 
 use std::sync::Arc;

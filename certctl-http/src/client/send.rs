@@ -68,6 +68,12 @@ impl Client {
         read.map(Some).map_err(|error| ClientError::Unreadable { asked, reason: error.to_string() })
     }
 
+    pub(super) async fn call_text(&self, call: Call<'_>) -> Result<String, ClientError> {
+        let asked = call.asked();
+        let text = String::from_utf8(self.send(call).await?.body.to_vec());
+        text.map_err(|error| ClientError::Unreadable { asked, reason: error.to_string() })
+    }
+
     pub(super) async fn call_empty(&self, call: Call<'_>) -> Result<(), ClientError> {
         self.send(call).await.map(drop)
     }

@@ -5,10 +5,12 @@ pub(crate) mod agent;
 mod certificate;
 mod issuer;
 mod job;
+mod metrics;
 mod owner;
 mod profile;
 mod renewal_policy;
 mod roles;
+mod stats;
 mod system;
 mod target;
 mod team;
@@ -28,6 +30,14 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(system::health::api_health))
         .routes(routes!(system::ready::ready))
         .routes(routes!(system::openapi::openapi))
+        .routes(routes!(system::version::version))
+        .routes(routes!(stats::summary::summary))
+        .routes(routes!(stats::by_status::by_status))
+        .routes(routes!(stats::expirations::expirations))
+        .routes(routes!(stats::job_trends::job_trends))
+        .routes(routes!(stats::issuances::issuances))
+        .routes(routes!(metrics::get::get))
+        .routes(routes!(metrics::prometheus::prometheus))
         .routes(routes!(access::info::info))
         .routes(routes!(access::check::check))
         .routes(routes!(access::bootstrap::bootstrap))

@@ -1,7 +1,7 @@
 //! Route × role, in one table: what the OpenAPI document says and the tests prove. The engine enforces it.
 
 use certctl_core::ops::{
-    Access, Operation, agent, certificate, issuer, job, owner, profile, renewal_policy, target, team,
+    Access, Operation, agent, certificate, issuer, job, owner, profile, renewal_policy, stats, target, team,
 };
 
 /// Who may call an operation, and what it may answer beyond what every operation may.
@@ -29,6 +29,14 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     open("getApiHealth", &[]),
     open("getReady", &[]),
     open("getOpenApi", &[]),
+    open("getVersion", &[]),
+    by::<stats::Summary>("getDashboardSummary", &[]),
+    by::<stats::Summary>("getCertificatesByStatus", &[]),
+    by::<stats::Expirations>("getExpirationTimeline", &[]),
+    by::<stats::JobTrends>("getJobTrends", &[]),
+    by::<stats::Issuances>("getIssuanceRate", &[]),
+    by::<stats::Summary>("getMetrics", &[]),
+    by::<stats::Summary>("getPrometheusMetrics", &[]),
     open("getAuthInfo", &[]),
     RouteAccess { operation_id: "checkAuth", access: Some(Access::OPEN), problems: &[] },
     RouteAccess { operation_id: "bootstrapAuth", access: None, problems: &[401, 409, 410] },

@@ -7,6 +7,7 @@ mod agent;
 mod certificate;
 mod issuer;
 mod job;
+mod metrics;
 pub(crate) mod names;
 mod owner;
 mod page;
@@ -14,6 +15,7 @@ mod patch;
 mod problem;
 mod profile;
 mod renewal_policy;
+mod stats;
 mod status;
 mod target;
 mod team;
@@ -29,6 +31,8 @@ pub use certificate::{
 };
 pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
 pub use job::{Job, JobVerified, VerificationResult, VerifyDeployment};
+pub(crate) use metrics::exposition;
+pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
     AgentStatus, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType, KeyAlgorithm, Role, TargetType,
     VerificationStatus,
@@ -42,7 +46,9 @@ pub use patch::Patch;
 pub use problem::{BlockedByDependencies, FieldProblem, Problem};
 pub use profile::{CertificateProfile, CreateProfile, KeyAlgorithmRule};
 pub use renewal_policy::{CreateRenewalPolicy, RenewalPolicy};
-pub use status::{Health, StatusResponse};
+pub(crate) use stats::by_status;
+pub use stats::{DashboardCounts, DashboardSummary, ExpirationCount, IssuanceCount, JobTrendCount, StatusCount};
+pub use status::{Health, StatusResponse, VersionInfo};
 pub use target::{CreateTarget, DeploymentTarget, UpdateTarget};
 pub use team::{CreateTeam, Team};
 pub use version::CertificateVersion;

@@ -12,5 +12,6 @@ mod lists;
 mod retirement;
 mod roles;
 mod settings;
+mod stats;
 mod system;
 mod world;
