@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::cli::Noun;
+use crate::failure::EXIT_CODES;
+use crate::mcp::McpArguments;
 
 /// Issues, deploys, verifies and renews TLS certificates.
 #[derive(Debug, Parser)]
-#[command(name = "certctl", version, propagate_version = true, max_term_width = 110)]
+#[command(name = "certctl", version, propagate_version = true, max_term_width = 110, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -26,8 +29,14 @@ pub(crate) enum Command {
     Migrate(MigrateArguments),
     /// Print the OpenAPI document of the REST API
     Openapi(OpenapiArguments),
+    /// Serve the API to assistants: Model Context Protocol over standard input and output
+    Mcp(McpArguments),
     /// Print the version
     Version,
+    /// Print a script that completes commands, for a shell
+    Completions { shell: Shell },
+    /// Write man pages into a directory
+    Man { dir: PathBuf },
     #[command(flatten)]
     Client(Noun),
 }
@@ -95,7 +104,7 @@ pub(crate) struct DemoArguments {
 #[derive(Debug, Args)]
 pub(crate) struct MigrateArguments {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) home: Home,
     /// Only say how the database stands
     #[arg(long)]
     pub(crate) status: bool,
@@ -106,7 +115,7 @@ pub(crate) struct MigrateArguments {
 
 /// Where the configuration and the data are.
 #[derive(Debug, Args)]
-pub(crate) struct Place {
+pub(crate) struct Home {
     /// Configuration file (TOML) [env: CERTCTL_CONFIG]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -140,9 +149,12 @@ pub(crate) enum OpenapiVersion {
     V30,
 }
 
-/// Which server the command line talks to, and how it answers.
+/// Which server is talked to.
 #[derive(Debug, Args)]
-pub(crate) struct Connection {
+pub(crate) struct Place {
+    /// A store instead of a server, as its administrator: a data directory that no server uses, or a database's URL
+    #[arg(long, value_name = "DIR|URL", global = true, conflicts_with_all = ["server", "api_key", "ca"])]
+    pub(crate) store: Option<String>,
     /// The server [env: CERTCTL_SERVER_URL] [default: `https://127.0.0.1:8443`]
     #[arg(long, value_name = "URL", global = true)]
     pub(crate) server: Option<String>,
@@ -152,15 +164,28 @@ pub(crate) struct Connection {
     /// The server's root (PEM), a copy of its DIR/ca.pem [env: CERTCTL_SERVER_CA_BUNDLE_PATH]
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) ca: Option<PathBuf>,
+}
+
+/// Which server the command line talks to, and how it answers.
+#[derive(Debug, Args)]
+pub(crate) struct Connection {
+    #[command(flatten)]
+    pub(crate) place: Place,
     /// How results are written
-    #[arg(short, long, value_enum, default_value_t = OutputFormat::Table, global = true)]
+    #[arg(short, long, visible_alias = "format", value_enum, default_value_t = OutputFormat::Table, global = true)]
     pub(crate) output: OutputFormat,
+    /// Ask nothing, also when a person is there
+    #[arg(long, global = true)]
+    pub(crate) no_input: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OutputFormat {
     Table,
     Json,
+    Yaml,
+    /// Ids alone, one a line
+    Name,
 }
 
 #[cfg(test)]

@@ -33,6 +33,12 @@ text_enum! {
         EnrolTokenCreated = "agent_enrol_token_created",
         /// An API key was made.
         ApiKeyCreated = "api_key_created",
+        /// An API key was deleted.
+        ApiKeyDeleted = "api_key_deleted",
+        /// An API key was replaced by a new one.
+        ApiKeyRotated = "api_key_rotated",
+        /// An API key was changed, disabled or enabled.
+        ApiKeyUpdated = "api_key_updated",
         /// The first administrator was made with the setup token.
         Bootstrapped = "auth_bootstrapped",
         /// A CA certificate and key were made or taken over.
@@ -79,10 +85,22 @@ text_enum! {
         NotificationFailed = "notification_failed",
         /// An owner was created.
         OwnerCreated = "create_owner",
+        /// An owner was changed.
+        OwnerUpdated = "update_owner",
+        /// An owner was deleted.
+        OwnerDeleted = "delete_owner",
         /// A profile was created.
         ProfileCreated = "create_profile",
+        /// A profile was changed.
+        ProfileUpdated = "update_profile",
+        /// A profile was deleted.
+        ProfileDeleted = "delete_profile",
         /// A renewal policy was created.
         RenewalPolicyCreated = "create_renewal_policy",
+        /// A renewal policy was changed.
+        RenewalPolicyUpdated = "update_renewal_policy",
+        /// A renewal policy was deleted.
+        RenewalPolicyDeleted = "delete_renewal_policy",
         /// An operator asked for a renewal.
         RenewalTriggered = "renewal_triggered",
         /// The engine began a renewal.
@@ -97,6 +115,10 @@ text_enum! {
         TargetDeleted = "delete_target",
         /// A team was created.
         TeamCreated = "create_team",
+        /// A team was changed.
+        TeamUpdated = "update_team",
+        /// A team was deleted.
+        TeamDeleted = "delete_team",
         /// What every store holds was written.
         StoreInitialized = "store_initialized",
     }

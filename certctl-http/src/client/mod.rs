@@ -8,9 +8,11 @@ mod certificate;
 mod error;
 mod issuer;
 mod job;
+mod key;
 mod listing;
 mod ownership;
 mod policy;
+mod raw;
 mod remote_control_plane;
 mod send;
 mod stats;
@@ -25,6 +27,7 @@ use url::Url;
 pub use agent::Retirement;
 pub use error::ClientError;
 pub use listing::Listing;
+pub use raw::{RawAnswer, RawRequest};
 pub use remote_control_plane::RemoteControlPlane;
 
 /// A client of one server. Clones share their connections.

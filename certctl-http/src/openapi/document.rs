@@ -13,6 +13,7 @@ use utoipa::openapi::{
 };
 use utoipa::{ToResponse, ToSchema};
 
+use super::tools::name_tool;
 use crate::problem::PROBLEM_JSON;
 use crate::v1::{self, RouteAccess, TABLE};
 use crate::wire;
@@ -22,13 +23,14 @@ const KEY: &str = "bearerAuth";
 /// The OpenAPI 3.1 document of the routes.
 pub fn document() -> OpenApi {
     let (_, mut document) = v1::routes().split_for_parts();
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
         for operation in operations.into_iter().flatten() {
             let id = operation.operation_id.clone().unwrap_or_default();
             if let Some(route) = TABLE.iter().find(|route| route.operation_id == id) {
                 complete(operation, route);
             }
+            name_tool(path, operation);
         }
     }
     document
@@ -76,11 +78,13 @@ const PROBLEMS: &[(u16, &str, &str)] = &[
     (410, "Gone", "It was, and will not be again"),
     (413, "PayloadTooLarge", "The body is too long"),
     (422, "UnprocessableEntity", "The request is right, but somebody else refused it"),
+    (429, "TooManyRequests", "Too many calls in too short a time; `Retry-After` says when to try again"),
     (500, "InternalServerError", "The server failed; its log has the cause"),
     (503, "ServiceUnavailable", "The server cannot work now; `Retry-After` says when to try again"),
 ];
 
 const TAGS: &[(&str, &str)] = &[
+    ("API Keys", "What people and programs show to prove who they are"),
     ("Agents", "Programs on hosts that hold keys and deploy certificates"),
     ("Certificates", "Certificates that are kept alive"),
     ("Health", "The server itself, and who is asking"),
@@ -127,7 +131,7 @@ fn complete(operation: &mut Operation, route: &RouteAccess) {
             RefOr::Ref(_) => None,
         })
     };
-    let mut statuses = vec![500, 503];
+    let mut statuses = vec![429, 500, 503];
     if parameters().any(|place| matches!(place, ParameterIn::Path)) {
         statuses.extend([400, 404]);
     }

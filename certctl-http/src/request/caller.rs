@@ -10,6 +10,7 @@ use certctl_core::domain::{ActorType, Principal, Role};
 use certctl_core::ops::{Operation, allows};
 use certctl_core::{Error, ErrorKind};
 
+use crate::edge::Known;
 use crate::problem::Failure;
 use crate::router::{Api, Authentication};
 
@@ -25,8 +26,11 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         let api = Api::from_ref(state);
-        if api.options.authentication == Authentication::Off {
-            return Ok(Self(anybody()));
+        if let Some(principal) = without_key(api.options.authentication) {
+            return Ok(Self(principal));
+        }
+        if let Some(Known(principal)) = parts.extensions.get::<Known>() {
+            return Ok(Self(principal.clone()));
         }
         let presented = bearer(&parts.headers)?.ok_or_else(|| {
             let message = "no key was sent; send `Authorization: Bearer KEY`";
@@ -59,14 +63,13 @@ where
 }
 
 /// Whoever asks where no key is needed: requirements D1 let them act as administrator.
-pub(crate) fn anybody() -> Principal {
-    Principal {
-        id: "anonymous".into(),
-        name: "anonymous".into(),
-        role: Role::Admin,
-        agent: None,
-        actor_type: ActorType::Anonymous,
-    }
+pub(crate) fn without_key(authentication: Authentication) -> Option<Principal> {
+    let (name, actor_type) = match authentication {
+        Authentication::ApiKey => return None,
+        Authentication::Off => ("anonymous", ActorType::Anonymous),
+        Authentication::Local => ("local", ActorType::User),
+    };
+    Some(Principal { id: name.into(), name: name.into(), role: Role::Admin, agent: None, actor_type })
 }
 
 /// The bearer token of a request (RFC 6750 §2.1), if it has the header.

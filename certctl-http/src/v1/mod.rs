@@ -5,6 +5,7 @@ pub(crate) mod agent;
 mod certificate;
 mod issuer;
 mod job;
+mod key;
 mod metrics;
 mod owner;
 mod profile;
@@ -40,7 +41,11 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(metrics::prometheus::prometheus))
         .routes(routes!(access::info::info))
         .routes(routes!(access::check::check))
+        .routes(routes!(access::me::me))
         .routes(routes!(access::bootstrap::bootstrap))
+        .routes(routes!(key::list::list, key::create::create))
+        .routes(routes!(key::get::get, key::update::update, key::delete::delete))
+        .routes(routes!(key::rotate::rotate))
         .routes(routes!(certificate::list::list, certificate::create::create))
         .routes(routes!(certificate::get::get, certificate::update::update, certificate::archive::archive))
         .routes(routes!(certificate::versions::versions))
@@ -67,11 +72,11 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(job::verify::verify))
         .routes(routes!(job::verification::verification))
         .routes(routes!(profile::list::list, profile::create::create))
-        .routes(routes!(profile::get::get))
+        .routes(routes!(profile::get::get, profile::update::update, profile::delete::delete))
         .routes(routes!(renewal_policy::list::list, renewal_policy::create::create))
-        .routes(routes!(renewal_policy::get::get))
+        .routes(routes!(renewal_policy::get::get, renewal_policy::update::update, renewal_policy::delete::delete))
         .routes(routes!(owner::list::list, owner::create::create))
-        .routes(routes!(owner::get::get))
+        .routes(routes!(owner::get::get, owner::update::update, owner::delete::delete))
         .routes(routes!(team::list::list, team::create::create))
-        .routes(routes!(team::get::get))
+        .routes(routes!(team::get::get, team::update::update, team::delete::delete))
 }

@@ -1,7 +1,7 @@
 //! Route × role, in one table: what the OpenAPI document says and the tests prove. The engine enforces it.
 
 use certctl_core::ops::{
-    Access, Operation, agent, certificate, issuer, job, owner, profile, renewal_policy, stats, target, team,
+    Access, Operation, agent, certificate, issuer, job, key, owner, profile, renewal_policy, stats, target, team,
 };
 
 /// Who may call an operation, and what it may answer beyond what every operation may.
@@ -39,7 +39,14 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<stats::Summary>("getPrometheusMetrics", &[]),
     open("getAuthInfo", &[]),
     RouteAccess { operation_id: "checkAuth", access: Some(Access::OPEN), problems: &[] },
+    RouteAccess { operation_id: "getMe", access: Some(Access::OPEN), problems: &[] },
     RouteAccess { operation_id: "bootstrapAuth", access: None, problems: &[401, 409, 410] },
+    by::<key::List>("listApiKeys", &[]),
+    by::<key::Create>("createApiKey", &[409]),
+    by::<key::Get>("getApiKey", &[]),
+    by::<key::Update>("updateApiKey", &[409]),
+    by::<key::Delete>("deleteApiKey", &[409]),
+    by::<key::Rotate>("rotateApiKey", &[409]),
     by::<certificate::List>("listCertificates", &[]),
     by::<certificate::Create>("createCertificate", &[409]),
     by::<certificate::Get>("getCertificate", &[]),
@@ -81,13 +88,21 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<profile::List>("listProfiles", &[]),
     by::<profile::Create>("createProfile", &[409]),
     by::<profile::Get>("getProfile", &[]),
+    by::<profile::Update>("updateProfile", &[409]),
+    by::<profile::Delete>("deleteProfile", &[409]),
     by::<renewal_policy::List>("listRenewalPolicies", &[]),
     by::<renewal_policy::Create>("createRenewalPolicy", &[409]),
     by::<renewal_policy::Get>("getRenewalPolicy", &[]),
+    by::<renewal_policy::Update>("updateRenewalPolicy", &[409]),
+    by::<renewal_policy::Delete>("deleteRenewalPolicy", &[409]),
     by::<owner::List>("listOwners", &[]),
     by::<owner::Create>("createOwner", &[409]),
     by::<owner::Get>("getOwner", &[]),
+    by::<owner::Update>("updateOwner", &[409]),
+    by::<owner::Delete>("deleteOwner", &[409]),
     by::<team::List>("listTeams", &[]),
     by::<team::Create>("createTeam", &[409]),
     by::<team::Get>("getTeam", &[]),
+    by::<team::Update>("updateTeam", &[409]),
+    by::<team::Delete>("deleteTeam", &[409]),
 ];

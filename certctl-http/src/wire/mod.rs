@@ -7,6 +7,7 @@ mod agent;
 mod certificate;
 mod issuer;
 mod job;
+mod key;
 mod metrics;
 pub(crate) mod names;
 mod owner;
@@ -21,7 +22,7 @@ mod target;
 mod team;
 mod version;
 
-pub use access::{AuthCheck, AuthInfo, Bootstrap, CreatedKey};
+pub use access::{AuthCheck, AuthInfo, Bootstrap, CreatedKey, Me};
 pub use agent::{
     Agent, AgentCsr, AgentDependencyCounts, CertificatePickup, CreateEnrolToken, EnrolToken, Heartbeat, JobReport,
     RegisterAgent, RegisteredAgent, RetiredAgent, Work, WorkItem,
@@ -31,24 +32,25 @@ pub use certificate::{
 };
 pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
 pub use job::{Job, JobVerified, VerificationResult, VerifyDeployment};
+pub use key::{ApiKey, CreateApiKey, UpdateApiKey};
 pub(crate) use metrics::exposition;
 pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
-    AgentStatus, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType, KeyAlgorithm, Role, TargetType,
-    VerificationStatus,
+    ActorType, AgentStatus, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType, KeyAlgorithm, Role,
+    TargetType, VerificationStatus,
 };
-pub use owner::{CreateOwner, Owner};
+pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
-    AgentList, CertificateProfileList, CertificateVersionList, DeploymentTargetList, IssuerList, JobList,
+    AgentList, ApiKeyList, CertificateProfileList, CertificateVersionList, DeploymentTargetList, IssuerList, JobList,
     ManagedCertificateList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
 };
 pub use patch::Patch;
 pub use problem::{BlockedByDependencies, FieldProblem, Problem};
-pub use profile::{CertificateProfile, CreateProfile, KeyAlgorithmRule};
-pub use renewal_policy::{CreateRenewalPolicy, RenewalPolicy};
+pub use profile::{CertificateProfile, CreateProfile, KeyAlgorithmRule, UpdateProfile};
+pub use renewal_policy::{CreateRenewalPolicy, RenewalPolicy, UpdateRenewalPolicy};
 pub(crate) use stats::by_status;
 pub use stats::{DashboardCounts, DashboardSummary, ExpirationCount, IssuanceCount, JobTrendCount, StatusCount};
 pub use status::{Health, StatusResponse, VersionInfo};
 pub use target::{CreateTarget, DeploymentTarget, UpdateTarget};
-pub use team::{CreateTeam, Team};
+pub use team::{CreateTeam, Team, UpdateTeam};
 pub use version::CertificateVersion;

@@ -4,11 +4,15 @@
 
 mod access;
 mod agent;
+mod bad_input;
 mod certificate;
 mod client;
 mod drain;
+mod edge;
 mod errors;
+mod keys;
 mod lists;
+mod people;
 mod retirement;
 mod roles;
 mod settings;

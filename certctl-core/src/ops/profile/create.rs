@@ -42,7 +42,6 @@ impl Operation for Create {
     const ACCESS: Access = Access::ADMIN;
 
     async fn run(&self, cx: &mut Context<'_>) -> Result<Profile, Error> {
-        self.check()?;
         let id = self.id.clone().unwrap_or_else(|| ProfileId::generate(&*cx.ports().clock, &*cx.ports().rng));
         let now = cx.now();
         let default_keys = || {
@@ -64,34 +63,34 @@ impl Operation for Create {
             created_at: now,
             updated_at: now,
         };
+        check(&profile)?;
         cx.unit.insert(profile.clone());
         cx.audit(AuditAction::ProfileCreated, ("profile", profile.id.as_str()), json!({ "name": profile.name }));
         Ok(profile)
     }
 }
 
-impl Create {
-    fn check(&self) -> Result<(), Error> {
-        check::name("/name", &self.name, 255)?;
-        check::text("/description", &self.description, 2_000)?;
-        check::within("/max_ttl_seconds", self.max_ttl_seconds, 0..=315_360_000)?;
-        check::text("/spiffe_uri_pattern", &self.spiffe_uri_pattern, 2_048)?;
-        for pattern in &self.required_san_patterns {
-            check::name("/required_san_patterns", pattern, 253)?;
-        }
-        if self.allow_short_lived && !(1..3_600).contains(&self.max_ttl_seconds) {
-            let detail = "a short-lived profile needs a max_ttl_seconds of 1 to 3599";
-            return Err(Error::invalid_field("/allow_short_lived", "out_of_range", detail));
-        }
-        for (index, rule) in self.allowed_key_algorithms.iter().flatten().enumerate() {
-            let smallest = if rule.algorithm == KeyFamily::Rsa { 2048 } else { 256 };
-            // Ed25519 has one size, so none needs to be named.
-            if rule.min_size < smallest && rule.algorithm != KeyFamily::Ed25519 {
-                let pointer = format!("/allowed_key_algorithms/{index}/min_size");
-                let detail = format!("{} keys need {smallest} bits or more", rule.algorithm);
-                return Err(Error::invalid_field(pointer, "too_small", detail));
-            }
-        }
-        Ok(())
+/// What every profile must be.
+pub(super) fn check(profile: &Profile) -> Result<(), Error> {
+    check::name("/name", &profile.name, 255)?;
+    check::text("/description", &profile.description, 2_000)?;
+    check::within("/max_ttl_seconds", profile.max_ttl_seconds, 0..=315_360_000)?;
+    check::text("/spiffe_uri_pattern", &profile.spiffe_uri_pattern, 2_048)?;
+    for pattern in profile.required_san_patterns.iter() {
+        check::name("/required_san_patterns", pattern, 253)?;
     }
+    if profile.allow_short_lived && !(1..3_600).contains(&profile.max_ttl_seconds) {
+        let detail = "a short-lived profile needs a max_ttl_seconds of 1 to 3599";
+        return Err(Error::invalid_field("/allow_short_lived", "out_of_range", detail));
+    }
+    for (index, rule) in profile.allowed_key_algorithms.iter().enumerate() {
+        let smallest = if rule.algorithm == KeyFamily::Rsa { 2048 } else { 256 };
+        // Ed25519 has one size, so none needs to be named.
+        if rule.min_size < smallest && rule.algorithm != KeyFamily::Ed25519 {
+            let pointer = format!("/allowed_key_algorithms/{index}/min_size");
+            let detail = format!("{} keys need {smallest} bits or more", rule.algorithm);
+            return Err(Error::invalid_field(pointer, "too_small", detail));
+        }
+    }
+    Ok(())
 }
