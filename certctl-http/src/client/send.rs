@@ -68,12 +68,6 @@ impl Client {
         read.map(Some).map_err(|error| ClientError::Unreadable { asked, reason: error.to_string() })
     }
 
-    pub(super) async fn call_text(&self, call: Call<'_>) -> Result<String, ClientError> {
-        let asked = call.asked();
-        let text = String::from_utf8(self.send(call).await?.body.to_vec());
-        text.map_err(|error| ClientError::Unreadable { asked, reason: error.to_string() })
-    }
-
     pub(super) async fn call_empty(&self, call: Call<'_>) -> Result<(), ClientError> {
         self.send(call).await.map(drop)
     }
@@ -85,6 +79,15 @@ impl Client {
     ) -> Result<Page<T>, ClientError> {
         call.query.extend_from_slice(listing.pairs());
         self.call(call).await
+    }
+
+    /// The body of an answer that is no JSON.
+    pub(super) async fn call_text(&self, mut call: Call<'_>, listing: &Listing) -> Result<String, ClientError> {
+        call.query.extend_from_slice(listing.pairs());
+        let asked = call.asked();
+        let response = self.send(call).await?;
+        String::from_utf8(response.body.into())
+            .map_err(|error| ClientError::Unreadable { asked, reason: error.to_string() })
     }
 
     async fn send(&self, call: Call<'_>) -> Result<HttpResponse, ClientError> {

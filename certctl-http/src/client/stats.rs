@@ -1,7 +1,7 @@
 //! Counts and metrics.
 
 use super::send::Call;
-use super::{Client, ClientError};
+use super::{Client, ClientError, Listing};
 use crate::wire::{
     DashboardSummary, ExpirationCount, IssuanceCount, JobTrendCount, MetricsResponse, StatusCount, VersionInfo,
 };
@@ -41,7 +41,7 @@ impl Client {
     }
     /// Metrics in the text format of Prometheus.
     pub async fn prometheus_metrics(&self) -> Result<String, ClientError> {
-        self.call_text(Call::get(["api", "v1", "metrics", "prometheus"])).await
+        self.call_text(Call::get(["api", "v1", "metrics", "prometheus"]), &Listing::default()).await
     }
     /// Which version the server is. Needs no key.
     pub async fn version(&self) -> Result<VersionInfo, ClientError> {

@@ -4,6 +4,7 @@
 
 mod access;
 mod agent;
+mod audit;
 mod certificate;
 mod issuer;
 mod job;
@@ -27,6 +28,7 @@ pub use agent::{
     Agent, AgentCsr, AgentDependencyCounts, CertificatePickup, CreateEnrolToken, EnrolToken, Heartbeat, JobReport,
     RegisterAgent, RegisteredAgent, RetiredAgent, Work, WorkItem,
 };
+pub use audit::{AuditEvent, AuditFinding, AuditVerification};
 pub use certificate::{
     CreateCertificate, Deploy, DeployTriggered, ManagedCertificate, RenewTriggered, SubmitCsr, UpdateCertificate,
 };
@@ -36,13 +38,13 @@ pub use key::{ApiKey, CreateApiKey, UpdateApiKey};
 pub(crate) use metrics::exposition;
 pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
-    ActorType, AgentStatus, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType, KeyAlgorithm, Role,
-    TargetType, VerificationStatus,
+    ActorType, AgentStatus, AuditFindingKind, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType,
+    KeyAlgorithm, Role, TargetType, VerificationStatus,
 };
 pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
-    AgentList, ApiKeyList, CertificateProfileList, CertificateVersionList, DeploymentTargetList, IssuerList, JobList,
-    ManagedCertificateList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
+    AgentList, ApiKeyList, AuditEventList, CertificateProfileList, CertificateVersionList, DeploymentTargetList,
+    IssuerList, JobList, ManagedCertificateList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
 };
 pub use patch::Patch;
 pub use problem::{BlockedByDependencies, FieldProblem, Problem};

@@ -4,6 +4,7 @@
 
 mod access;
 mod agent;
+mod audit;
 mod bad_input;
 mod certificate;
 mod client;
