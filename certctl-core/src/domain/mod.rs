@@ -1,10 +1,12 @@
 //! Plain data and pure functions. Nothing here waits, and `now` is always a value.
 
 mod agent;
+mod agent_group;
 pub mod audit;
 mod certificate;
 mod certificate_facts;
 mod chain;
+mod cidr;
 mod csr;
 mod day;
 mod extended_key_usage;
@@ -26,6 +28,7 @@ mod timestamp;
 mod unknown_name;
 
 pub use agent::{Agent, AgentFields, AgentStatus, TargetFields, TargetRecord};
+pub use agent_group::{AgentGroup, AgentGroupFields, AgentGroupMember, AgentGroupMemberFields, MembershipType};
 pub use audit::{
     ActorType, AuditAction, AuditCheckpoint, AuditCheckpointFields, AuditEvent, AuditEventFields, ChainHead, Link,
     Recorded, UNSEALED,
@@ -36,13 +39,14 @@ pub use certificate::{
 };
 pub use certificate_facts::CertificateFacts;
 pub use chain::{Chain, InvalidChain, MAX_CHAIN, MAX_CHAIN_OCTETS};
+pub use cidr::{Cidr, InvalidCidr};
 pub use csr::Csr;
 pub use day::Day;
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use id::{
-    AgentId, ApiKeyId, AuditCheckpointId, AuditEventId, AuthorityId, CertificateId, CertificateTargetId, EngineKeyId,
-    EnrolTokenId, InvalidId, IssuerId, JobId, KeyId, NotificationId, OwnerId, ProfileId, RenewalPolicyId, SettingId,
-    TargetId, TeamId, VersionId,
+    AgentGroupId, AgentGroupMemberId, AgentId, ApiKeyId, AuditCheckpointId, AuditEventId, AuthorityId, CertificateId,
+    CertificateTargetId, EngineKeyId, EnrolTokenId, InvalidId, IssuerId, JobId, KeyId, NotificationId, OwnerId,
+    ProfileId, RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
 };
 pub use issuer::{
     AuthorityFields, AuthorityRecord, AuthorityState, ConfigSource, EngineKey, EngineKeyFields, EngineKeyPurpose,
@@ -74,6 +78,8 @@ pub const SCHEMAS: &[&Schema] = &[
     Profile::SCHEMA,
     RenewalPolicy::SCHEMA,
     Agent::SCHEMA,
+    AgentGroup::SCHEMA,
+    AgentGroupMember::SCHEMA,
     ApiKey::SCHEMA,
     EnrolToken::SCHEMA,
     TargetRecord::SCHEMA,
