@@ -12,7 +12,8 @@ use crate::entity::Row;
 use crate::seal::SealingKey;
 use crate::signal::Signal;
 use crate::storage::{
-    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, MemoryStorage, Select, Storage,
+    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, MemoryStorage, SealAudit, SealedAudit,
+    Select, Storage,
 };
 use crate::testing::{FakePorts, ManualClock, block_on};
 
@@ -50,6 +51,9 @@ impl Storage for Slow {
     }
     async fn next_due(&self, query: &DueQuery) -> Result<Option<Duration>, StorageError> {
         self.store.next_due(query).await
+    }
+    async fn seal_audit(&self, seal: SealAudit) -> Result<SealedAudit, StorageError> {
+        self.store.seal_audit(seal).await
     }
     fn changed(&self) -> Option<Signal> {
         None
