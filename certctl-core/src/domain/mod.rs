@@ -9,6 +9,7 @@ mod certificate_facts;
 mod chain;
 mod cidr;
 mod csr;
+mod day;
 mod extended_key_usage;
 mod fingerprint;
 mod id;
@@ -42,6 +43,7 @@ pub use certificate_facts::CertificateFacts;
 pub use chain::{Chain, InvalidChain, MAX_CHAIN, MAX_CHAIN_OCTETS};
 pub use cidr::{Cidr, InvalidCidr};
 pub use csr::Csr;
+pub use day::Day;
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use id::{
     AgentGroupId, AgentGroupMemberId, AgentId, ApiKeyId, AuditCheckpointId, AuditEventId, AuthorityId, CertificateId,

@@ -21,6 +21,7 @@ pub mod owner;
 pub mod profile;
 pub mod renewal_policy;
 mod seed;
+pub mod stats;
 pub mod target;
 pub mod team;
 

@@ -17,6 +17,7 @@ mod policy;
 mod raw;
 mod remote_control_plane;
 mod send;
+mod stats;
 mod target;
 
 use std::sync::Arc;

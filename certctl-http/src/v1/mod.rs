@@ -8,10 +8,12 @@ mod certificate;
 mod issuer;
 mod job;
 mod key;
+mod metrics;
 mod owner;
 mod profile;
 mod renewal_policy;
 mod roles;
+mod stats;
 mod system;
 mod target;
 mod team;
@@ -31,6 +33,14 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(system::health::api_health))
         .routes(routes!(system::ready::ready))
         .routes(routes!(system::openapi::openapi))
+        .routes(routes!(system::version::version))
+        .routes(routes!(stats::summary::summary))
+        .routes(routes!(stats::by_status::by_status))
+        .routes(routes!(stats::expirations::expirations))
+        .routes(routes!(stats::job_trends::job_trends))
+        .routes(routes!(stats::issuances::issuances))
+        .routes(routes!(metrics::get::get))
+        .routes(routes!(metrics::prometheus::prometheus))
         .routes(routes!(access::info::info))
         .routes(routes!(access::check::check))
         .routes(routes!(access::me::me))

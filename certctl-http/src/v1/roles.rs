@@ -1,5 +1,6 @@
 //! Route × role, in one table: what the OpenAPI document says and the tests prove. The engine enforces it.
 
+use certctl_core::ops::stats;
 use certctl_core::ops::{
     Access, Operation, agent, agent_group, audit, certificate, issuer, job, key, owner, profile, renewal_policy,
     target, team,
@@ -30,6 +31,14 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     open("getApiHealth", &[]),
     open("getReady", &[]),
     open("getOpenApi", &[]),
+    open("getVersion", &[]),
+    by::<stats::Summary>("getDashboardSummary", &[]),
+    by::<stats::Summary>("getCertificatesByStatus", &[]),
+    by::<stats::Expirations>("getExpirationTimeline", &[]),
+    by::<stats::JobTrends>("getJobTrends", &[]),
+    by::<stats::Issuances>("getIssuanceRate", &[]),
+    by::<stats::Summary>("getMetrics", &[]),
+    by::<stats::Summary>("getPrometheusMetrics", &[]),
     open("getAuthInfo", &[]),
     RouteAccess { operation_id: "checkAuth", access: Some(Access::OPEN), problems: &[] },
     RouteAccess { operation_id: "getMe", access: Some(Access::OPEN), problems: &[] },

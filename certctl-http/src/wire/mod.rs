@@ -12,6 +12,7 @@ mod export;
 mod issuer;
 mod job;
 mod key;
+mod metrics;
 pub(crate) mod names;
 mod owner;
 mod page;
@@ -19,6 +20,7 @@ mod patch;
 mod problem;
 mod profile;
 mod renewal_policy;
+mod stats;
 mod status;
 mod target;
 mod team;
@@ -39,6 +41,8 @@ pub use export::{ExportPkcs12, ExportedPem, Octets};
 pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
 pub use job::{Job, JobVerified, VerificationResult, VerifyDeployment};
 pub use key::{ApiKey, CreateApiKey, UpdateApiKey};
+pub(crate) use metrics::exposition;
+pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
     ActorType, AgentStatus, AuditFindingKind, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType,
     KeyAlgorithm, Role, TargetType, VerificationStatus,
@@ -53,7 +57,9 @@ pub use patch::Patch;
 pub use problem::{BlockedByDependencies, FieldProblem, Problem};
 pub use profile::{CertificateProfile, CreateProfile, KeyAlgorithmRule, UpdateProfile};
 pub use renewal_policy::{CreateRenewalPolicy, RenewalPolicy, UpdateRenewalPolicy};
-pub use status::{Health, StatusResponse};
+pub(crate) use stats::by_status;
+pub use stats::{DashboardCounts, DashboardSummary, ExpirationCount, IssuanceCount, JobTrendCount, StatusCount};
+pub use status::{Health, StatusResponse, VersionInfo};
 pub use target::{CreateTarget, DeploymentTarget, UpdateTarget};
 pub use team::{CreateTeam, Team, UpdateTeam};
 pub use version::CertificateVersion;

@@ -73,6 +73,14 @@ async fn a_client_reads_and_writes() {
 
     let request = serde_json::from_value(certificate("mc-1", json!({}))).unwrap();
     let made = admin.create_certificate(&request).await.unwrap();
+    assert_eq!(admin.summary().await.unwrap().counts.total_certificates, 1);
+    assert_eq!(admin.certificates_by_status().await.unwrap()[0].status, CertificateStatus::Pending);
+    assert_eq!(admin.expiration_timeline(7).await.unwrap().len(), 7);
+    assert_eq!(admin.job_trends(8).await.unwrap().len(), 8);
+    assert_eq!(admin.issuance_rate(9).await.unwrap().len(), 9);
+    assert_eq!(admin.metrics().await.unwrap().gauge.certificate_total, 1);
+    assert!(admin.prometheus_metrics().await.unwrap().contains("certctl_certificate_total 1\n"));
+    assert_eq!(admin.version().await.unwrap().version, env!("CARGO_PKG_VERSION"));
     let update = UpdateCertificate { environment: Some("test".into()), ..UpdateCertificate::default() };
     let changed = admin.update_certificate(&made.id, &update).await.unwrap();
     assert_eq!((changed.environment.as_str(), changed.status), ("test", CertificateStatus::Pending));

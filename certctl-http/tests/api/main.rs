@@ -22,5 +22,6 @@ mod people;
 mod retirement;
 mod roles;
 mod settings;
+mod stats;
 mod system;
 mod world;
