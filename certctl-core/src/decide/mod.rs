@@ -1,6 +1,7 @@
 //! Decisions: pure functions over values, each with its reason. Nothing here waits or reads a clock.
 
 pub mod backoff;
+pub mod policy;
 pub mod profile;
 pub mod renewal;
 pub mod status;

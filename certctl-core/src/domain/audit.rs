@@ -63,6 +63,10 @@ text_enum! {
         JobClaimed = "job_claimed",
         /// A job was cancelled.
         JobCancelled = "job_cancelled",
+        /// A job that waited for approval was approved.
+        JobApproved = "job_approved",
+        /// A job that waited for approval was rejected.
+        JobRejected = "job_rejected",
         /// A job was put back for another try.
         JobRetry = "job_retry",
         /// A job waited too long.
@@ -79,6 +83,16 @@ text_enum! {
         NotificationFailed = "notification_failed",
         /// An owner was created.
         OwnerCreated = "create_owner",
+        /// A policy rule was created.
+        PolicyRuleCreated = "policy_rule_created",
+        /// A policy rule was changed.
+        PolicyRuleUpdated = "policy_rule_updated",
+        /// A policy rule was deleted.
+        PolicyRuleDeleted = "policy_rule_deleted",
+        /// A certificate was found to violate a policy rule.
+        PolicyViolationDetected = "policy_violation_detected",
+        /// A certificate was found not to violate a policy rule any more.
+        PolicyViolationResolved = "policy_violation_resolved",
         /// A profile was created.
         ProfileCreated = "create_profile",
         /// A renewal policy was created.

@@ -16,6 +16,7 @@ mod name;
 mod notification;
 mod ownership;
 pub mod pem;
+mod policy;
 mod principal;
 mod profile;
 mod renewal;
@@ -36,8 +37,8 @@ pub use csr::Csr;
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use id::{
     AgentId, ApiKeyId, AuditEventId, AuthorityId, CertificateId, CertificateTargetId, EngineKeyId, EnrolTokenId,
-    InvalidId, IssuerId, JobId, KeyId, NotificationId, OwnerId, ProfileId, RenewalPolicyId, SettingId, TargetId,
-    TeamId, VersionId,
+    InvalidId, IssuerId, JobId, KeyId, NotificationId, OwnerId, PolicyRuleId, PolicyViolationId, ProfileId,
+    RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
 };
 pub use issuer::{
     AuthorityFields, AuthorityRecord, AuthorityState, ConfigSource, EngineKey, EngineKeyFields, EngineKeyPurpose,
@@ -48,6 +49,10 @@ pub use key::{KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 pub use name::{MAX_COMMON_NAME, MAX_NAMES, NameError, SubjectNames};
 pub use notification::{Notification, NotificationFields, NotificationState, NotificationType};
 pub use ownership::{Owner, OwnerFields, Team, TeamFields};
+pub use policy::{
+    PolicyConfig, PolicyConfigError, PolicyRule, PolicyRuleFields, PolicySeverity, PolicyType, PolicyViolation,
+    PolicyViolationFields,
+};
 pub use principal::{ApiKey, ApiKeyFields, EnrolToken, EnrolTokenFields, Principal, Role};
 pub use profile::{EnforcedTerms, ExtendedKeyUsage, KeyRule, Profile, ProfileFields, SanKind};
 pub use renewal::{RenewalPolicy, RenewalPolicyFields};
@@ -68,11 +73,13 @@ pub const SCHEMAS: &[&Schema] = &[
     Setting::SCHEMA,
     Profile::SCHEMA,
     RenewalPolicy::SCHEMA,
+    PolicyRule::SCHEMA,
     Agent::SCHEMA,
     ApiKey::SCHEMA,
     EnrolToken::SCHEMA,
     TargetRecord::SCHEMA,
     Certificate::SCHEMA,
+    PolicyViolation::SCHEMA,
     CertificateTarget::SCHEMA,
     Version::SCHEMA,
     CertificateKey::SCHEMA,

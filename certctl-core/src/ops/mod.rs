@@ -13,6 +13,7 @@ pub mod issuer;
 pub mod job;
 mod listing;
 pub mod owner;
+pub mod policy;
 pub mod profile;
 pub mod renewal_policy;
 mod seed;

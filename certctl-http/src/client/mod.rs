@@ -12,6 +12,7 @@ mod listing;
 mod ownership;
 mod policy;
 mod remote_control_plane;
+mod rule;
 mod send;
 mod target;
 

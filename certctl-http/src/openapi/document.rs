@@ -75,7 +75,7 @@ const PROBLEMS: &[(u16, &str, &str)] = &[
     (409, "Conflict", "The state of things forbids it"),
     (410, "Gone", "It was, and will not be again"),
     (413, "PayloadTooLarge", "The body is too long"),
-    (422, "UnprocessableEntity", "The request is right, but somebody else refused it"),
+    (422, "UnprocessableEntity", "The request is right, but a policy rule or somebody else refused it"),
     (500, "InternalServerError", "The server failed; its log has the cause"),
     (503, "ServiceUnavailable", "The server cannot work now; `Retry-After` says when to try again"),
 ];
@@ -87,6 +87,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Issuers", "Who issues certificates"),
     ("Jobs", "Durable work"),
     ("Owners", "Who answers for certificates"),
+    ("Policies", "What an organisation asks of certificates, and which do not keep to it"),
     ("Profiles", "What certificates must look like"),
     ("Renewal Policies", "When certificates are renewed"),
     ("Targets", "Where certificates are deployed"),

@@ -1,7 +1,7 @@
 //! Route × role, in one table: what the OpenAPI document says and the tests prove. The engine enforces it.
 
 use certctl_core::ops::{
-    Access, Operation, agent, certificate, issuer, job, owner, profile, renewal_policy, target, team,
+    Access, Operation, agent, certificate, issuer, job, owner, policy, profile, renewal_policy, target, team,
 };
 
 /// Who may call an operation, and what it may answer beyond what every operation may.
@@ -33,13 +33,13 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     RouteAccess { operation_id: "checkAuth", access: Some(Access::OPEN), problems: &[] },
     RouteAccess { operation_id: "bootstrapAuth", access: None, problems: &[401, 409, 410] },
     by::<certificate::List>("listCertificates", &[]),
-    by::<certificate::Create>("createCertificate", &[409]),
+    by::<certificate::Create>("createCertificate", &[409, 422]),
     by::<certificate::Get>("getCertificate", &[]),
-    by::<certificate::Update>("updateCertificate", &[409]),
+    by::<certificate::Update>("updateCertificate", &[409, 422]),
     by::<certificate::Archive>("archiveCertificate", &[409]),
     by::<certificate::Versions>("listCertificateVersions", &[]),
     by::<certificate::Deployments>("getCertificateDeployments", &[]),
-    by::<certificate::Renew>("triggerRenewal", &[409]),
+    by::<certificate::Renew>("triggerRenewal", &[409, 422]),
     by::<certificate::Deploy>("triggerDeployment", &[409]),
     by::<certificate::SubmitCsr>("submitCertificateCsr", &[409, 422]),
     by::<issuer::List>("listIssuers", &[]),
@@ -68,8 +68,16 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<job::List>("listJobs", &[]),
     by::<job::Get>("getJob", &[]),
     by::<job::Cancel>("cancelJob", &[409]),
+    by::<job::Approve>("approveJob", &[409]),
+    by::<job::Reject>("rejectJob", &[409]),
     by::<agent::Verify>("verifyDeployment", &[410]),
     by::<job::Get>("getJobVerification", &[]),
+    by::<policy::List>("listPolicies", &[]),
+    by::<policy::Create>("createPolicy", &[409]),
+    by::<policy::Get>("getPolicy", &[]),
+    by::<policy::Update>("updatePolicy", &[409]),
+    by::<policy::Delete>("deletePolicy", &[409]),
+    by::<policy::Violations>("listPolicyViolations", &[]),
     by::<profile::List>("listProfiles", &[]),
     by::<profile::Create>("createProfile", &[409]),
     by::<profile::Get>("getProfile", &[]),

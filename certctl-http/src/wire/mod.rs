@@ -11,6 +11,7 @@ pub(crate) mod names;
 mod owner;
 mod page;
 mod patch;
+mod policy;
 mod problem;
 mod profile;
 mod renewal_policy;
@@ -28,17 +29,19 @@ pub use certificate::{
     CreateCertificate, Deploy, DeployTriggered, ManagedCertificate, RenewTriggered, SubmitCsr, UpdateCertificate,
 };
 pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
-pub use job::{Job, JobVerified, VerificationResult, VerifyDeployment};
+pub use job::{Job, JobVerified, RejectJob, VerificationResult, VerifyDeployment};
 pub use names::{
-    AgentStatus, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType, KeyAlgorithm, Role, TargetType,
-    VerificationStatus,
+    AgentStatus, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType, KeyAlgorithm, PolicySeverity,
+    PolicyType, Role, TargetType, VerificationStatus,
 };
 pub use owner::{CreateOwner, Owner};
 pub use page::{
     AgentList, CertificateProfileList, CertificateVersionList, DeploymentTargetList, IssuerList, JobList,
-    ManagedCertificateList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
+    ManagedCertificateList, OwnerList, Page, PaginationEnvelope, PolicyRuleList, PolicyViolationList,
+    RenewalPolicyList, TeamList,
 };
 pub use patch::Patch;
+pub use policy::{CreatePolicy, PolicyRule, PolicyViolation, UpdatePolicy};
 pub use problem::{BlockedByDependencies, FieldProblem, Problem};
 pub use profile::{CertificateProfile, CreateProfile, KeyAlgorithmRule};
 pub use renewal_policy::{CreateRenewalPolicy, RenewalPolicy};

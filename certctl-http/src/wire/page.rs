@@ -10,7 +10,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::names::reference;
 use super::{
     Agent, CertificateProfile, CertificateVersion, DeploymentTarget, Issuer, Job, ManagedCertificate, Owner,
-    RenewalPolicy, Team,
+    PolicyRule, PolicyViolation, RenewalPolicy, Team,
 };
 
 /// Where a page lies in its list. In page mode `total`, `page` and `per_page` are always there; in cursor mode
@@ -65,6 +65,10 @@ pub type JobList = Page<Job>;
 pub type ManagedCertificateList = Page<ManagedCertificate>;
 /// One page of a list of `Owner`.
 pub type OwnerList = Page<Owner>;
+/// One page of a list of `PolicyRule`.
+pub type PolicyRuleList = Page<PolicyRule>;
+/// One page of a list of `PolicyViolation`.
+pub type PolicyViolationList = Page<PolicyViolation>;
 /// One page of a list of `RenewalPolicy`.
 pub type RenewalPolicyList = Page<RenewalPolicy>;
 /// One page of a list of `Team`.

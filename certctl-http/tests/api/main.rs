@@ -4,11 +4,13 @@
 
 mod access;
 mod agent;
+mod approval;
 mod certificate;
 mod client;
 mod drain;
 mod errors;
 mod lists;
+mod policy;
 mod retirement;
 mod roles;
 mod settings;
