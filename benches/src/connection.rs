@@ -1,7 +1,13 @@
 //! A kept HTTP/1.1 connection (RFC 9112) that costs the load generator next to nothing.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use std::sync::Arc;
+
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::Failure;
 
@@ -9,9 +15,14 @@ use crate::Failure;
 pub(crate) const KEY: &str = "key-of-the-load-generator";
 
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
+    key: String,
     buffer: Vec<u8>,
 }
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -19,10 +30,19 @@ pub(crate) struct Answer {
 }
 
 impl Connection {
+    /// Over plain HTTP, with the administrator's key.
     pub(crate) async fn open(address: &str) -> Result<Self, Failure> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::with_capacity(16 << 10) })
+        Ok(Self::over(Box::new(connect(address).await?), KEY))
+    }
+
+    /// Over TLS to 127.0.0.1, with a key.
+    pub(crate) async fn open_tls(address: &str, tls: &TlsConnector, key: &str) -> Result<Self, Failure> {
+        let name = ServerName::try_from("127.0.0.1")?;
+        Ok(Self::over(Box::new(tls.connect(name, connect(address).await?).await?), key))
+    }
+
+    fn over(stream: Box<dyn Stream>, key: &str) -> Self {
+        Self { stream, key: key.to_owned(), buffer: Vec::with_capacity(1 << 10) }
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Result<Answer, Failure> {
@@ -34,9 +54,9 @@ impl Connection {
     }
 
     async fn send(&mut self, method: &str, path: &str, json: &str) -> Result<Answer, Failure> {
-        let length = json.len();
+        let (length, key) = (json.len(), &self.key);
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {KEY}\r\n\
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\n\
              content-type: application/json\r\ncontent-length: {length}\r\n\r\n{json}"
         );
         self.stream.write_all(request.as_bytes()).await?;
@@ -61,6 +81,21 @@ impl Connection {
             _ => Ok(()),
         }
     }
+}
+
+/// A client's side of TLS that trusts one root.
+pub(crate) fn trusting(root: &std::path::Path) -> Result<TlsConnector, Failure> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(root)?)?;
+    let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(TlsConnector::from(Arc::new(config.with_root_certificates(roots).with_no_client_auth())))
+}
+
+async fn connect(address: &str) -> Result<TcpStream, Failure> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 impl Answer {

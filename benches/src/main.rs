@@ -9,6 +9,7 @@
     reason = "a measurement is made of real time, processes, files and sockets, and is printed"
 )]
 
+mod agents;
 mod calibrate;
 mod closed_loop;
 mod connection;
@@ -45,7 +46,8 @@ async fn main() -> ExitCode {
     }
 }
 
-const USAGE: &str = "usage: certctl-bench calibrate | issue | jobs | footprint | all | drive HOST:PORT CLIENTS COUNT";
+const USAGE: &str =
+    "usage: certctl-bench calibrate | issue | jobs | footprint | agents | all | drive HOST:PORT CLIENTS COUNT";
 
 async fn run(what: &str) -> Result<(), Failure> {
     let scale = std::env::var("BENCH_SCALE").ok().and_then(|text| text.parse().ok());
@@ -55,11 +57,13 @@ async fn run(what: &str) -> Result<(), Failure> {
         "issue" => issue::run(scale).await,
         "jobs" => jobs::run(scale).await,
         "footprint" => footprint::run(scale).await,
+        "agents" => agents::run(scale).await,
         "all" => {
             calibrate::run(scale).await?;
             footprint::run(scale).await?;
             issue::run(scale).await?;
             jobs::run(scale).await?;
+            agents::run(scale).await?;
             calibrate::run(scale).await
         }
         "static" => calibrate::serve_static().await,

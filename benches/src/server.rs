@@ -20,16 +20,26 @@ pub(crate) fn binary() -> Result<PathBuf, Failure> {
 }
 
 impl Server {
-    /// Starts it and waits until it listens. SQLite in the directory unless a database is given.
+    /// Starts it with plain HTTP and waits until it listens. SQLite in the directory unless a database is given.
     pub(crate) fn start(directory: &Path, database: Option<&str>) -> Result<Self, Failure> {
-        let mut command = Command::new(binary()?);
-        command.arg("serve").env("CERTCTL_DATA_DIR", directory).env("CERTCTL_LISTEN", "127.0.0.1:0");
-        command.env("CERTCTL_INSECURE_HTTP", "true").env("CERTCTL_LOG_LEVEL", "warn");
-        command.env("CERTCTL_API_KEYS_NAMED", format!("bench:{KEY}:admin"));
+        let mut command = Self::command(directory)?;
+        command.env("CERTCTL_INSECURE_HTTP", "true");
         if let Some(url) = database {
             command.env("CERTCTL_DATABASE_URL", url).env("CERTCTL_CONFIG_ENCRYPTION_KEY", "a passphrase to measure by");
         }
         Self::spawn(command)
+    }
+
+    /// The same with TLS, on SQLite. The root to trust is `ca.pem` in the directory.
+    pub(crate) fn start_tls(directory: &Path) -> Result<Self, Failure> {
+        Self::spawn(Self::command(directory)?)
+    }
+
+    fn command(directory: &Path) -> Result<Command, Failure> {
+        let mut command = Command::new(binary()?);
+        command.arg("serve").env("CERTCTL_DATA_DIR", directory).env("CERTCTL_LISTEN", "127.0.0.1:0");
+        command.env("CERTCTL_LOG_LEVEL", "warn").env("CERTCTL_API_KEYS_NAMED", format!("bench:{KEY}:admin"));
+        Ok(command)
     }
 
     /// Starts a program that says where it listens.

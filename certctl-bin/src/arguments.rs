@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cli::Noun;
+use crate::mcp::McpArguments;
 
 /// Issues, deploys, verifies and renews TLS certificates.
 #[derive(Debug, Parser)]
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     Migrate(MigrateArguments),
     /// Print the OpenAPI document of the REST API
     Openapi(OpenapiArguments),
+    /// Serve the API to assistants: Model Context Protocol over standard input and output
+    Mcp(McpArguments),
     /// Print the version
     Version,
     #[command(flatten)]
@@ -95,7 +98,7 @@ pub(crate) struct DemoArguments {
 #[derive(Debug, Args)]
 pub(crate) struct MigrateArguments {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) home: Home,
     /// Only say how the database stands
     #[arg(long)]
     pub(crate) status: bool,
@@ -106,7 +109,7 @@ pub(crate) struct MigrateArguments {
 
 /// Where the configuration and the data are.
 #[derive(Debug, Args)]
-pub(crate) struct Place {
+pub(crate) struct Home {
     /// Configuration file (TOML) [env: CERTCTL_CONFIG]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -140,9 +143,9 @@ pub(crate) enum OpenapiVersion {
     V30,
 }
 
-/// Which server the command line talks to, and how it answers.
+/// Which server is talked to.
 #[derive(Debug, Args)]
-pub(crate) struct Connection {
+pub(crate) struct Place {
     /// The server [env: CERTCTL_SERVER_URL] [default: `https://127.0.0.1:8443`]
     #[arg(long, value_name = "URL", global = true)]
     pub(crate) server: Option<String>,
@@ -152,6 +155,13 @@ pub(crate) struct Connection {
     /// The server's root (PEM), a copy of its DIR/ca.pem [env: CERTCTL_SERVER_CA_BUNDLE_PATH]
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) ca: Option<PathBuf>,
+}
+
+/// Which server the command line talks to, and how it answers.
+#[derive(Debug, Args)]
+pub(crate) struct Connection {
+    #[command(flatten)]
+    pub(crate) place: Place,
     /// How results are written
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Table, global = true)]
     pub(crate) output: OutputFormat,

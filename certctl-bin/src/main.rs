@@ -11,8 +11,10 @@ mod data_dir;
 mod demo;
 mod failure;
 mod log;
+mod mcp;
 mod migrate;
 mod openapi;
+mod operations;
 mod output;
 mod serve;
 mod server_identity;
@@ -54,6 +56,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             Command::Demo(arguments) => return demo::run(&arguments).await,
             Command::Migrate(arguments) => migrate::run(&arguments, &environment).await,
             Command::Openapi(arguments) => openapi::run(&arguments),
+            Command::Mcp(arguments) => mcp::run(arguments, &environment).await,
             Command::Version => output::line(concat!("certctl ", env!("CARGO_PKG_VERSION"))),
             Command::Client(noun) => cli::run(noun, &environment).await,
         }?;

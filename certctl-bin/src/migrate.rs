@@ -9,9 +9,9 @@ use crate::{compose, output, serve};
 
 /// Migrates, or says how the database stands.
 pub(crate) async fn run(arguments: &MigrateArguments, environment: &Environment) -> Result<(), Failure> {
-    let place = &arguments.place;
+    let home = &arguments.home;
     let like_serve =
-        ServeArguments { config: place.config.clone(), data_dir: place.data_dir.clone(), ..ServeArguments::default() };
+        ServeArguments { config: home.config.clone(), data_dir: home.data_dir.clone(), ..ServeArguments::default() };
     let config = serve::configuration(&like_serve, environment)?;
     if let Some(steps) = arguments.down {
         compose::migrate_down(&config, steps).await?;

@@ -185,11 +185,11 @@ impl From<ApplyError> for Error {
                 .because(error)
             },
             ApplyError::Referenced { by, count } => {
-                let what = noun(by);
-                Self::conflict(
-                    "in_use",
-                    format!("{count} of kind {what} still refer to it; change or delete them first"),
-                )
+                let message = match count {
+                    1 => format!("1 {} still refers to it; change or delete it first", noun(by)),
+                    _ => format!("{count} {} still refer to it; change or delete them first", by.replace('_', " ")),
+                };
+                Self::conflict("in_use", message)
             }
             ApplyError::Missing { field, .. } => Self::invalid_field(
                 format!("/{field}"),

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
@@ -19,13 +20,15 @@ use certctl_core::connector::{
 };
 use certctl_core::domain::{
     ActorType, AgentId, AuditAction, AuditEvent, Job, JobState, JobType, KeyAlgorithm, Notification, NotificationState,
-    NotificationType, Principal, SCHEMAS, SubjectNames,
+    NotificationType, Principal, SCHEMAS, SubjectNames, TargetId,
 };
 use certctl_core::engine::{Cadence, NotifierConfig, SetupSecret};
 use certctl_core::entity::Record;
 use certctl_core::ops::{agent, certificate, issuer, profile, target};
 use certctl_core::pki;
-use certctl_core::ports::{HttpClient, HttpError, HttpOptions, HttpRequest, HttpResponse, Ports, Spawner, Task};
+use certctl_core::ports::{
+    Files, HttpClient, HttpError, HttpOptions, HttpRequest, HttpResponse, Ports, Spawner, Task, WriteOptions,
+};
 use certctl_core::seal::SealingKey;
 use certctl_core::storage::{MemoryStorage, Query, Storage, View};
 use certctl_core::testing::{
@@ -35,8 +38,19 @@ use futures_util::FutureExt;
 use serde_json::json;
 
 /// Where certificates are put.
-#[derive(Debug)]
-struct Shelf;
+struct Shelf {
+    id: TargetId,
+    files: Arc<dyn Files>,
+}
+
+/// Where a shelf notes that it was put in order.
+const IN_ORDER: &str = "/shelf/in-order";
+
+impl std::fmt::Debug for Shelf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shelf").field("id", &self.id).finish_non_exhaustive()
+    }
+}
 
 impl TargetSpec for Shelf {
     const KIND: &'static str = "Shelf";
@@ -49,8 +63,8 @@ impl TargetSpec for Shelf {
 }
 
 impl TargetPlugin for Shelf {
-    fn build((): (), _: &TargetContext) -> Result<Arc<dyn Target>, ConnectorError> {
-        Ok(Arc::new(Self))
+    fn build((): (), cx: &TargetContext) -> Result<Arc<dyn Target>, ConnectorError> {
+        Ok(Arc::new(Self { id: cx.id.clone(), files: cx.ports.files.clone() }))
     }
 }
 
@@ -58,6 +72,9 @@ impl TargetPlugin for Shelf {
 #[async_trait]
 impl Target for Shelf {
     async fn recover(&self) -> Result<(), DeployError> {
+        let options = WriteOptions { mode: 0o600, ..WriteOptions::default() };
+        self.files.create_dir_all(Path::new("/shelf"), 0o700).await.unwrap();
+        self.files.write(Path::new(IN_ORDER), self.id.as_str().as_bytes(), &options).await.unwrap();
         Ok(())
     }
     async fn deploy(&self, _: Deployment<'_>) -> Result<DeployOutcome, DeployError> {
@@ -345,6 +362,38 @@ fn a_deployment_that_kills_its_agent_each_time_is_a_failed_attempt() {
         assert_eq!(agent.step(Duration::ZERO).await.unwrap(), 0, "the next attempt has its time");
         world.fakes.clock.advance(Duration::from_hours(1));
         assert!(agent.step(Duration::ZERO).now_or_never().is_none(), "and is counted anew");
+    });
+}
+
+#[test]
+fn an_agent_that_comes_back_puts_what_it_left_in_order_before_it_asks_anybody() {
+    block_on(async {
+        let world = World::new(6);
+        world.prepare(true, vec!["t-shelf"]).await;
+        let (life, edge) = (world.life(true).await, "edge-1".parse::<AgentId>().unwrap());
+        let files = &world.fakes.files;
+        let start = async || {
+            let control = Arc::new(InProcess::new(life.engine.clone(), edge.clone()));
+            let config = AgentConfig::new(edge.clone(), "/var/lib/certctl");
+            let registry = Registry::new().target::<Shelf>();
+            AgentRuntime::start(control, world.fakes.ports(), registry, config).await.unwrap()
+        };
+        let agent = start().await;
+        assert_eq!(agent.step(Duration::ZERO).await.unwrap(), 1, "the request");
+        assert_eq!(files.contents(IN_ORDER), None, "nothing was begun");
+        assert!(agent.step(Duration::ZERO).now_or_never().is_none(), "it is at the deployment, and dies");
+        files.remove(Path::new(IN_ORDER)).await.unwrap();
+        start().await;
+        assert_eq!(files.contents(IN_ORDER).as_deref(), Some(b"t-shelf".as_slice()));
+
+        // A day later nobody comes back to it.
+        files.remove(Path::new(IN_ORDER)).await.unwrap();
+        world.fakes.clock.advance(Duration::from_hours(25));
+        start().await;
+        assert!(files.contents(IN_ORDER).is_some(), "once more");
+        files.remove(Path::new(IN_ORDER)).await.unwrap();
+        start().await;
+        assert_eq!(files.contents(IN_ORDER), None);
     });
 }
 

@@ -69,6 +69,28 @@ fn every_operation_has_an_id_of_its_own_one_tag_and_problem_responses() {
 }
 
 #[test]
+fn every_operation_is_a_tool_or_says_why_not() {
+    let mut tools = BTreeSet::new();
+    for (path, verb, operation) in operations(&document()) {
+        let at = format!("{verb} {path}");
+        match (operation["x-mcp-tool"].as_str(), operation["x-mcp-exempt"].as_str()) {
+            (Some(tool), None) => {
+                assert!(tools.insert(tool.to_owned()), "{at}: {tool} is taken");
+                let readable = tool.chars().all(|character| matches!(character, 'a'..='z' | '0'..='9' | '_'));
+                assert!(readable && tool.starts_with("certctl_") && tool.len() <= 64, "{at}: {tool}");
+            }
+            (None, Some(reason)) => assert!(reason.len() > 10, "{at}: {reason}"),
+            other => panic!("{at}: a tool, or a reason why not: {other:?}"),
+        }
+        for (parameter, _) in operation["x-mcp-arguments"].as_object().into_iter().flatten() {
+            let known = operation["parameters"].as_array().unwrap().iter().any(|known| known["name"] == **parameter);
+            assert!(known, "{at} has no parameter {parameter}");
+        }
+    }
+    assert!(!tools.is_empty());
+}
+
+#[test]
 fn every_reference_leads_somewhere() {
     let document = document();
     let mut missing = BTreeSet::new();

@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 use url::{Host, Url};
 
-use crate::arguments::{Connection, OutputFormat};
+use crate::arguments::{Connection, OutputFormat, Place};
 use crate::config::Environment;
 use crate::failure::Failure;
 use crate::{compose, output};
@@ -63,6 +63,21 @@ pub(crate) async fn run(noun: Noun, environment: &Environment) -> Result<(), Fai
     }
 }
 
+/// A client of the server that flags or variables name.
+pub(crate) fn client(place: Place, environment: &Environment) -> Result<Client, Failure> {
+    let ports = compose::client_ports()?;
+    let key = place.api_key.or_else(|| environment.get("API_KEY").map(str::to_owned));
+    let client = Client::new(ports.http.clone(), server_url(place.server, environment)?);
+    let client = match server_root(place.ca, environment)? {
+        Some(root) => client.trusting(root),
+        None => client,
+    };
+    Ok(match key {
+        Some(key) => client.with_key(Secret::new(key)),
+        None => client,
+    })
+}
+
 /// A client, and how its answers are shown.
 struct Session {
     client: Client,
@@ -71,17 +86,7 @@ struct Session {
 
 impl Session {
     fn open(connection: Connection, environment: &Environment) -> Result<Self, Failure> {
-        let ports = compose::client_ports()?;
-        let key = connection.api_key.or_else(|| environment.get("API_KEY").map(str::to_owned));
-        let client = Client::new(ports.http.clone(), server_url(connection.server, environment)?);
-        let client = match server_root(connection.ca, environment)? {
-            Some(root) => client.trusting(root),
-            None => client,
-        };
-        let client = match key {
-            Some(key) => client.with_key(Secret::new(key)),
-            None => client,
-        };
+        let client = client(connection.place, environment)?;
         Ok(Self { client, format: connection.output })
     }
 

@@ -21,6 +21,8 @@ const LOOK: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Renewals in which a point is passed, unless it is passed at the start alone.
 const RENEWALS: usize = 2;
+/// In which an agent whose long pauses end early is heard of for sure.
+const HEARTBEAT: Duration = Duration::from_secs(4);
 /// How often a point is tried before it counts as one that is never passed.
 const TRIES: usize = 3;
 
@@ -218,14 +220,17 @@ impl Hunt {
     /// Waits until it is dead, or until there is no more work in which it could die.
     async fn died(&mut self, part: Part, arm: Option<&Arm>) -> Result<bool, Failed> {
         let mut renewals = 0;
-        let until = self.desk.ports().clock.monotonic() + PATIENCE;
+        let begun = self.desk.ports().clock.monotonic();
+        let until = begun + PATIENCE;
+        let heard =
+            begun + if arm.is_some_and(|arm| is_of_heartbeats(&arm.point)) { HEARTBEAT } else { Duration::ZERO };
         while !self.victim(part).is_dead()? {
             let idle = self.desk.unfinished().await?.is_some_and(|jobs| jobs.is_empty());
-            if idle && renewals == RENEWALS {
+            if idle && renewals == RENEWALS && self.desk.ports().clock.monotonic() >= heard {
                 self.victim(part).arm(None)?;
                 return Ok(false);
             }
-            if idle {
+            if idle && renewals < RENEWALS {
                 self.renew().await?;
                 renewals += 1;
             }
@@ -301,6 +306,11 @@ const REFUSED: &str = "ask.report_failed";
 /// Passed by a server whose issuer makes its CA, but not by a renewal.
 fn is_of_new_issuers(point: &str) -> bool {
     point.starts_with("commit.authority") || point.starts_with("key.generate")
+}
+
+/// Passed by a server that hears from its agent, however quickly the renewals are done.
+fn is_of_heartbeats(point: &str) -> bool {
+    point.starts_with("commit.other")
 }
 
 /// Passed once in what [`Hunt::prepare`] prepares.

@@ -1,14 +1,13 @@
 //! Putting a certificate in service, and looking at what is served.
 
-use serde_json::Value;
-
+use super::begun::Deployed;
 use super::runtime::Problem;
 use super::{AgentRuntime, VerificationReport};
 use crate::connector::{DeployError, DeployOutcome, Deployment, ProbePoint, Target, TargetContext};
 use crate::domain::{Fingerprint, TargetId};
 use crate::ops::agent::{ReportedStatus, WorkItem};
 use crate::pki;
-use crate::ports::{Egress, TlsProbeRequest};
+use crate::ports::{Egress, FileError, TlsProbeRequest};
 
 /// Deploys and verifies. The error is for the job.
 pub(super) async fn deploy(agent: &AgentRuntime, item: &WorkItem) -> Result<(), Problem> {
@@ -17,9 +16,10 @@ pub(super) async fn deploy(agent: &AgentRuntime, item: &WorkItem) -> Result<(), 
     let chain = agent.control.pickup(&item.certificate_id).await?;
     let facts = pki::certificate::parse(chain.leaf()).map_err(|error| error.to_string())?;
     let (_, key_pem) = agent.key_store.open(&facts.key_id).await.map_err(|error| error.to_string())?;
-    let target = build(agent, &target_id, item)?;
+    let described = Deployed::of(item).ok_or_else(|| Problem::from("the job names no kind of target".to_owned()))?;
+    let target = build(agent, &described)?;
     let deployment = Deployment { chain: &chain, key_pem: &key_pem, now: agent.ports.clock.now() };
-    agent.begun.begin(&item.id).await?;
+    agent.begun.begin(item).await?;
     let outcome = put_in_service(&*target, deployment).await;
     agent.begun.end(&item.id).await;
     let outcome = outcome.map_err(|error| error.to_string())?;
@@ -37,18 +37,33 @@ async fn put_in_service(target: &dyn Target, deployment: Deployment<'_>) -> Resu
     target.deploy(deployment).await
 }
 
-fn build(agent: &AgentRuntime, id: &TargetId, item: &WorkItem) -> Result<std::sync::Arc<dyn Target>, Problem> {
-    let kind = item.target_type.as_deref().unwrap_or_default();
-    let entry = agent.registry.find_target(kind).map_err(|error| error.to_string())?;
+/// Finishes or rolls back what a crash interrupted, before anything else is done: what a deployment left half done need not
+/// wait until the server can be reached again. What fails is tried once more before the target's next deployment.
+pub(super) async fn recover(agent: &AgentRuntime) -> Result<(), FileError> {
+    for described in agent.begun.unfinished().await? {
+        let outcome = match build(agent, &described) {
+            Ok(target) => target.recover().await.map_err(|error| error.to_string()),
+            Err(error) => Err(error),
+        };
+        let target = &described.id;
+        match outcome {
+            Ok(()) => tracing::info!(%target, "what an interrupted deployment left is in order"),
+            Err(error) => tracing::warn!(%target, %error, "what an interrupted deployment left is not in order"),
+        }
+    }
+    Ok(())
+}
+
+fn build(agent: &AgentRuntime, described: &Deployed) -> Result<std::sync::Arc<dyn Target>, String> {
+    let entry = agent.registry.find_target(&described.kind).map_err(|error| error.to_string())?;
     let cx = TargetContext {
-        id: id.clone(),
+        id: described.id.clone(),
         ports: agent.ports.clone(),
         state_dir: agent.config.key_dir.clone(),
         allowed_commands: agent.config.allowed_commands.clone(),
         allowed_paths: agent.config.allowed_paths.clone(),
     };
-    let config = item.target_config.clone().unwrap_or(Value::Null);
-    Ok(entry.build(&config, &cx).map_err(|error| error.to_string())?)
+    entry.build(&described.config, &cx).map_err(|error| error.to_string())
 }
 
 /// Shakes hands until the new certificate is seen, a few times: servers take a moment to change over.

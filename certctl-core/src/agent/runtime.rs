@@ -62,7 +62,8 @@ impl From<ControlError> for Problem {
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 impl AgentRuntime {
-    /// An agent over a control plane, with the targets that it can deploy to.
+    /// An agent over a control plane, with the targets that it can deploy to. What an earlier run was interrupted at is
+    /// finished or rolled back first.
     ///
     /// # Errors
     /// When its directory cannot be made.
@@ -76,7 +77,9 @@ impl AgentRuntime {
         key_store.prepare().await?;
         let begun = Begun::new(&config.key_dir, &ports);
         begun.prepare().await?;
-        Ok(Self { control, ports, registry, config, key_store, begun })
+        let agent = Self { control, ports, registry, config, key_store, begun };
+        deploy::recover(&agent).await?;
+        Ok(agent)
     }
 
     /// Sends heartbeats and does what there is to do until `shutdown`, or until the agent is retired.

@@ -83,6 +83,10 @@ text_enum! {
         NotificationFailed = "notification_failed",
         /// An owner was created.
         OwnerCreated = "create_owner",
+        /// An owner was changed.
+        OwnerUpdated = "update_owner",
+        /// An owner was deleted.
+        OwnerDeleted = "delete_owner",
         /// A policy rule was created.
         PolicyRuleCreated = "policy_rule_created",
         /// A policy rule was changed.
@@ -95,8 +99,16 @@ text_enum! {
         PolicyViolationResolved = "policy_violation_resolved",
         /// A profile was created.
         ProfileCreated = "create_profile",
+        /// A profile was changed.
+        ProfileUpdated = "update_profile",
+        /// A profile was deleted.
+        ProfileDeleted = "delete_profile",
         /// A renewal policy was created.
         RenewalPolicyCreated = "create_renewal_policy",
+        /// A renewal policy was changed.
+        RenewalPolicyUpdated = "update_renewal_policy",
+        /// A renewal policy was deleted.
+        RenewalPolicyDeleted = "delete_renewal_policy",
         /// An operator asked for a renewal.
         RenewalTriggered = "renewal_triggered",
         /// The engine began a renewal.
@@ -111,6 +123,10 @@ text_enum! {
         TargetDeleted = "delete_target",
         /// A team was created.
         TeamCreated = "create_team",
+        /// A team was changed.
+        TeamUpdated = "update_team",
+        /// A team was deleted.
+        TeamDeleted = "delete_team",
         /// What every store holds was written.
         StoreInitialized = "store_initialized",
     }

@@ -12,6 +12,7 @@ pub(crate) mod context;
 pub mod issuer;
 pub mod job;
 mod listing;
+mod merge;
 pub mod owner;
 pub mod policy;
 pub mod profile;

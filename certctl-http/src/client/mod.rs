@@ -11,6 +11,7 @@ mod job;
 mod listing;
 mod ownership;
 mod policy;
+mod raw;
 mod remote_control_plane;
 mod rule;
 mod send;
@@ -25,6 +26,7 @@ use url::Url;
 pub use agent::Retirement;
 pub use error::ClientError;
 pub use listing::Listing;
+pub use raw::{RawAnswer, RawRequest};
 pub use remote_control_plane::RemoteControlPlane;
 
 /// A client of one server. Clones share their connections.

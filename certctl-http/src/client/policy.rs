@@ -1,10 +1,13 @@
 //! Profiles and renewal policies.
 
 use certctl_core::domain::{ProfileId, RenewalPolicyId};
+use certctl_core::ports::Method;
 
 use super::send::Call;
 use super::{Client, ClientError, Listing};
-use crate::wire::{CertificateProfile, CreateProfile, CreateRenewalPolicy, Page, RenewalPolicy};
+use crate::wire::{
+    CertificateProfile, CreateProfile, CreateRenewalPolicy, Page, RenewalPolicy, UpdateProfile, UpdateRenewalPolicy,
+};
 
 impl Client {
     /// Lists certificate profiles.
@@ -19,6 +22,18 @@ impl Client {
     pub async fn profile(&self, id: &ProfileId) -> Result<CertificateProfile, ClientError> {
         self.call(Call::get(["api", "v1", "profiles", id.as_str()])).await
     }
+    /// Changes a certificate profile.
+    pub async fn update_profile(
+        &self,
+        id: &ProfileId,
+        request: &UpdateProfile,
+    ) -> Result<CertificateProfile, ClientError> {
+        self.call(Call::new(Method::Put, ["api", "v1", "profiles", id.as_str()]).body(request)).await
+    }
+    /// Deletes a certificate profile.
+    pub async fn delete_profile(&self, id: &ProfileId) -> Result<(), ClientError> {
+        self.call_empty(Call::new(Method::Delete, ["api", "v1", "profiles", id.as_str()])).await
+    }
     /// Lists renewal policies.
     pub async fn list_renewal_policies(&self, listing: &Listing) -> Result<Page<RenewalPolicy>, ClientError> {
         self.list(Call::get(["api", "v1", "renewal-policies"]), listing).await
@@ -30,5 +45,17 @@ impl Client {
     /// Reads a renewal policy.
     pub async fn renewal_policy(&self, id: &RenewalPolicyId) -> Result<RenewalPolicy, ClientError> {
         self.call(Call::get(["api", "v1", "renewal-policies", id.as_str()])).await
+    }
+    /// Changes a renewal policy.
+    pub async fn update_renewal_policy(
+        &self,
+        id: &RenewalPolicyId,
+        request: &UpdateRenewalPolicy,
+    ) -> Result<RenewalPolicy, ClientError> {
+        self.call(Call::new(Method::Put, ["api", "v1", "renewal-policies", id.as_str()]).body(request)).await
+    }
+    /// Deletes a renewal policy.
+    pub async fn delete_renewal_policy(&self, id: &RenewalPolicyId) -> Result<(), ClientError> {
+        self.call_empty(Call::new(Method::Delete, ["api", "v1", "renewal-policies", id.as_str()])).await
     }
 }

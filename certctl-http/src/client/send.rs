@@ -92,17 +92,27 @@ impl Client {
         }
         let asked = call.asked();
         let mut request = HttpRequest::new(call.method, url).header("accept", "application/json");
-        if let Some(key) = &self.key {
-            request = request.header("authorization", format!("Bearer {}", key.expose()));
-        }
         if let Some(body) = call.body {
             let body = body.map_err(ClientError::Unwritable)?;
             request = request.header("content-type", "application/json").body(body);
         }
+        self.send_request(request, call.patience, &asked).await
+    }
+
+    /// Sends it with the client's key; what is no success is an error.
+    pub(super) async fn send_request(
+        &self,
+        mut request: HttpRequest,
+        patience: Duration,
+        asked: &str,
+    ) -> Result<HttpResponse, ClientError> {
+        if let Some(key) = &self.key {
+            request = request.header("authorization", format!("Bearer {}", key.expose()));
+        }
         let mut options = self.options.clone();
-        options.timeout += call.patience;
+        options.timeout += patience;
         let response = self.http.send(request, &options).await?;
-        if response.is_success() { Ok(response) } else { Err(refused(&response, &asked)) }
+        if response.is_success() { Ok(response) } else { Err(refused(&response, asked)) }
     }
 }
 

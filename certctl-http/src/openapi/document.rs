@@ -13,6 +13,7 @@ use utoipa::openapi::{
 };
 use utoipa::{ToResponse, ToSchema};
 
+use super::tools::name_tool;
 use crate::problem::PROBLEM_JSON;
 use crate::v1::{self, RouteAccess, TABLE};
 use crate::wire;
@@ -22,13 +23,14 @@ const KEY: &str = "bearerAuth";
 /// The OpenAPI 3.1 document of the routes.
 pub fn document() -> OpenApi {
     let (_, mut document) = v1::routes().split_for_parts();
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
         for operation in operations.into_iter().flatten() {
             let id = operation.operation_id.clone().unwrap_or_default();
             if let Some(route) = TABLE.iter().find(|route| route.operation_id == id) {
                 complete(operation, route);
             }
+            name_tool(path, operation);
         }
     }
     document

@@ -3,6 +3,8 @@
 #[cfg(feature = "server")]
 mod document;
 mod down_level;
+#[cfg(feature = "server")]
+mod tools;
 
 #[cfg(feature = "server")]
 pub(crate) use document::base;

@@ -34,7 +34,7 @@ pub use names::{
     AgentStatus, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType, KeyAlgorithm, PolicySeverity,
     PolicyType, Role, TargetType, VerificationStatus,
 };
-pub use owner::{CreateOwner, Owner};
+pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
     AgentList, CertificateProfileList, CertificateVersionList, DeploymentTargetList, IssuerList, JobList,
     ManagedCertificateList, OwnerList, Page, PaginationEnvelope, PolicyRuleList, PolicyViolationList,
@@ -43,9 +43,9 @@ pub use page::{
 pub use patch::Patch;
 pub use policy::{CreatePolicy, PolicyRule, PolicyViolation, UpdatePolicy};
 pub use problem::{BlockedByDependencies, FieldProblem, Problem};
-pub use profile::{CertificateProfile, CreateProfile, KeyAlgorithmRule};
-pub use renewal_policy::{CreateRenewalPolicy, RenewalPolicy};
+pub use profile::{CertificateProfile, CreateProfile, KeyAlgorithmRule, UpdateProfile};
+pub use renewal_policy::{CreateRenewalPolicy, RenewalPolicy, UpdateRenewalPolicy};
 pub use status::{Health, StatusResponse};
 pub use target::{CreateTarget, DeploymentTarget, UpdateTarget};
-pub use team::{CreateTeam, Team};
+pub use team::{CreateTeam, Team, UpdateTeam};
 pub use version::CertificateVersion;

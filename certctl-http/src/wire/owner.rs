@@ -46,6 +46,24 @@ pub struct CreateOwner {
     pub team_id: TeamId,
 }
 
+/// Changes the members that are given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = UpdateOwnerRequest)]
+pub struct UpdateOwner {
+    /// A new name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_length = 1, max_length = 255)]
+    pub name: Option<String>,
+    /// A new address for notices; empty for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub email: Option<String>,
+    /// Another team.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    pub team_id: Option<TeamId>,
+}
+
 impl From<certctl_core::domain::Owner> for Owner {
     fn from(owner: certctl_core::domain::Owner) -> Self {
         let certctl_core::domain::Owner { id, name, email, team_id, created_at, updated_at } = owner;

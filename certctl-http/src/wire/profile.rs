@@ -101,6 +101,56 @@ pub struct CreateProfile {
     pub enabled: Option<bool>,
 }
 
+/// Changes the members that are given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = UpdateProfileRequest)]
+pub struct UpdateProfile {
+    /// A new name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_length = 1, max_length = 255)]
+    pub name: Option<String>,
+    /// A new description.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub description: Option<String>,
+    /// All keys that are allowed from now on; empty allows all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub allowed_key_algorithms: Option<Vec<KeyAlgorithmRule>>,
+    /// A new longest lifetime in seconds; 0 for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub max_ttl_seconds: Option<i64>,
+    /// All that certificates are for from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<names::ExtendedKeyUsage>>, nullable = false)]
+    pub allowed_ekus: Option<Vec<ExtendedKeyUsage>>,
+    /// All patterns from now on, of which each name must match one; empty allows all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub required_san_patterns: Option<Vec<String>>,
+    /// A new pattern that each SPIFFE URI must match; empty allows all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub spiffe_uri_pattern: Option<String>,
+    /// Whether certificates live for less than an hour; needs a `max_ttl_seconds` of 1 to 3599.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub allow_short_lived: Option<bool>,
+    /// Whether certificates ask for OCSP stapling (RFC 7633).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub must_staple: Option<bool>,
+    /// Whether somebody else than the requester has to approve each issuance; jobs that are open stay as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub requires_approval: Option<bool>,
+    /// Whether it can be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub enabled: Option<bool>,
+}
+
 impl From<KeyRule> for KeyAlgorithmRule {
     fn from(KeyRule { algorithm, min_size }: KeyRule) -> Self {
         Self { algorithm, min_size }

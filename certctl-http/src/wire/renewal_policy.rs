@@ -64,6 +64,36 @@ pub struct CreateRenewalPolicy {
     pub alert_thresholds_days: Option<Vec<i64>>,
 }
 
+/// Changes the members that are given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = UpdateRenewalPolicyRequest)]
+pub struct UpdateRenewalPolicy {
+    /// A new name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_length = 1, max_length = 255)]
+    pub name: Option<String>,
+    /// Days before the end at which renewal is due, 0 to 365; 0 for a fraction of the lifetime.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub renewal_window_days: Option<i64>,
+    /// Whether certificates renew by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub auto_renew: Option<bool>,
+    /// Attempts per job, 1 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub max_retries: Option<i64>,
+    /// The first pause between attempts, 1 to 86400 seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub retry_interval_seconds: Option<i64>,
+    /// All days before the end at which people are told from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub alert_thresholds_days: Option<Vec<i64>>,
+}
+
 impl From<domain::RenewalPolicy> for RenewalPolicy {
     fn from(policy: domain::RenewalPolicy) -> Self {
         Self {

@@ -40,6 +40,20 @@ pub struct CreateTeam {
     pub description: String,
 }
 
+/// Changes the members that are given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = UpdateTeamRequest)]
+pub struct UpdateTeam {
+    /// A new name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_length = 1, max_length = 255)]
+    pub name: Option<String>,
+    /// A new description.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub description: Option<String>,
+}
+
 impl From<certctl_core::domain::Team> for Team {
     fn from(team: certctl_core::domain::Team) -> Self {
         let certctl_core::domain::Team { id, name, description, created_at, updated_at } = team;

@@ -10,6 +10,7 @@ mod client;
 mod drain;
 mod errors;
 mod lists;
+mod people;
 mod policy;
 mod retirement;
 mod roles;

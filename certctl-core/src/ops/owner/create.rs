@@ -27,14 +27,6 @@ impl Operation for Create {
     const ACCESS: Access = Access::RUN;
 
     async fn run(&self, cx: &mut Context<'_>) -> Result<Owner, Error> {
-        check::name("/name", &self.name, 255)?;
-        // A host without a dot is fine here: mail stays in the house.
-        let plausible = self.email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
-        if !self.email.is_empty() && !plausible {
-            let detail = format!("`{}` is not an e-mail address such as ops@example.com", self.email);
-            return Err(Error::invalid_field("/email", "bad_address", detail));
-        }
-        check::text("/email", &self.email, 320)?;
         let id = self.id.clone().unwrap_or_else(|| OwnerId::generate(&*cx.ports().clock, &*cx.ports().rng));
         let now = cx.now();
         let owner = Owner {
@@ -45,8 +37,21 @@ impl Operation for Create {
             created_at: now,
             updated_at: now,
         };
+        check(&owner)?;
         cx.unit.insert(owner.clone());
         cx.audit(AuditAction::OwnerCreated, ("owner", owner.id.as_str()), json!({ "name": owner.name }));
         Ok(owner)
     }
+}
+
+/// What every owner must be.
+pub(super) fn check(owner: &Owner) -> Result<(), Error> {
+    check::name("/name", &owner.name, 255)?;
+    // A host without a dot is fine here: mail stays in the house.
+    let plausible = owner.email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
+    if !owner.email.is_empty() && !plausible {
+        let detail = format!("`{}` is not an e-mail address such as ops@example.com", owner.email);
+        return Err(Error::invalid_field("/email", "bad_address", detail));
+    }
+    check::text("/email", &owner.email, 320)
 }

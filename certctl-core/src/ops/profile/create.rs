@@ -44,7 +44,6 @@ impl Operation for Create {
     const ACCESS: Access = Access::ADMIN;
 
     async fn run(&self, cx: &mut Context<'_>) -> Result<Profile, Error> {
-        self.check()?;
         let id = self.id.clone().unwrap_or_else(|| ProfileId::generate(&*cx.ports().clock, &*cx.ports().rng));
         let now = cx.now();
         let default_keys = || {
@@ -67,49 +66,48 @@ impl Operation for Create {
             created_at: now,
             updated_at: now,
         };
+        check(&profile)?;
         cx.unit.insert(profile.clone());
         cx.audit(AuditAction::ProfileCreated, ("profile", profile.id.as_str()), json!({ "name": profile.name }));
         Ok(profile)
     }
 }
 
-impl Create {
-    fn check(&self) -> Result<(), Error> {
-        check::name("/name", &self.name, 255)?;
-        check::text("/description", &self.description, 2_000)?;
-        check::within("/max_ttl_seconds", self.max_ttl_seconds, 0..=315_360_000)?;
-        check::text("/spiffe_uri_pattern", &self.spiffe_uri_pattern, 2_048)?;
-        let spiffe = &self.spiffe_uri_pattern;
-        if !spiffe.is_empty() && !spiffe.starts_with("spiffe://") {
-            let detail = "a SPIFFE URI begins with `spiffe://`, and so must its pattern";
-            return Err(Error::invalid_field("/spiffe_uri_pattern", "bad_pattern", detail));
-        }
-        if self.required_san_patterns.len() > 100 {
-            return Err(Error::invalid_field("/required_san_patterns", "too_many", "at most 100 patterns are kept"));
-        }
-        for (index, pattern) in self.required_san_patterns.iter().enumerate() {
-            let pointer = format!("/required_san_patterns/{index}");
-            check::name(&pointer, pattern, 253)?;
-            // What people write who mean a regular expression would silently match nothing.
-            if pattern.contains(['\\', '^', '$', '(', '|']) {
-                let detail =
-                    "write a name in which `*` stands for what a label holds; regular expressions are not read";
-                return Err(Error::invalid_field(pointer, "bad_pattern", detail));
-            }
-        }
-        if self.allow_short_lived && !(1..3_600).contains(&self.max_ttl_seconds) {
-            let detail = "a short-lived profile needs a max_ttl_seconds of 1 to 3599";
-            return Err(Error::invalid_field("/allow_short_lived", "out_of_range", detail));
-        }
-        for (index, rule) in self.allowed_key_algorithms.iter().flatten().enumerate() {
-            let smallest = if rule.algorithm == KeyFamily::Rsa { 2048 } else { 256 };
-            // Ed25519 has one size, so none needs to be named.
-            if rule.min_size < smallest && rule.algorithm != KeyFamily::Ed25519 {
-                let pointer = format!("/allowed_key_algorithms/{index}/min_size");
-                let detail = format!("{} keys need {smallest} bits or more", rule.algorithm);
-                return Err(Error::invalid_field(pointer, "too_small", detail));
-            }
-        }
-        Ok(())
+/// What every profile must be.
+pub(super) fn check(profile: &Profile) -> Result<(), Error> {
+    check::name("/name", &profile.name, 255)?;
+    check::text("/description", &profile.description, 2_000)?;
+    check::within("/max_ttl_seconds", profile.max_ttl_seconds, 0..=315_360_000)?;
+    check::text("/spiffe_uri_pattern", &profile.spiffe_uri_pattern, 2_048)?;
+    let spiffe = &profile.spiffe_uri_pattern;
+    if !spiffe.is_empty() && !spiffe.starts_with("spiffe://") {
+        let detail = "a SPIFFE URI begins with `spiffe://`, and so must its pattern";
+        return Err(Error::invalid_field("/spiffe_uri_pattern", "bad_pattern", detail));
     }
+    if profile.required_san_patterns.len() > 100 {
+        return Err(Error::invalid_field("/required_san_patterns", "too_many", "at most 100 patterns are kept"));
+    }
+    for (index, pattern) in profile.required_san_patterns.iter().enumerate() {
+        let pointer = format!("/required_san_patterns/{index}");
+        check::name(&pointer, pattern, 253)?;
+        // What people write who mean a regular expression would silently match nothing.
+        if pattern.contains(['\\', '^', '$', '(', '|']) {
+            let detail = "write a name in which `*` stands for what a label holds; regular expressions are not read";
+            return Err(Error::invalid_field(pointer, "bad_pattern", detail));
+        }
+    }
+    if profile.allow_short_lived && !(1..3_600).contains(&profile.max_ttl_seconds) {
+        let detail = "a short-lived profile needs a max_ttl_seconds of 1 to 3599";
+        return Err(Error::invalid_field("/allow_short_lived", "out_of_range", detail));
+    }
+    for (index, rule) in profile.allowed_key_algorithms.iter().enumerate() {
+        let smallest = if rule.algorithm == KeyFamily::Rsa { 2048 } else { 256 };
+        // Ed25519 has one size, so none needs to be named.
+        if rule.min_size < smallest && rule.algorithm != KeyFamily::Ed25519 {
+            let pointer = format!("/allowed_key_algorithms/{index}/min_size");
+            let detail = format!("{} keys need {smallest} bits or more", rule.algorithm);
+            return Err(Error::invalid_field(pointer, "too_small", detail));
+        }
+    }
+    Ok(())
 }

@@ -34,16 +34,6 @@ impl Operation for Create {
     const ACCESS: Access = Access::ADMIN;
 
     async fn run(&self, cx: &mut Context<'_>) -> Result<RenewalPolicy, Error> {
-        check::name("/name", &self.name, 255)?;
-        check::within("/renewal_window_days", self.renewal_window_days, 0..=365)?;
-        check::within("/max_retries", self.max_retries, 1..=100)?;
-        check::within("/retry_interval_seconds", self.retry_interval_seconds, 1..=86_400)?;
-        if self.alert_thresholds_days.len() > 20 {
-            return Err(Error::invalid_field("/alert_thresholds_days", "too_many", "at most 20 thresholds are kept"));
-        }
-        for days in &self.alert_thresholds_days {
-            check::within("/alert_thresholds_days", *days, 0..=3_650)?;
-        }
         let id = self.id.clone().unwrap_or_else(|| RenewalPolicyId::generate(&*cx.ports().clock, &*cx.ports().rng));
         let now = cx.now();
         let policy = RenewalPolicy {
@@ -57,9 +47,22 @@ impl Operation for Create {
             created_at: now,
             updated_at: now,
         };
+        check(&policy)?;
         cx.unit.insert(policy.clone());
         let details = json!({ "name": policy.name });
         cx.audit(AuditAction::RenewalPolicyCreated, ("renewal_policy", policy.id.as_str()), details);
         Ok(policy)
     }
+}
+
+/// What every renewal policy must be.
+pub(super) fn check(policy: &RenewalPolicy) -> Result<(), Error> {
+    check::name("/name", &policy.name, 255)?;
+    check::within("/renewal_window_days", policy.renewal_window_days, 0..=365)?;
+    check::within("/max_retries", policy.max_retries, 1..=100)?;
+    check::within("/retry_interval_seconds", policy.retry_interval_seconds, 1..=86_400)?;
+    if policy.alert_thresholds_days.len() > 20 {
+        return Err(Error::invalid_field("/alert_thresholds_days", "too_many", "at most 20 thresholds are kept"));
+    }
+    policy.alert_thresholds_days.iter().try_for_each(|days| check::within("/alert_thresholds_days", *days, 0..=3_650))
 }

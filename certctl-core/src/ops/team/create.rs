@@ -25,14 +25,19 @@ impl Operation for Create {
     const ACCESS: Access = Access::RUN;
 
     async fn run(&self, cx: &mut Context<'_>) -> Result<Team, Error> {
-        check::name("/name", &self.name, 255)?;
-        check::text("/description", &self.description, 2_000)?;
         let id = self.id.clone().unwrap_or_else(|| TeamId::generate(&*cx.ports().clock, &*cx.ports().rng));
         let now = cx.now();
         let (name, description) = (self.name.clone(), self.description.clone());
         let team = Team { id, name, description, created_at: now, updated_at: now };
+        check(&team)?;
         cx.unit.insert(team.clone());
         cx.audit(AuditAction::TeamCreated, ("team", team.id.as_str()), json!({ "name": team.name }));
         Ok(team)
     }
+}
+
+/// What every team must be.
+pub(super) fn check(team: &Team) -> Result<(), Error> {
+    check::name("/name", &team.name, 255)?;
+    check::text("/description", &team.description, 2_000)
 }

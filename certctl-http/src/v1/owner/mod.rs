@@ -1,5 +1,7 @@
 //! Owners.
 
 pub(crate) mod create;
+pub(crate) mod delete;
 pub(crate) mod get;
 pub(crate) mod list;
+pub(crate) mod update;

@@ -1,0 +1,45 @@
+//! Changing a renewal policy.
+
+use axum::Json;
+use axum::extract::State;
+use certctl_core::ops;
+
+use crate::problem::Failure;
+use crate::request::{Allowed, Body, Ids};
+use crate::router::Api;
+use crate::wire::{RenewalPolicy, UpdateRenewalPolicy};
+
+/// Changes the members of a renewal policy that are given
+///
+/// When a certificate renews is planned anew when it is next issued.
+#[utoipa::path(
+    put, path = "/api/v1/renewal-policies/{id}", operation_id = "updateRenewalPolicy", tag = "Renewal Policies",
+    params(("id" = String, Path, description = "Which")),
+    request_body = UpdateRenewalPolicy,
+    responses((status = 200, description = "What is stored now", body = RenewalPolicy)),
+)]
+pub(crate) async fn update(
+    State(api): State<Api>,
+    Allowed(principal, ..): Allowed<ops::renewal_policy::Update>,
+    Ids((id,)): Ids<(certctl_core::domain::RenewalPolicyId,)>,
+    Body(request): Body<UpdateRenewalPolicy>,
+) -> Result<Json<RenewalPolicy>, Failure> {
+    let UpdateRenewalPolicy {
+        name,
+        renewal_window_days,
+        auto_renew,
+        max_retries,
+        retry_interval_seconds,
+        alert_thresholds_days,
+    } = request;
+    let change = ops::renewal_policy::Update {
+        id,
+        name,
+        renewal_window_days,
+        auto_renew,
+        max_retries,
+        retry_interval_seconds,
+        alert_thresholds_days,
+    };
+    Ok(Json(api.engine.execute(&principal, change).await?.into()))
+}

@@ -1,0 +1,28 @@
+//! Changing a team.
+
+use axum::Json;
+use axum::extract::State;
+use certctl_core::ops;
+
+use crate::problem::Failure;
+use crate::request::{Allowed, Body, Ids};
+use crate::router::Api;
+use crate::wire::{Team, UpdateTeam};
+
+/// Changes the members of a team that are given
+#[utoipa::path(
+    put, path = "/api/v1/teams/{id}", operation_id = "updateTeam", tag = "Teams",
+    params(("id" = String, Path, description = "Which")),
+    request_body = UpdateTeam,
+    responses((status = 200, description = "What is stored now", body = Team)),
+)]
+pub(crate) async fn update(
+    State(api): State<Api>,
+    Allowed(principal, ..): Allowed<ops::team::Update>,
+    Ids((id,)): Ids<(certctl_core::domain::TeamId,)>,
+    Body(request): Body<UpdateTeam>,
+) -> Result<Json<Team>, Failure> {
+    let UpdateTeam { name, description } = request;
+    let change = ops::team::Update { id, name, description };
+    Ok(Json(api.engine.execute(&principal, change).await?.into()))
+}
