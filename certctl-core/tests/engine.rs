@@ -13,7 +13,7 @@ use certctl_core::domain::{
 };
 use certctl_core::engine::{NotifierConfig, SetupSecret};
 use certctl_core::entity::Record;
-use certctl_core::ops::{PageRequest, access, certificate, issuer, job, profile};
+use certctl_core::ops::{PageRequest, certificate, issuer, job, key, profile};
 use certctl_core::pki;
 use certctl_core::ports::Clock;
 use certctl_core::seal::SealingKey;
@@ -143,7 +143,7 @@ impl World {
 fn a_key_of_role_agent_acts_for_the_agent_of_its_name_alone() {
     block_on(async {
         let world = world(6).await;
-        let key = |name: &str| access::CreateKey { name: name.into(), role: Role::Agent, expires_at: None };
+        let key = |name: &str| key::Create { id: None, name: name.into(), role: Role::Agent, expires_at: None };
         let named = world.engine.execute(&me(), key("edge-1")).await.unwrap();
         let principal = world.engine.authenticate(named.key.expose()).await.unwrap();
         assert_eq!(principal.agent, Some("edge-1".parse().unwrap()));

@@ -68,6 +68,45 @@ fn every_operation_has_an_id_of_its_own_one_tag_and_problem_responses() {
     }
 }
 
+/// `docs/roles.md` is the table of roles, as the document has it.
+#[test]
+fn the_committed_page_of_roles_is_the_table() {
+    const ROLES: [&str; 5] = ["admin", "operator", "viewer", "auditor", "agent"];
+    let mut text = String::from(
+        "# Roles\n\nWho may call what. Made from `certctl-http/src/v1/roles.rs`; renew it with `CERTCTL_BLESS=1 cargo test \
+         -p certctl-http --all-features --test openapi`.\n\nAn agent may call its routes for itself alone; another agent's \
+         are answered 404. What needs no key says so.\n",
+    );
+    let document = document();
+    let mut operations = operations(&document);
+    operations.sort_by_key(|(path, verb, operation)| {
+        (operation["tags"][0].as_str().unwrap_or_default().to_owned(), path.clone(), verb.clone())
+    });
+    let mut tag = String::new();
+    for (path, verb, operation) in operations {
+        let its = operation["tags"][0].as_str().unwrap();
+        if its != tag {
+            let heads = ROLES.join(" | ");
+            text.push_str(&format!("\n## {its}\n\n| | route | {heads} |\n|---|---|{}\n", "---|".repeat(ROLES.len())));
+            its.clone_into(&mut tag);
+        }
+        let id = operation["operationId"].as_str().unwrap();
+        let may = |role: &str| match operation.get("x-roles") {
+            None => "no key",
+            Some(roles) if roles.as_array().unwrap().contains(&role.into()) => "yes",
+            Some(_) => "",
+        };
+        let cells = ROLES.map(may).join(" | ");
+        text.push_str(&format!("| `{id}` | `{} {path}` | {cells} |\n", verb.to_uppercase()));
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/roles.md");
+    if std::env::var_os("CERTCTL_BLESS").is_some() {
+        std::fs::write(path, &text).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(committed == text, "docs/roles.md is not the table of roles; run this test with CERTCTL_BLESS=1");
+}
+
 #[test]
 fn every_operation_is_a_tool_or_says_why_not() {
     let mut tools = BTreeSet::new();

@@ -33,6 +33,12 @@ text_enum! {
         EnrolTokenCreated = "agent_enrol_token_created",
         /// An API key was made.
         ApiKeyCreated = "api_key_created",
+        /// An API key was deleted.
+        ApiKeyDeleted = "api_key_deleted",
+        /// An API key was replaced by a new one.
+        ApiKeyRotated = "api_key_rotated",
+        /// An API key was changed, disabled or enabled.
+        ApiKeyUpdated = "api_key_updated",
         /// The first administrator was made with the setup token.
         Bootstrapped = "auth_bootstrapped",
         /// A CA certificate and key were made or taken over.

@@ -11,6 +11,7 @@ mod check;
 pub(crate) mod context;
 pub mod issuer;
 pub mod job;
+pub mod key;
 mod listing;
 mod merge;
 pub mod owner;

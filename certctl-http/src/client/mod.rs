@@ -8,6 +8,7 @@ mod certificate;
 mod error;
 mod issuer;
 mod job;
+mod key;
 mod listing;
 mod ownership;
 mod policy;

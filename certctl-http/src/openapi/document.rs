@@ -83,6 +83,7 @@ const PROBLEMS: &[(u16, &str, &str)] = &[
 ];
 
 const TAGS: &[(&str, &str)] = &[
+    ("API Keys", "What people and programs show to prove who they are"),
     ("Agents", "Programs on hosts that hold keys and deploy certificates"),
     ("Certificates", "Certificates that are kept alive"),
     ("Health", "The server itself, and who is asking"),

@@ -5,6 +5,7 @@ pub(crate) mod agent;
 mod certificate;
 mod issuer;
 mod job;
+mod key;
 mod owner;
 mod policy;
 mod profile;
@@ -31,7 +32,11 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(system::openapi::openapi))
         .routes(routes!(access::info::info))
         .routes(routes!(access::check::check))
+        .routes(routes!(access::me::me))
         .routes(routes!(access::bootstrap::bootstrap))
+        .routes(routes!(key::list::list, key::create::create))
+        .routes(routes!(key::get::get, key::update::update, key::delete::delete))
+        .routes(routes!(key::rotate::rotate))
         .routes(routes!(certificate::list::list, certificate::create::create))
         .routes(routes!(certificate::get::get, certificate::update::update, certificate::archive::archive))
         .routes(routes!(certificate::versions::versions))

@@ -1,7 +1,7 @@
 //! Route × role, in one table: what the OpenAPI document says and the tests prove. The engine enforces it.
 
 use certctl_core::ops::{
-    Access, Operation, agent, certificate, issuer, job, owner, policy, profile, renewal_policy, target, team,
+    Access, Operation, agent, certificate, issuer, job, key, owner, policy, profile, renewal_policy, target, team,
 };
 
 /// Who may call an operation, and what it may answer beyond what every operation may.
@@ -31,7 +31,14 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     open("getOpenApi", &[]),
     open("getAuthInfo", &[]),
     RouteAccess { operation_id: "checkAuth", access: Some(Access::OPEN), problems: &[] },
+    RouteAccess { operation_id: "getMe", access: Some(Access::OPEN), problems: &[] },
     RouteAccess { operation_id: "bootstrapAuth", access: None, problems: &[401, 409, 410] },
+    by::<key::List>("listApiKeys", &[]),
+    by::<key::Create>("createApiKey", &[409]),
+    by::<key::Get>("getApiKey", &[]),
+    by::<key::Update>("updateApiKey", &[409]),
+    by::<key::Delete>("deleteApiKey", &[409]),
+    by::<key::Rotate>("rotateApiKey", &[409]),
     by::<certificate::List>("listCertificates", &[]),
     by::<certificate::Create>("createCertificate", &[409, 422]),
     by::<certificate::Get>("getCertificate", &[]),

@@ -7,6 +7,7 @@ mod agent;
 mod certificate;
 mod issuer;
 mod job;
+mod key;
 pub(crate) mod names;
 mod owner;
 mod page;
@@ -20,7 +21,7 @@ mod target;
 mod team;
 mod version;
 
-pub use access::{AuthCheck, AuthInfo, Bootstrap, CreatedKey};
+pub use access::{AuthCheck, AuthInfo, Bootstrap, CreatedKey, Me};
 pub use agent::{
     Agent, AgentCsr, AgentDependencyCounts, CertificatePickup, CreateEnrolToken, EnrolToken, Heartbeat, JobReport,
     RegisterAgent, RegisteredAgent, RetiredAgent, Work, WorkItem,
@@ -30,13 +31,14 @@ pub use certificate::{
 };
 pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
 pub use job::{Job, JobVerified, RejectJob, VerificationResult, VerifyDeployment};
+pub use key::{ApiKey, CreateApiKey, UpdateApiKey};
 pub use names::{
-    AgentStatus, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType, KeyAlgorithm, PolicySeverity,
-    PolicyType, Role, TargetType, VerificationStatus,
+    ActorType, AgentStatus, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType, KeyAlgorithm,
+    PolicySeverity, PolicyType, Role, TargetType, VerificationStatus,
 };
 pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
-    AgentList, CertificateProfileList, CertificateVersionList, DeploymentTargetList, IssuerList, JobList,
+    AgentList, ApiKeyList, CertificateProfileList, CertificateVersionList, DeploymentTargetList, IssuerList, JobList,
     ManagedCertificateList, OwnerList, Page, PaginationEnvelope, PolicyRuleList, PolicyViolationList,
     RenewalPolicyList, TeamList,
 };

@@ -39,6 +39,8 @@ fn of<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> Vec<&'static str> {
 }
 
 names! {
+    /// What kind of actor somebody is.
+    ActorType = of(domain::ActorType::ALL, domain::ActorType::name);
     /// How an agent does.
     AgentStatus = of(domain::AgentStatus::ALL, domain::AgentStatus::name);
     /// The state of a certificate.

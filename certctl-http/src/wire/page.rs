@@ -9,7 +9,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::names::reference;
 use super::{
-    Agent, CertificateProfile, CertificateVersion, DeploymentTarget, Issuer, Job, ManagedCertificate, Owner,
+    Agent, ApiKey, CertificateProfile, CertificateVersion, DeploymentTarget, Issuer, Job, ManagedCertificate, Owner,
     PolicyRule, PolicyViolation, RenewalPolicy, Team,
 };
 
@@ -51,6 +51,8 @@ pub struct Page<T> {
 
 /// One page of a list of `Agent`.
 pub type AgentList = Page<Agent>;
+/// One page of a list of `ApiKey`.
+pub type ApiKeyList = Page<ApiKey>;
 /// One page of a list of `CertificateProfile`.
 pub type CertificateProfileList = Page<CertificateProfile>;
 /// One page of a list of `CertificateVersion`.

@@ -35,14 +35,8 @@ async fn the_setup_token_makes_one_administrator() {
         "bootstrap_closed"
     );
 
-    let fakes = certctl_core::testing::FakePorts::new(9, std::sync::Arc::new(certctl_core::testing::TestKeys));
-    let ports = fakes.ports();
-    let storage = certctl_core::storage::MemoryStorage::new(certctl_core::domain::SCHEMAS, ports.clock.clone());
-    let secret = certctl_core::engine::SetupSecret::Key(certctl_core::seal::SealingKey::generate(&*ports.rng));
-    let engine = certctl_core::Engine::builder(std::sync::Arc::new(storage), ports, secret).build().await.unwrap();
-    let token = engine.setup_token().await.unwrap().unwrap();
-    let router = certctl_http::router(engine, certctl_http::Options::default());
-    let world = World { fakes, router };
+    let world = World::without_keys().await;
+    let token = world.engine.setup_token().await.unwrap().unwrap();
 
     let ask = |token: &str| json!({ "token": token, "name": "root" });
     let post = |body| world.call(Method::POST, "/api/v1/auth/bootstrap", "", Some(body));

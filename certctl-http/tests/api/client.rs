@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use axum::body::Body;
 use axum::http::Request;
 use certctl_core::agent::{ControlError, ControlPlane, CsrAnswer, HeartbeatReport};
-use certctl_core::domain::{CertificateStatus, JobState};
+use certctl_core::domain::{CertificateStatus, JobState, Role};
 use certctl_core::ops::agent::ReportedStatus;
 use certctl_core::ports::{HttpClient, HttpError, HttpOptions, HttpRequest, HttpResponse, Method, Secret};
 use certctl_http::client::{Client, ClientError, Listing, RemoteControlPlane, Retirement};
-use certctl_http::wire::{CreateTeam, Deploy, RejectJob, UpdateCertificate, UpdatePolicy};
+use certctl_http::wire::{CreateApiKey, CreateTeam, Deploy, RejectJob, UpdateApiKey, UpdateCertificate, UpdatePolicy};
 use serde_json::json;
 
 use crate::world::{ADMIN, OPERATOR, VIEWER, World, certificate, csr};
@@ -41,6 +41,24 @@ impl HttpClient for InProcess {
 
 fn client(http: &Arc<InProcess>, key: &str) -> Client {
     Client::new(Arc::clone(http) as _, "https://certctl.test/".parse().unwrap()).with_key(Secret::new(key))
+}
+
+#[tokio::test]
+async fn a_client_keeps_keys() {
+    let http = Arc::new(InProcess(World::new().await));
+    let admin = client(&http, ADMIN);
+    let new = CreateApiKey { id: None, name: "ci".into(), role: Role::Viewer, expires_at: None };
+    let made = admin.create_key(&new).await.unwrap();
+    let replaced = admin.rotate_key(&made.id).await.unwrap();
+    let own = client(&http, replaced.key.expose());
+    assert_eq!(own.me().await.unwrap().name, "ci");
+    let change = UpdateApiKey { disabled: Some(true), ..UpdateApiKey::default() };
+    assert!(admin.update_key(&made.id, &change).await.unwrap().disabled);
+    assert_eq!(own.me().await.unwrap_err().status(), Some(401));
+    assert_eq!(admin.key(&made.id).await.unwrap().role, Role::Viewer);
+    assert_eq!(admin.list_keys(&Listing::default()).await.unwrap().envelope.total, Some(6));
+    admin.delete_key(&made.id).await.unwrap();
+    assert_eq!(admin.key(&made.id).await.unwrap_err().status(), Some(404));
 }
 
 #[tokio::test]

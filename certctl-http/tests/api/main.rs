@@ -9,6 +9,7 @@ mod certificate;
 mod client;
 mod drain;
 mod errors;
+mod keys;
 mod lists;
 mod people;
 mod policy;

@@ -79,8 +79,8 @@ async fn a_store_that_is_down_is_told_with_a_time_to_come_back() {
     let store = Arc::new(Flaky { store, down: AtomicBool::new(false) });
     let secret = SetupSecret::Key(SealingKey::generate(&*ports.rng));
     let engine = Engine::builder(Arc::clone(&store) as _, ports, secret).build().await.unwrap();
-    let router = certctl_http::router(engine, Options { authentication: Authentication::Off });
-    let world = World { fakes, router };
+    let router = certctl_http::router(engine.clone(), Options { authentication: Authentication::Off });
+    let world = World { fakes, engine, router };
     world.get("/ready").await.expect(200);
 
     store.down.store(true, Ordering::SeqCst);

@@ -34,6 +34,7 @@ pub(crate) const KEYS: [(&str, Role); 5] = [
 
 pub(crate) struct World {
     pub(crate) fakes: FakePorts,
+    pub(crate) engine: Engine,
     pub(crate) router: Router,
 }
 
@@ -92,22 +93,42 @@ impl World {
         Self::with(Options { authentication: Authentication::Off }).await
     }
 
-    async fn with(options: Options) -> Self {
+    pub(crate) async fn with(options: Options) -> Self {
+        Self::holding(options, true).await
+    }
+
+    /// A world whose configuration names no key.
+    pub(crate) async fn without_keys() -> Self {
+        Self::holding(Options::default(), false).await
+    }
+
+    /// Makes the first administrator; gives the id of its key and the key.
+    pub(crate) async fn bootstrap(&self) -> (String, String) {
+        let token = self.engine.setup_token().await.unwrap().unwrap();
+        let ask = json!({ "token": token.expose(), "name": "root" });
+        let made = self.call(Method::POST, "/api/v1/auth/bootstrap", "", Some(ask)).await.expect(201);
+        (made["id"].as_str().unwrap().to_owned(), made["key"].as_str().unwrap().to_owned())
+    }
+
+    async fn holding(options: Options, keys: bool) -> Self {
         let fakes = FakePorts::new(7, Arc::new(TestKeys));
         let ports = fakes.ports();
         let storage = Arc::new(MemoryStorage::new(SCHEMAS, ports.clock.clone()));
         let sealing = SealingKey::generate(&*ports.rng);
-        let keys = KEYS.map(|(key, role)| {
+        let keys: &[_] = if keys { &KEYS } else { &[] };
+        let keys = keys.iter().map(|(key, role)| (*key, *role)).map(|(key, role)| {
             let name = if role == Role::Agent { "edge-1".into() } else { role.name().to_owned() };
             ConfiguredKey { name, key: Secret::new(key), role }
         });
+        let keys: Vec<ConfiguredKey> = keys.collect();
         let engine = Engine::builder(storage, ports, SetupSecret::Key(sealing))
             .connectors(certctl_connectors::registry())
-            .keys(keys.to_vec())
+            .keys(keys)
             .build()
             .await
             .unwrap();
-        Self { fakes, router: router(engine, options) }
+        let router = router(engine.clone(), options);
+        Self { fakes, engine, router }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

@@ -3,11 +3,10 @@
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::create_key::insert_key;
 use super::secret_hash;
 use crate::domain::{ApiKeyId, AuditAction, Role, Setting, Timestamp};
 use crate::error::{Error, ErrorKind};
-use crate::ops::{Access, Context, Operation};
+use crate::ops::{Access, Context, Operation, key};
 use crate::ports::Secret;
 
 /// The setting that holds the setup token.
@@ -31,6 +30,8 @@ pub struct CreatedKey {
     pub name: String,
     /// What it may do.
     pub role: Role,
+    /// When it ends; never when absent.
+    pub expires_at: Option<Timestamp>,
     /// The key itself.
     pub key: Secret,
 }
@@ -72,7 +73,8 @@ impl Operation for Bootstrap {
         record.value = serde_json::to_vec(&used).map_err(Error::internal)?;
         record.updated_at = cx.now();
         cx.unit.update(record);
-        let created = insert_key(cx, &self.name, Role::Admin, None)?;
+        let new = key::Create { id: None, name: self.name.clone(), role: Role::Admin, expires_at: None };
+        let created = key::insert(cx, &new)?;
         cx.audit(AuditAction::Bootstrapped, ("api_key", created.id.as_str()), json!({ "name": self.name }));
         Ok(created)
     }

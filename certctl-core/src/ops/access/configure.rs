@@ -23,6 +23,12 @@ pub(crate) async fn configure_keys(engine: &Engine, keys: &[ConfiguredKey]) -> R
     attempt(engine, keys).await
 }
 
+/// Whether a stored key is what the configuration says.
+fn follows(stored: &ApiKey, key: &ConfiguredKey, hash: &str) -> bool {
+    let open = stored.disabled_at.is_none() && stored.expires_at.is_none();
+    stored.configured && open && stored.hash == hash && stored.role == key.role
+}
+
 async fn attempt(engine: &Engine, keys: &[ConfiguredKey]) -> Result<(), Error> {
     let mut unit = UnitOfWork::begin(engine.storage()).await?;
     let now = unit.now();
@@ -39,9 +45,10 @@ async fn attempt(engine: &Engine, keys: &[ConfiguredKey]) -> Result<(), Error> {
         let hash = secret_hash(key.key.expose());
         let stored = unit.first(Query::<ApiKey>::all().filter(ApiKey::FIELDS.name.equals(key.name.clone()))).await?;
         match stored {
-            Some(stored) if stored.hash == hash && stored.role == key.role && stored.disabled_at.is_none() => continue,
+            Some(stored) if follows(&stored, key, &hash) => continue,
             Some(mut stored) => {
-                (stored.hash, stored.role, stored.disabled_at, stored.configured) = (hash, key.role, None, true);
+                (stored.hash, stored.role, stored.configured) = (hash, key.role, true);
+                (stored.disabled_at, stored.expires_at) = (None, None);
                 unit.update(stored);
             }
             None => unit.insert(ApiKey {

@@ -3,14 +3,12 @@
 mod authenticate;
 mod bootstrap;
 mod configure;
-mod create_key;
 mod hash;
 mod setup;
 
 pub use bootstrap::{Bootstrap, CreatedKey};
 pub(crate) use bootstrap::{SETUP_TOKEN, SetupToken};
 pub(crate) use configure::configure_keys;
-pub use create_key::CreateKey;
 pub(crate) use hash::{new_secret, secret_hash};
 
 use crate::domain::Role;

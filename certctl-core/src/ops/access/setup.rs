@@ -20,9 +20,12 @@ impl Engine {
         // A token that nobody has used changes nothing that an audit would tell.
         let mut unit = UnitOfWork::begin(self.storage()).await?.bookkeeping();
         let fields = ApiKey::FIELDS;
-        let admins =
-            Query::<ApiKey>::all().filter(fields.role.equals(Role::Admin)).filter(fields.disabled_at.is_null());
-        if unit.total(&admins).await? > 0 {
+        let admins = Query::<ApiKey>::all()
+            .filter(fields.role.equals(Role::Admin))
+            .filter(fields.disabled_at.is_null())
+            .limit(500);
+        let now = unit.now();
+        if unit.list(admins).await?.records.iter().any(|key| key.expires_at.is_none_or(|end| end > now)) {
             return Ok(None);
         }
         let token = new_secret("ccs", &*self.ports().rng);

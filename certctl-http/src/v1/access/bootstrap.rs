@@ -24,6 +24,5 @@ pub(crate) async fn bootstrap(
     Body(Bootstrap { token, name }): Body<Bootstrap>,
 ) -> Result<(StatusCode, Json<CreatedKey>), Failure> {
     let created = api.engine.execute(&nobody(), ops::access::Bootstrap { token, name }).await?;
-    let ops::access::CreatedKey { id, name, role, key } = created;
-    Ok((StatusCode::CREATED, Json(CreatedKey { id, name, role, key })))
+    Ok((StatusCode::CREATED, Json(created.into())))
 }

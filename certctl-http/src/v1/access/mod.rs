@@ -3,6 +3,7 @@
 pub(crate) mod bootstrap;
 pub(crate) mod check;
 pub(crate) mod info;
+pub(crate) mod me;
 
 use certctl_core::domain::{ActorType, Principal, Role};
 
