@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::cli::Noun;
+use crate::failure::EXIT_CODES;
 use crate::mcp::McpArguments;
 
 /// Issues, deploys, verifies and renews TLS certificates.
 #[derive(Debug, Parser)]
-#[command(name = "certctl", version, propagate_version = true, max_term_width = 110)]
+#[command(name = "certctl", version, propagate_version = true, max_term_width = 110, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -31,6 +33,10 @@ pub(crate) enum Command {
     Mcp(McpArguments),
     /// Print the version
     Version,
+    /// Print a script that completes commands, for a shell
+    Completions { shell: Shell },
+    /// Write man pages into a directory
+    Man { dir: PathBuf },
     #[command(flatten)]
     Client(Noun),
 }
@@ -146,6 +152,9 @@ pub(crate) enum OpenapiVersion {
 /// Which server is talked to.
 #[derive(Debug, Args)]
 pub(crate) struct Place {
+    /// A store instead of a server, as its administrator: a data directory that no server uses, or a database's URL
+    #[arg(long, value_name = "DIR|URL", global = true, conflicts_with_all = ["server", "api_key", "ca"])]
+    pub(crate) store: Option<String>,
     /// The server [env: CERTCTL_SERVER_URL] [default: `https://127.0.0.1:8443`]
     #[arg(long, value_name = "URL", global = true)]
     pub(crate) server: Option<String>,
@@ -163,14 +172,20 @@ pub(crate) struct Connection {
     #[command(flatten)]
     pub(crate) place: Place,
     /// How results are written
-    #[arg(short, long, value_enum, default_value_t = OutputFormat::Table, global = true)]
+    #[arg(short, long, visible_alias = "format", value_enum, default_value_t = OutputFormat::Table, global = true)]
     pub(crate) output: OutputFormat,
+    /// Ask nothing, also when a person is there
+    #[arg(long, global = true)]
+    pub(crate) no_input: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OutputFormat {
     Table,
     Json,
+    Yaml,
+    /// Ids alone, one a line
+    Name,
 }
 
 #[cfg(test)]

@@ -2,8 +2,6 @@
 
 use std::io::Write;
 
-use certctl_core::domain::Timestamp;
-
 use crate::failure::Failure;
 
 /// Writes a line to standard output. A reader that has gone away, as behind `| head`, is no failure.
@@ -39,14 +37,6 @@ pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
     let mut lines = vec![line(&mut heading.iter().copied())];
     lines.extend(rows.iter().map(|row| line(&mut row.iter().map(String::as_str))));
     lines.join("\n")
-}
-
-/// A moment to the second, or a dash.
-pub(crate) fn moment(at: Option<Timestamp>) -> String {
-    match at.and_then(Timestamp::known) {
-        Some(at) => at.floor_to_second().to_rfc3339(),
-        None => "-".to_owned(),
-    }
 }
 
 #[cfg(test)]

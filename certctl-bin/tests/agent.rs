@@ -114,7 +114,7 @@ fn an_agent_that_is_retired_stops_for_good() {
     }
     let blocked = server.ask(&["agents", "retire", "edge-1"]);
     let text = String::from_utf8(blocked.stderr).unwrap();
-    assert_eq!(blocked.status.code(), Some(1), "{text}");
+    assert_eq!(blocked.status.code(), Some(5), "{text}");
     for part in ["active_targets 0", "active_certificates 1", "pending_jobs 0", "--force --reason"] {
         assert!(text.contains(part), "{part}: {text}");
     }

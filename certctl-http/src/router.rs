@@ -27,6 +27,8 @@ pub enum Authentication {
     ApiKey,
     /// Everybody, as an administrator: for a loopback listener alone.
     Off,
+    /// Whoever runs this process, as an administrator called `local`: for a router that has no listener.
+    Local,
 }
 
 /// How the router behaves.

@@ -5,9 +5,9 @@ use certctl_http::client::{ClientError, Retirement};
 use certctl_http::wire::CreateEnrolToken;
 use clap::Subcommand;
 
-use super::{Paging, Session, dash};
+use super::{Paging, Session};
 use crate::failure::Failure;
-use crate::output::{self, moment};
+use crate::output;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
@@ -22,8 +22,6 @@ pub(crate) enum Verb {
         #[command(flatten)]
         paging: Paging,
     },
-    /// Show an agent
-    Get { id: String },
     /// Retire an agent for good; refused while anything depends on it
     Retire {
         id: String,
@@ -50,33 +48,15 @@ pub(super) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     match verb {
         Verb::List { retired: true, paging, .. } => {
             let page = client.list_retired_agents(&paging.listing([])).await?;
-            session.list(&page, &["ID", "NAME", "HOST", "RETIRED", "REASON"], |agent| {
-                vec![
-                    agent.id.to_string(),
-                    agent.name.clone(),
-                    agent.hostname.clone(),
-                    moment(agent.retired_at),
-                    dash(agent.retired_reason.as_ref()),
-                ]
-            })
+            session.list(&page, &["id", "name", "hostname", "retired_at", "retired_reason"])
         }
         Verb::List { status, paging, .. } => {
             let page = client.list_agents(&paging.listing([("status", status)])).await?;
-            let heading = ["ID", "NAME", "HOST", "STATUS", "LAST HEARTBEAT", "VERSION"];
-            session.list(&page, &heading, |agent| {
-                vec![
-                    agent.id.to_string(),
-                    agent.name.clone(),
-                    agent.hostname.clone(),
-                    agent.status.to_string(),
-                    moment(agent.last_heartbeat_at),
-                    agent.version.clone(),
-                ]
-            })
+            session.list(&page, &["id", "name", "hostname", "status", "last_heartbeat_at", "version"])
         }
-        Verb::Get { id } => session.one(&client.agent(&AgentId::parse(id)?).await?),
         Verb::Retire { id, force, reason } => {
             let (id, retirement) = (AgentId::parse(id)?, Retirement { force, reason });
+            session.confirm(&format!("retire agent {id} for good"))?;
             match client.retire_agent(&id, &retirement).await.map_err(|error| blocked(&id, error))? {
                 Some(retired) => session.one(&retired),
                 None => output::line(format!("{id} was retired before; nothing was changed")),
@@ -98,7 +78,7 @@ fn said(text: &str) -> Result<String, String> {
 fn blocked(id: &AgentId, error: ClientError) -> Failure {
     let ClientError::Refused { problem, .. } = &error else { return error.into() };
     let Some(counts) = problem.counts else { return error.into() };
-    Failure::new(format!(
+    Failure::conflict(format!(
         "{id} is not retired, because something depends on it: active_targets {}, active_certificates {}, pending_jobs {}\n  \
          move them to another agent, or retire them with it: certctl agents retire {id} --force --reason TEXT",
         counts.active_targets, counts.active_certificates, counts.pending_jobs

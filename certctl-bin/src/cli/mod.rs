@@ -1,11 +1,13 @@
-//! The command line's nouns: each talks to a server through the typed client.
+//! The command line's nouns: some made by hand, the rest from the OpenAPI document. Each talks to a server, or to a store.
 
 mod agents;
 mod certs;
-mod issuers;
-mod jobs;
+mod confirm;
+mod generated;
+mod import;
+mod show;
 mod status;
-mod targets;
+mod store;
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +16,6 @@ use certctl_http::client::{Client, Listing};
 use certctl_http::wire::Page;
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use serde_json::Value;
 use url::{Host, Url};
 
 use crate::arguments::{Connection, OutputFormat, Place};
@@ -22,19 +23,17 @@ use crate::config::Environment;
 use crate::failure::Failure;
 use crate::{compose, output};
 
-/// What the command line is about.
+pub(crate) use generated::Plan;
+
+/// What the command line is about, as far as it is made by hand.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Noun {
     /// Certificates
     Certs(On<certs::Verb>),
     /// Agents
     Agents(On<agents::Verb>),
-    /// Issuers
-    Issuers(On<issuers::Verb>),
-    /// Deployment targets
-    Targets(On<targets::Verb>),
-    /// Jobs
-    Jobs(On<jobs::Verb>),
+    /// Register certificates that exist elsewhere, from PEM files
+    Import(Box<import::Import>),
     /// Whether the server works, and what it looks after
     Status {
         #[command(flatten)]
@@ -54,17 +53,21 @@ pub(crate) struct On<V: Subcommand> {
 /// Does what was asked.
 pub(crate) async fn run(noun: Noun, environment: &Environment) -> Result<(), Failure> {
     match noun {
-        Noun::Certs(on) => certs::run(on.verb, &Session::open(on.connection, environment)?).await,
-        Noun::Agents(on) => agents::run(on.verb, &Session::open(on.connection, environment)?).await,
-        Noun::Issuers(on) => issuers::run(on.verb, &Session::open(on.connection, environment)?).await,
-        Noun::Targets(on) => targets::run(on.verb, &Session::open(on.connection, environment)?).await,
-        Noun::Jobs(on) => jobs::run(on.verb, &Session::open(on.connection, environment)?).await,
-        Noun::Status { connection } => status::run(&Session::open(connection, environment)?).await,
+        Noun::Certs(on) => certs::run(on.verb, &Session::open(on.connection, environment).await?).await,
+        Noun::Agents(on) => agents::run(on.verb, &Session::open(on.connection, environment).await?).await,
+        Noun::Import(import) => {
+            let (connection, import) = import.parts();
+            import::run(import, &Session::open(connection, environment).await?).await
+        }
+        Noun::Status { connection } => status::run(&Session::open(connection, environment).await?).await,
     }
 }
 
-/// A client of the server that flags or variables name.
-pub(crate) fn client(place: Place, environment: &Environment) -> Result<Client, Failure> {
+/// A client of the server or the store that flags or variables name.
+pub(crate) async fn client(place: Place, environment: &Environment) -> Result<Client, Failure> {
+    if let Some(store) = &place.store {
+        return store::client(store, environment).await;
+    }
     let ports = compose::client_ports()?;
     let key = place.api_key.or_else(|| environment.get("API_KEY").map(str::to_owned));
     let client = Client::new(ports.http.clone(), server_url(place.server, environment)?);
@@ -81,53 +84,38 @@ pub(crate) fn client(place: Place, environment: &Environment) -> Result<Client, 
 /// A client, and how its answers are shown.
 struct Session {
     client: Client,
+    /// What the client talks to, for people.
+    at: String,
     format: OutputFormat,
+    no_input: bool,
 }
 
 impl Session {
-    fn open(connection: Connection, environment: &Environment) -> Result<Self, Failure> {
-        let client = client(connection.place, environment)?;
-        Ok(Self { client, format: connection.output })
+    async fn open(connection: Connection, environment: &Environment) -> Result<Self, Failure> {
+        let Connection { place, output, no_input } = connection;
+        let store = place.store.clone();
+        let client = client(place, environment).await?;
+        let at = store.unwrap_or_else(|| client.base().to_string());
+        Ok(Self { client, at, format: output, no_input })
     }
 
-    /// Shows a page of things.
-    fn list<T: Serialize>(
-        &self,
-        page: &Page<T>,
-        heading: &[&str],
-        row: impl Fn(&T) -> Vec<String>,
-    ) -> Result<(), Failure> {
-        if self.format == OutputFormat::Json {
-            return output::line(serde_json::to_string_pretty(page)?);
-        }
-        let rows: Vec<Vec<String>> = page.data.iter().map(row).collect();
-        output::line(output::table(heading, &rows))?;
-        match page.envelope.total {
-            Some(total) if total > rows.len() as u64 => output::line(format!("\n{} of {total}", rows.len())),
-            _ => Ok(()),
-        }
+    /// Shows a page of things. `columns` are the members of a table.
+    fn list<T: Serialize>(&self, page: &Page<T>, columns: &[&str]) -> Result<(), Failure> {
+        self.show(&serde_json::to_value(page)?, columns)
     }
 
     /// Shows one thing.
     fn one(&self, thing: &impl Serialize) -> Result<(), Failure> {
-        let value = serde_json::to_value(thing)?;
-        if self.format == OutputFormat::Json {
-            return output::line(serde_json::to_string_pretty(&value)?);
-        }
-        let Value::Object(members) = value else { return output::line(value.to_string()) };
-        let rows: Vec<Vec<String>> = members.iter().map(|(name, value)| vec![name.clone(), shown(value)]).collect();
-        output::line(output::table(&["FIELD", "VALUE"], &rows))
+        self.show(&serde_json::to_value(thing)?, &[])
     }
-}
 
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) if items.iter().all(Value::is_string) => {
-            items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
-        }
-        other => other.to_string(),
+    fn show(&self, value: &serde_json::Value, columns: &[&str]) -> Result<(), Failure> {
+        output::line(show::shown(value, self.format, columns)?)
+    }
+
+    /// Asks before something is taken away, if a person is there to answer.
+    fn confirm(&self, what: &str) -> Result<(), Failure> {
+        confirm::confirm(what, self.no_input)
     }
 }
 
@@ -162,12 +150,12 @@ impl Paging {
 pub(crate) fn server_url(server: Option<String>, environment: &Environment) -> Result<Url, Failure> {
     let server = server.or_else(|| environment.get("SERVER_URL").map(str::to_owned));
     let text = server.unwrap_or_else(|| "https://127.0.0.1:8443".to_owned());
-    let url = Url::parse(&text).map_err(|error| Failure::during(format!("--server: `{text}` is no URL"), error))?;
+    let url = Url::parse(&text).map_err(|error| Failure::usage(format!("--server: `{text}` is no URL: {error}")))?;
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_loopback(&url) => Ok(url),
-        "http" => Err(Failure::new(format!("--server: {url} would show the key to the network; use https"))),
-        scheme => Err(Failure::new(format!("--server: `{scheme}` is neither https nor http"))),
+        "http" => Err(Failure::usage(format!("--server: {url} would show the key to the network; use https"))),
+        scheme => Err(Failure::usage(format!("--server: `{scheme}` is neither https nor http"))),
     }
 }
 
@@ -190,8 +178,4 @@ fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     }
-}
-
-fn dash(text: Option<impl ToString>) -> String {
-    text.map_or_else(|| "-".to_owned(), |text| text.to_string())
 }

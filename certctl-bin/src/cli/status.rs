@@ -20,7 +20,7 @@ pub(super) async fn run(session: &Session) -> Result<(), Failure> {
     let agents = client.list_agents(&one).await?.envelope.total;
     let failed_jobs = client.list_jobs(&one.clone().filter("status", "Failed")).await?.envelope.total;
     session.one(&json!({
-        "server": client.base().as_str(),
+        "server": session.at,
         "health": health.status,
         "ready": ready,
         "certificates": certificates,

@@ -31,7 +31,7 @@ pub(crate) struct McpArguments {
 
 /// Answers messages until the input ends.
 pub(crate) async fn run(arguments: McpArguments, environment: &Environment) -> Result<(), Failure> {
-    let server = Arc::new(Server::new(cli::client(arguments.place, environment)?)?);
+    let server = Arc::new(Server::new(cli::client(arguments.place, environment).await?)?);
     let mut lines = lines();
     let mut under_way = JoinSet::new();
     while let Some(line) = lines.recv().await {

@@ -1,7 +1,7 @@
 //! Reading the operations out of the document.
 
 use certctl_core::ports::Method;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::schema::{followed, resolved};
 use super::{Body, Operation, Parameter, ParameterPlace};
@@ -47,11 +47,17 @@ fn operation_of(document: &Value, path: &str, method: Method, operation: &Value)
         id: text(operation, "operationId"),
         method,
         path: path.to_owned(),
+        tag: tag(document, operation),
         summary: text(operation, "summary"),
         description: text(operation, "description"),
         parameters: parameters.filter_map(|parameter| parameter_of(document, parameter, renamed)).collect(),
         body: body(document, operation),
-        media_types: media_types(document, operation),
+        lists: contents(document, operation).any(|content| is_list(document, content)),
+        media_types: contents(document, operation)
+            .next()
+            .into_iter()
+            .flat_map(|content| content.keys().cloned())
+            .collect(),
         tool: operation.get("x-mcp-tool").and_then(Value::as_str).map(str::to_owned),
     }
 }
@@ -91,17 +97,27 @@ fn body(document: &Value, operation: &Value) -> Option<Body> {
     })
 }
 
-/// The media types of the first answer that is a success and has a body.
-fn media_types(document: &Value, operation: &Value) -> Vec<String> {
+/// What it answers when all goes well, by media type.
+fn contents<'a>(document: &'a Value, operation: &'a Value) -> impl Iterator<Item = &'a Map<String, Value>> {
     let responses = operation.get("responses").and_then(Value::as_object);
     let successes = responses.into_iter().flatten().filter(|(status, _)| status.starts_with('2'));
     let contents = successes.filter_map(|(_, response)| followed(document, response).get("content")?.as_object());
-    contents
-        .into_iter()
-        .find(|content| !content.is_empty())
-        .into_iter()
-        .flat_map(|content| content.keys().cloned())
-        .collect()
+    contents.filter(|content| !content.is_empty())
+}
+
+/// Whether it is a page or a bare array.
+fn is_list(document: &Value, content: &Map<String, Value>) -> bool {
+    let schema = content.get("application/json").and_then(|json| json.get("schema"));
+    let schema = schema.map(|schema| resolved(document, schema)).unwrap_or_default();
+    schema.get("type").is_some_and(|name| name == "array") || schema.pointer("/properties/data").is_some()
+}
+
+/// What the operation's tag is about.
+fn tag(document: &Value, operation: &Value) -> String {
+    let name = operation.pointer("/tags/0").and_then(Value::as_str).unwrap_or_default();
+    let mut tags = document.get("tags").and_then(Value::as_array).into_iter().flatten();
+    let described = tags.find(|tag| tag.get("name").is_some_and(|tag| tag == name));
+    described.map(|tag| text(tag, "description")).filter(|text| !text.is_empty()).unwrap_or_else(|| name.to_owned())
 }
 
 fn text(value: &Value, name: &str) -> String {

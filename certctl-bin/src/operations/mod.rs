@@ -8,6 +8,7 @@ use certctl_core::ports::Method;
 use serde_json::Value;
 
 pub(crate) use document::operations;
+pub(crate) use request::{Arguments, BODY};
 
 /// One operation.
 #[derive(Clone, Debug)]
@@ -17,12 +18,16 @@ pub(crate) struct Operation {
     pub(crate) method: Method,
     /// Its path, such as `/api/v1/agents/{id}`.
     pub(crate) path: String,
+    /// What its tag is about.
+    pub(crate) tag: String,
     /// One line.
     pub(crate) summary: String,
     /// More than one line, or nothing.
     pub(crate) description: String,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) body: Option<Body>,
+    /// Whether it answers a list.
+    pub(crate) lists: bool,
     /// The media types of what it answers when all goes well.
     pub(crate) media_types: Vec<String>,
     /// Its tool for assistants.

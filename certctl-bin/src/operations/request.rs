@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Operation, Parameter, ParameterPlace};
 
 /// The argument that is the whole body, where that has no members.
-const BODY: &str = "body";
+pub(crate) const BODY: &str = "body";
 
 /// Arguments by name: parameters, and members of the body.
 pub(crate) type Arguments = Map<String, Value>;

@@ -25,8 +25,8 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         let api = Api::from_ref(state);
-        if api.options.authentication == Authentication::Off {
-            return Ok(Self(anybody()));
+        if let Some(principal) = without_key(api.options.authentication) {
+            return Ok(Self(principal));
         }
         let presented = bearer(&parts.headers)?.ok_or_else(|| {
             let message = "no key was sent; send `Authorization: Bearer KEY`";
@@ -59,14 +59,13 @@ where
 }
 
 /// Whoever asks where no key is needed: requirements D1 let them act as administrator.
-pub(crate) fn anybody() -> Principal {
-    Principal {
-        id: "anonymous".into(),
-        name: "anonymous".into(),
-        role: Role::Admin,
-        agent: None,
-        actor_type: ActorType::Anonymous,
-    }
+pub(crate) fn without_key(authentication: Authentication) -> Option<Principal> {
+    let (name, actor_type) = match authentication {
+        Authentication::ApiKey => return None,
+        Authentication::Off => ("anonymous", ActorType::Anonymous),
+        Authentication::Local => ("local", ActorType::User),
+    };
+    Some(Principal { id: name.into(), name: name.into(), role: Role::Admin, agent: None, actor_type })
 }
 
 /// The bearer token of a request (RFC 6750 §2.1), if it has the header.

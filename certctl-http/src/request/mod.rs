@@ -7,7 +7,7 @@ mod list;
 mod path;
 
 pub(crate) use body::{Body, OptionalBody};
-pub(crate) use caller::{Allowed, Caller, anybody, bearer};
+pub(crate) use caller::{Allowed, Caller, bearer, without_key};
 pub(crate) use id::around;
 pub(crate) use list::{ListQuery, Params, listed, moment, page, value};
 pub(crate) use path::Ids;

@@ -9,8 +9,8 @@ use certctl_core::ports::Secret;
 use certctl_core::{Error, ErrorKind};
 
 use crate::problem::Failure;
-use crate::request::{Body, anybody, bearer};
-use crate::router::{Api, Authentication};
+use crate::request::{Body, bearer, without_key};
+use crate::router::Api;
 use crate::v1::access::nobody;
 use crate::wire::{Agent, RegisterAgent, RegisteredAgent};
 
@@ -51,8 +51,8 @@ async fn proof(api: &Api, headers: &HeaderMap, given: Option<Secret>) -> Result<
     if given.is_some() {
         return Ok((nobody(), given));
     }
-    if api.options.authentication == Authentication::Off {
-        return Ok((anybody(), None));
+    if let Some(principal) = without_key(api.options.authentication) {
+        return Ok((principal, None));
     }
     let presented = bearer(headers)?.ok_or_else(|| {
         let message = "no key was sent; send `Authorization: Bearer KEY` with an operator's key or an enrolment token";
