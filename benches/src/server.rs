@@ -38,7 +38,10 @@ impl Server {
     fn command(directory: &Path) -> Result<Command, Failure> {
         let mut command = Command::new(binary()?);
         command.arg("serve").env("CERTCTL_DATA_DIR", directory).env("CERTCTL_LISTEN", "127.0.0.1:0");
-        command.env("CERTCTL_LOG_LEVEL", "warn").env("CERTCTL_API_KEYS_NAMED", format!("bench:{KEY}:admin"));
+        command
+            .env("CERTCTL_LOG_LEVEL", "warn")
+            .env("CERTCTL_RATE_LIMIT_ENABLED", "false")
+            .env("CERTCTL_API_KEYS_NAMED", format!("bench:{KEY}:admin"));
         Ok(command)
     }
 

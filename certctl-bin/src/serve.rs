@@ -85,7 +85,9 @@ impl Server {
             let why = format!("auth_type: `none` makes everybody an administrator, and {address} is not loopback");
             return Err(Failure::new(why));
         }
-        Ok(Self { engine, listener, tls, options: Options { authentication }, address })
+        let (rate_limit, origins) = (config.rate_limit, config.origins.clone());
+        let options = Options { authentication, rate_limit, origins };
+        Ok(Self { engine, listener, tls, options, address })
     }
 
     /// Where clients find it.

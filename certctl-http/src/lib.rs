@@ -22,6 +22,8 @@
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "server")]
+mod edge;
+#[cfg(feature = "server")]
 mod listen;
 pub mod openapi;
 #[cfg(feature = "server")]
@@ -34,6 +36,8 @@ mod router;
 mod v1;
 pub mod wire;
 
+#[cfg(feature = "server")]
+pub use edge::{Origins, RateLimit};
 #[cfg(feature = "server")]
 pub use listen::{Limits, ListenError, ServerCertificate, Tls, serve, serve_plain};
 #[cfg(feature = "server")]

@@ -37,6 +37,21 @@ impl Failure {
         Self(Arc::new(Parts { status, code, detail, fields, retry_after: None, counts: None, cause: None }))
     }
 
+    /// The same, with the time after which the call may be made again.
+    pub(crate) fn after(self, wait: Duration) -> Self {
+        let Parts { status, code, fields, counts, cause, detail, .. } = &*self.0;
+        let (detail, fields) = (detail.clone(), fields.clone());
+        Self(Arc::new(Parts {
+            status: *status,
+            code,
+            detail,
+            fields,
+            retry_after: Some(wait),
+            counts: *counts,
+            cause: cause.clone(),
+        }))
+    }
+
     /// An agent that is not retired, because so much depends on it.
     pub(crate) fn blocked(counts: wire::AgentDependencyCounts) -> Self {
         let wire::AgentDependencyCounts { active_targets, active_certificates, pending_jobs } = counts;

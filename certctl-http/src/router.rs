@@ -12,6 +12,7 @@ use certctl_core::engine::Engine;
 use certctl_core::ports::SecureRng;
 use certctl_core::storage::View;
 
+use crate::edge::{Buckets, Origins, RateLimit, admit, cors, secure};
 use crate::request::around;
 use crate::v1;
 use crate::v1::agent::Polls;
@@ -36,6 +37,10 @@ pub enum Authentication {
 pub struct Options {
     /// Who may call.
     pub authentication: Authentication,
+    /// How often somebody may call; as often as they like when absent.
+    pub rate_limit: Option<RateLimit>,
+    /// Whose pages may read answers.
+    pub origins: Origins,
 }
 
 /// What handlers share.
@@ -44,6 +49,7 @@ pub(crate) struct Api {
     pub(crate) engine: Engine,
     pub(crate) options: Options,
     pub(crate) polls: Polls,
+    pub(crate) buckets: Option<Arc<Buckets>>,
 }
 
 impl Api {
@@ -59,12 +65,27 @@ impl Api {
 /// The whole API over an engine. Mount it at the root, or nest it below a path.
 ///
 /// Every error is a problem document (RFC 9457), also those of unknown paths; every answer carries an `X-Request-ID`.
+///
+/// A request passes, from the outside in:
+///
+/// 1. `request/id.rs`: its id, its span; a panic becomes an answer, and every error a problem document, which is logged
+/// 2. `edge/headers.rs`: headers that keep answers out of frames, caches and guesses
+/// 3. `edge/cors.rs`: other origins; answers `OPTIONS`
+/// 4. `edge/admit.rs`: who asks, and whether too often
+/// 5. the limit of bodies, and the route: its key and role, its ids, its query, its body, the engine
 pub fn router(engine: Engine, options: Options) -> Router {
     let rng: Arc<dyn SecureRng> = Arc::clone(&engine.ports().rng);
     let (routes, _) = v1::routes().split_for_parts();
+    let buckets = options.rate_limit.map(|limit| Arc::new(Buckets::new(limit)));
+    let origins = Arc::new(options.origins.clone());
+    let api = Api { engine, options, polls: Polls::default(), buckets };
+    // The last layer is the outermost.
     routes
-        .with_state(Api { engine, options, polls: Polls::default() })
+        .with_state(api.clone())
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn_with_state(api, admit))
+        .layer(middleware::from_fn_with_state(origins, cors))
+        .layer(middleware::from_fn(secure))
         .layer(middleware::from_fn_with_state(rng, around))
 }

@@ -90,6 +90,26 @@ fn connector(root: &[u8], alpn: &[u8]) -> TlsConnector {
     TlsConnector::from(Arc::new(config))
 }
 
+#[tokio::test]
+async fn over_tls_clients_are_told_never_to_come_without() {
+    let pair = Pair::new(4);
+    let certificate = ServerCertificate::new(pair.chain(), pair.key()).unwrap();
+    let (listener, address) = loopback().await;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let fakes = certctl_core::testing::FakePorts::seeded(1);
+    let ports = fakes.ports();
+    let store = certctl_core::storage::MemoryStorage::new(certctl_core::domain::SCHEMAS, ports.clock.clone());
+    let secret = certctl_core::seal::SealingKey::generate(&*ports.rng);
+    let secret = certctl_core::engine::SetupSecret::Key(secret);
+    let engine = certctl_core::Engine::builder(Arc::new(store), ports, secret).build().await.unwrap();
+    let router = certctl_http::router(engine, certctl_http::Options::default());
+    let server = tokio::spawn(serve(listener, router, Tls::new(certificate), async move { drop(stopped.await) }));
+    let (answer, _) = fetch(address, &pair.root).await.unwrap();
+    assert!(answer.to_ascii_lowercase().contains("strict-transport-security: max-age=31536000"), "{answer}");
+    drop(stop);
+    server.await.unwrap().unwrap();
+}
+
 /// The answer to `GET /`, with the leaf that was shown.
 async fn fetch(address: SocketAddr, root: &[u8]) -> std::io::Result<(String, Vec<u8>)> {
     let stream = TcpStream::connect(address).await?;

@@ -27,7 +27,7 @@ pub(super) async fn client(place: &str, environment: &Environment) -> Result<Cli
     let ports = compose::server_ports(&config)?;
     let dir = DataDir::open(&config.data_dir, ports.files.clone()).await?;
     let engine = compose::engine(&config, &dir, ports).await?;
-    let router = certctl_http::router(engine, Options { authentication: Authentication::Local });
+    let router = certctl_http::router(engine, Options { authentication: Authentication::Local, ..Options::default() });
     let base = Url::parse("http://store.invalid/")?;
     Ok(Client::new(Arc::new(InProcess(router)), base))
 }

@@ -45,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) log_format: Option<String>,
     pub(crate) database: Database,
     pub(crate) egress: Egress,
+    pub(crate) cors_origins: Option<Vec<String>>,
+    pub(crate) rate_limit: RateLimit,
     pub(crate) notifier: Vec<Notifier>,
     /// What the variables of a single webhook say.
     #[serde(skip)]
@@ -64,6 +66,15 @@ pub(crate) struct Database {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Egress {
     pub(crate) allow: Option<Vec<String>>,
+}
+
+/// `[rate_limit]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RateLimit {
+    pub(crate) enabled: Option<bool>,
+    pub(crate) rps: Option<u32>,
+    pub(crate) burst: Option<u32>,
 }
 
 /// `[[notifier]]`.

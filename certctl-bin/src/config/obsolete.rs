@@ -45,7 +45,6 @@ const EXACT: &[(&str, &str)] = &[
     ("DEPLOY_BACKUP_RETENTION", CONSTANT),
     ("RENEWAL_CONCURRENCY", CONSTANT),
     ("SHORT_LIVED_EXPIRY_CHECK_INTERVAL", CONSTANT),
-    ("CORS_ORIGINS", NOT_YET),
     ("DISCOVERY_DIRS", NOT_YET),
     ("BLOCK_RFC1918_OUTBOUND", "the egress guard always runs; see `egress.allow`"),
     ("TRUSTED_PROXIES", NOT_YET),
@@ -58,7 +57,10 @@ const EXACT: &[(&str, &str)] = &[
 ];
 
 const PREFIXES: &[(&str, &str)] = &[
-    ("RATE_LIMIT_", NOT_YET),
+    ("RATE_LIMIT_BACKEND", "buckets are kept in memory, per server; unset it"),
+    ("RATE_LIMIT_BUCKET_", "buckets are forgotten when there are too many of them; unset it"),
+    ("RATE_LIMIT_JANITOR_", "buckets are forgotten when there are too many of them; unset it"),
+    ("RATE_LIMIT_PER_USER_", "the limit is per key: CERTCTL_RATE_LIMIT_RPS and CERTCTL_RATE_LIMIT_BURST"),
     ("SCHEDULER_", CONSTANT),
     ("JOB_", CONSTANT),
     ("SLACK_", NOTIFIER),

@@ -194,6 +194,52 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "rate_limit.enabled",
+        variable: "RATE_LIMIT_ENABLED",
+        flag: "",
+        default: "`true`",
+        meaning: "Whether calls are limited: per key, and per address for calls without a good key. Who calls more often is \
+                  answered 429 with `Retry-After`.",
+        set: |config, value| {
+            config.rate_limit.enabled = Some(boolean(value)?);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "rate_limit.rps",
+        variable: "RATE_LIMIT_RPS",
+        flag: "",
+        default: "`50`",
+        meaning: "Calls per second, 1 to 1000000.",
+        set: |config, value| {
+            config.rate_limit.rps = Some(value.trim().parse().map_err(|_| not_a("whole number", value))?);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "rate_limit.burst",
+        variable: "RATE_LIMIT_BURST",
+        flag: "",
+        default: "`100`",
+        meaning: "Calls at once after a pause, 1 to 1000000.",
+        set: |config, value| {
+            config.rate_limit.burst = Some(value.trim().parse().map_err(|_| not_a("whole number", value))?);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "cors_origins",
+        variable: "CORS_ORIGINS",
+        flag: "",
+        default: "none",
+        meaning: "Origins whose pages may read answers, such as `https://console.example`, or `*` for any. In the variable \
+                  separated by commas.",
+        set: |config, value| {
+            config.cors_origins = Some(list(value));
+            Ok(())
+        },
+    },
+    Setting {
         key: "",
         variable: "WEBHOOK_URL",
         flag: "",

@@ -2,6 +2,7 @@ use std::ffi::OsString;
 
 use certctl_core::domain::Role;
 use certctl_core::engine::AgentAuth;
+use certctl_http::{Origins, RateLimit};
 
 use super::settings::{CLIENT_VARIABLES, SETTINGS};
 use super::valid::Listen;
@@ -28,6 +29,8 @@ fn the_defaults_are_safe_and_local() {
     assert_eq!(config.database_url, "sqlite:./certctl-data/certctl.db");
     assert_eq!((config.insecure_http, config.authentication), (false, Authentication::ApiKey));
     assert_eq!(config.agent_auth, AgentAuth::Own);
+    assert_eq!(config.rate_limit, Some(RateLimit { per_second: 50, burst: 100 }));
+    assert_eq!(config.origins, Origins::None);
     assert!(config.keys.is_empty() && config.notifiers.is_empty() && config.egress.allow.is_empty());
 }
 
@@ -120,10 +123,29 @@ fn bad_values_are_errors_that_name_the_setting() {
         (&[("CERTCTL_EGRESS_ALLOW", "10.0.0.0/8,nonsense")], "nonsense"),
         (&[("CERTCTL_WEBHOOK_SECRET", "0123456789abcdef")], "CERTCTL_WEBHOOK_URL"),
         (&[("CERTCTL_LOG_FORMAT", "xml")], "text, json"),
+        (&[("CERTCTL_RATE_LIMIT_ENABLED", "perhaps")], "CERTCTL_RATE_LIMIT_ENABLED"),
+        (&[("CERTCTL_RATE_LIMIT_RPS", "0")], "rate_limit.enabled"),
+        (&[("CERTCTL_RATE_LIMIT_BURST", "-1")], "whole number"),
+        (&[("CERTCTL_CORS_ORIGINS", "console.example")], "no origin"),
+        (&[("CERTCTL_CORS_ORIGINS", "https://console.example/x")], "no origin"),
     ] {
         let error = refusal(pairs);
         assert!(error.contains(expected), "{pairs:?}: {error}");
     }
+}
+
+#[test]
+fn limits_and_origins_are_what_the_variables_say() {
+    let config = from_environment(&[
+        ("CERTCTL_RATE_LIMIT_RPS", "7"),
+        ("CERTCTL_RATE_LIMIT_BURST", "9"),
+        ("CERTCTL_CORS_ORIGINS", "https://a.example, http://localhost:3000"),
+    ]);
+    let config = config.unwrap();
+    assert_eq!(config.rate_limit, Some(RateLimit { per_second: 7, burst: 9 }));
+    assert_eq!(config.origins, Origins::These(vec!["https://a.example".into(), "http://localhost:3000".into()]));
+    assert_eq!(from_environment(&[("CERTCTL_RATE_LIMIT_ENABLED", "no")]).unwrap().rate_limit, None);
+    assert_eq!(from_environment(&[("CERTCTL_CORS_ORIGINS", "https://a.example,*")]).unwrap().origins, Origins::Any);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use certctl_connectors::host::EgressPolicy;
 use certctl_core::engine::{AgentAuth, ConfiguredKey, NotifierConfig};
 use certctl_core::ports::Secret;
+use certctl_http::{Origins, RateLimit};
 use serde_json::{Map, Value, json};
 use tracing_subscriber::filter::Targets;
 
@@ -70,6 +71,8 @@ pub(crate) struct ValidConfig {
     pub(crate) database_connections: u32,
     pub(crate) egress: EgressPolicy,
     pub(crate) notifiers: Vec<NotifierConfig>,
+    pub(crate) origins: Origins,
+    pub(crate) rate_limit: Option<RateLimit>,
     pub(crate) log_level: String,
     pub(crate) log_format: LogFormat,
 }
@@ -146,10 +149,41 @@ impl Config {
             database_connections,
             egress: egress(self.egress.allow.unwrap_or_default())?,
             notifiers: notifiers(self.notifier, self.webhook)?,
+            origins: origins(self.cors_origins.unwrap_or_default())?,
+            rate_limit: rate_limit(&self.rate_limit)?,
             log_level,
             log_format,
         })
     }
+}
+
+/// `*`, or origins as browsers send them (RFC 6454 §6.2).
+fn origins(written: Vec<String>) -> Result<Origins, ConfigError> {
+    if written.iter().any(|origin| origin == "*") {
+        return Ok(Origins::Any);
+    }
+    for origin in &written {
+        let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        if rest.is_none_or(|rest| rest.is_empty() || rest.contains(['/', '?', '#', '@', ' ', '*'])) {
+            let shown: String = origin.chars().take(80).collect();
+            let reason = format!("`{shown}` is no origin; write it as https://console.example, without a path, or `*`");
+            return Err(ConfigError::value("cors_origins", reason));
+        }
+    }
+    Ok(if written.is_empty() { Origins::None } else { Origins::These(written) })
+}
+
+fn rate_limit(written: &super::RateLimit) -> Result<Option<RateLimit>, ConfigError> {
+    let within = |at: &str, value: Option<u32>, default: u32| match value.unwrap_or(default) {
+        value @ 1..=1_000_000 => Ok(value),
+        _ => Err(ConfigError::value(at, "must be 1 to 1000000; to have no limit, set rate_limit.enabled to false")),
+    };
+    let usual = RateLimit::default();
+    let limit = RateLimit {
+        per_second: within("rate_limit.rps", written.rps, usual.per_second)?,
+        burst: within("rate_limit.burst", written.burst, usual.burst)?,
+    };
+    Ok(written.enabled.unwrap_or(true).then_some(limit))
 }
 
 /// Networks, or single addresses.

@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tower::Service;
 
 use super::Draining;
+use crate::edge::OverTls;
 
 /// What a connection needs besides its stream.
 #[derive(Clone)]
@@ -22,6 +23,7 @@ pub(super) struct Connection {
     pub(super) router: axum::Router,
     pub(super) protocol: Builder<TokioExecutor>,
     pub(super) draining: Draining,
+    pub(super) tls: bool,
 }
 
 impl Connection {
@@ -30,11 +32,14 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { router, protocol, draining } = self;
+        let Self { router, protocol, draining, tls } = self;
         let service = service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(draining.clone());
+            if tls {
+                request.extensions_mut().insert(OverTls);
+            }
             // A router is always ready.
             router.clone().call(request)
         });

@@ -110,7 +110,8 @@ async fn accept(
 ) {
     let mut shutdown = pin!(shutdown);
     let (begin_draining, draining) = Draining::new();
-    let connection = Connection { router, protocol: protocol(limits.header_timeout), draining };
+    let tls = matches!(security, Security::Tls(_));
+    let connection = Connection { router, protocol: protocol(limits.header_timeout), draining, tls };
     let permits = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();

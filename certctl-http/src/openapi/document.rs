@@ -78,6 +78,7 @@ const PROBLEMS: &[(u16, &str, &str)] = &[
     (410, "Gone", "It was, and will not be again"),
     (413, "PayloadTooLarge", "The body is too long"),
     (422, "UnprocessableEntity", "The request is right, but a policy rule or somebody else refused it"),
+    (429, "TooManyRequests", "Too many calls in too short a time; `Retry-After` says when to try again"),
     (500, "InternalServerError", "The server failed; its log has the cause"),
     (503, "ServiceUnavailable", "The server cannot work now; `Retry-After` says when to try again"),
 ];
@@ -129,7 +130,7 @@ fn complete(operation: &mut Operation, route: &RouteAccess) {
             RefOr::Ref(_) => None,
         })
     };
-    let mut statuses = vec![500, 503];
+    let mut statuses = vec![429, 500, 503];
     if parameters().any(|place| matches!(place, ParameterIn::Path)) {
         statuses.extend([400, 404]);
     }

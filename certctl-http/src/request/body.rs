@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use certctl_core::Error;
 use futures_util::future::{Either, select};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_path_to_error::{Path, Segment};
 
 use crate::problem::Failure;
@@ -85,6 +85,13 @@ fn unread(rejection: BytesRejection) -> Failure {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    // A list would be read as the members of the type in their order, which no client means.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(match serde_json::from_slice::<IgnoredAny>(bytes) {
+            Ok(_) => Error::invalid_field("", "invalid_value", "the body must be a JSON object, `{…}`"),
+            Err(error) => wrong_syntax(&error),
+        });
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer = pointer(error.path());
@@ -144,6 +151,8 @@ mod tests {
         assert_eq!(wrong(r#"{"name":5}"#), ("/name".into(), "invalid_request"));
         assert_eq!(wrong(r#"{"name":"a","id":"a b"}"#), ("/id".into(), "invalid_request"));
         assert_eq!(wrong(r#"{"name":"a""#), (String::new(), "invalid_json"));
+        assert_eq!(wrong(r#"["a"]"#), (String::new(), "invalid_request"));
+        assert_eq!(wrong("[1"), (String::new(), "invalid_json"));
         assert_eq!(wrong(r#"{"name":"a"} x"#), (String::new(), "invalid_json"));
     }
 

@@ -10,6 +10,7 @@ use certctl_core::domain::{ActorType, Principal, Role};
 use certctl_core::ops::{Operation, allows};
 use certctl_core::{Error, ErrorKind};
 
+use crate::edge::Known;
 use crate::problem::Failure;
 use crate::router::{Api, Authentication};
 
@@ -27,6 +28,9 @@ where
         let api = Api::from_ref(state);
         if let Some(principal) = without_key(api.options.authentication) {
             return Ok(Self(principal));
+        }
+        if let Some(Known(principal)) = parts.extensions.get::<Known>() {
+            return Ok(Self(principal.clone()));
         }
         let presented = bearer(&parts.headers)?.ok_or_else(|| {
             let message = "no key was sent; send `Authorization: Bearer KEY`";

@@ -1,4 +1,4 @@
-//! The id of a request: fresh for each, in its answer, its errors and its log lines.
+//! The id of a request: its sender's or a fresh one, in its answer, its errors and its log lines.
 
 use std::any::Any;
 use std::error::Error as StdError;
@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use certctl_core::ports::SecureRng;
@@ -17,11 +17,18 @@ use crate::problem::Failure;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request: a random UUID (RFC 9562 §5.4).
+/// The id of a request: what its sender calls it, or a random UUID (RFC 9562 §5.4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct RequestId(String);
 
 impl RequestId {
+    /// What the sender calls it, if that can stand in a log as it is: 1 to 128 of `A-Z a-z 0-9 . _ -`.
+    fn sent(headers: &HeaderMap) -> Option<Self> {
+        let id = headers.get(HEADER)?.to_str().ok()?;
+        let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        (plain && (1..=128).contains(&id.len())).then(|| Self(id.to_owned()))
+    }
+
     fn random(rng: &dyn SecureRng) -> Self {
         let mut bytes = [0_u8; 16];
         rng.fill(&mut bytes);
@@ -37,7 +44,7 @@ impl RequestId {
 
 /// Runs a request: gives it an id, turns a panic into an answer, and makes a problem document of every error.
 pub(crate) async fn around(State(rng): State<Arc<dyn SecureRng>>, request: Request, next: Next) -> Response {
-    let id = RequestId::random(&*rng);
+    let id = RequestId::sent(request.headers()).unwrap_or_else(|| RequestId::random(&*rng));
     let asked = format!("{} {}", request.method(), request.uri().path());
     let span = tracing::info_span!("request", id = %id.0, asked = %asked);
     let ran = AssertUnwindSafe(next.run(request).instrument(span.clone())).catch_unwind().await;

@@ -5,9 +5,11 @@
 mod access;
 mod agent;
 mod approval;
+mod bad_input;
 mod certificate;
 mod client;
 mod drain;
+mod edge;
 mod errors;
 mod keys;
 mod lists;

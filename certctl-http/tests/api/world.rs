@@ -80,7 +80,7 @@ pub(crate) fn check_problem(answer: &Answer, status: u16) -> Value {
     assert_eq!(problem["request_id"].as_str().unwrap(), answer.header("x-request-id"));
     assert!(!problem["detail"].as_str().unwrap().is_empty());
     assert_eq!(status == 401, answer.headers.contains_key("www-authenticate"));
-    assert_eq!(status == 503, answer.headers.contains_key("retry-after"));
+    assert_eq!(matches!(status, 429 | 503), answer.headers.contains_key("retry-after"));
     problem
 }
 
@@ -90,7 +90,7 @@ impl World {
     }
 
     pub(crate) async fn open() -> Self {
-        Self::with(Options { authentication: Authentication::Off }).await
+        Self::with(Options { authentication: Authentication::Off, ..Options::default() }).await
     }
 
     pub(crate) async fn with(options: Options) -> Self {

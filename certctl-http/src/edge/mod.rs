@@ -1,0 +1,14 @@
+//! What lies around every route: one file per layer, from the outside in. `router.rs` puts them in order.
+
+mod admit;
+mod buckets;
+mod cors;
+mod headers;
+
+pub(crate) use admit::{Known, admit};
+pub(crate) use buckets::Buckets;
+pub use cors::Origins;
+pub(crate) use cors::cors;
+pub(crate) use headers::{OverTls, secure};
+
+pub use buckets::RateLimit;
