@@ -16,8 +16,8 @@ use certctl_core::ops::certificate::Create;
 use certctl_core::seal::SealingKey;
 use certctl_core::signal::Signal;
 use certctl_core::storage::{
-    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, MemoryStorage, Snapshot, Storage,
-    StorageError, View,
+    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, MemoryStorage, SealAudit, SealedAudit,
+    Snapshot, Storage, StorageError, View,
 };
 #[cfg(test)]
 use certctl_core::testing::{ManualClock, block_on, storage::CASES};
@@ -45,6 +45,9 @@ impl<S: Storage> Storage for Counting<S> {
     }
     async fn next_due(&self, query: &DueQuery) -> Result<Option<Duration>, StorageError> {
         self.inner.next_due(query).await
+    }
+    async fn seal_audit(&self, seal: SealAudit) -> Result<SealedAudit, StorageError> {
+        self.inner.seal_audit(seal).await
     }
     fn changed(&self) -> Option<Signal> {
         self.inner.changed()

@@ -10,6 +10,7 @@
 )]
 
 mod agents;
+mod audit;
 mod calibrate;
 mod closed_loop;
 mod connection;
@@ -47,12 +48,13 @@ async fn main() -> ExitCode {
 }
 
 const USAGE: &str =
-    "usage: certctl-bench calibrate | issue | jobs | footprint | agents | all | drive HOST:PORT CLIENTS COUNT";
+    "usage: certctl-bench audit | agents | calibrate | issue | jobs | footprint | all | drive HOST:PORT CLIENTS COUNT";
 
 async fn run(what: &str) -> Result<(), Failure> {
     let scale = std::env::var("BENCH_SCALE").ok().and_then(|text| text.parse().ok());
     let scale = Scale(scale.unwrap_or(1.0));
     match what {
+        "audit" => audit::run(scale).await,
         "calibrate" => calibrate::run(scale).await,
         "issue" => issue::run(scale).await,
         "jobs" => jobs::run(scale).await,
@@ -64,6 +66,7 @@ async fn run(what: &str) -> Result<(), Failure> {
             issue::run(scale).await?;
             jobs::run(scale).await?;
             agents::run(scale).await?;
+            audit::run(scale).await?;
             calibrate::run(scale).await
         }
         "static" => calibrate::serve_static().await,

@@ -15,7 +15,8 @@ Exit codes:
   3  there is no such thing, or it is gone (404, 410)
   4  refused: no key, a wrong one, or one whose role may not (401, 403)
   5  the state of things forbids it (409, 412)
-  6  no answer, or the server cannot work now (502, 503, 504); try again later";
+  6  no answer, or the server cannot work now (502, 503, 504); try again later
+  7  `audit verify` found that the trail is not what it was";
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;

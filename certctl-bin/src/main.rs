@@ -92,7 +92,7 @@ fn run(typed: Typed) -> Result<ExitCode, Failure> {
                 Command::Version => output::line(concat!("certctl ", env!("CARGO_PKG_VERSION")))?,
                 Command::Completions { shell } => manual::completions(shell)?,
                 Command::Man { dir } => manual::pages(&dir)?,
-                Command::Client(noun) => cli::run(noun, &environment).await?,
+                Command::Client(noun) => return cli::run(noun, &environment).await,
             },
         }
         Ok(ExitCode::SUCCESS)

@@ -177,5 +177,7 @@ fn the_database_is_migrated_by_hand_and_says_how_it_stands() {
     assert!(migrate(&[]).contains("tables"));
     assert!(migrate(&["--status"]).contains("up to date"));
     assert!(migrate(&["--down", "1"]).contains("1 migration"));
+    assert!(migrate(&["--status"]).contains("append_only"));
+    assert!(migrate(&["--down", "1"]).contains("1 migration"));
     assert!(migrate(&["--status"]).contains("empty"));
 }

@@ -4,6 +4,7 @@
 //! operations, the jobs and the agent's runtime. It does no I/O of its own.
 
 pub mod agent;
+pub mod audit;
 pub mod connector;
 pub mod decide;
 pub mod domain;

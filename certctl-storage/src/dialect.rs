@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use certctl_core::domain::UNSEALED;
 use certctl_core::entity::{Column, Kind, Schema, Value};
-use certctl_core::storage::StorageError;
+use certctl_core::storage::{AUDIT_TABLE, SealAudit, StorageError};
 use sea_orm::sea_query::{Alias, ColumnDef};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode,
@@ -35,6 +36,9 @@ pub(crate) const AT_ONCE: Duration = Duration::from_millis(10);
 
 /// What a migration locks so that two servers do not migrate at once: any constant will do.
 const POSTGRES_MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(4711202601120001)";
+
+/// Whether this transaction is the one that seals the audit trail of this database: any constant will do.
+pub(crate) const POSTGRES_SEAL_LOCK: &str = "SELECT pg_try_advisory_xact_lock(4711202601120002)";
 
 impl Dialect {
     pub(crate) fn backend(self) -> DbBackend {
@@ -116,6 +120,70 @@ impl Dialect {
         (self == Self::Sqlite).then_some("STRICT, WITHOUT ROWID")
     }
 
+    /// What makes a table refuse, below the engine, that its rows are changed or deleted. A row of the audit trail is changed
+    /// once: when it gets its place in the chain, and then in nothing else.
+    pub(crate) fn append_only(self, schema: &Schema) -> Vec<String> {
+        let table = schema.table;
+        let is = match self {
+            Self::Sqlite => "IS",
+            Self::Postgres => "IS NOT DISTINCT FROM",
+        };
+        let sealed = [SealAudit::SEQ, SealAudit::HASH];
+        let kept = schema.columns.iter().map(|column| column.name).filter(|name| !sealed.contains(name));
+        let kept: Vec<String> = kept.map(|name| format!(" AND NEW.\"{name}\" {is} OLD.\"{name}\"")).collect();
+        let kept = kept.concat();
+        let unless = if table == AUDIT_TABLE {
+            format!("WHEN (NOT (OLD.\"seq\" = {UNSEALED} AND NEW.\"seq\" < {UNSEALED}{kept}))")
+        } else {
+            String::new()
+        };
+        match self {
+            Self::Sqlite => [("update", "UPDATE", unless.as_str()), ("delete", "DELETE", "")]
+                .map(|(name, verb, unless)| {
+                    format!(
+                        "CREATE TRIGGER \"{table}_no_{name}\" BEFORE {verb} ON \"{table}\" {unless} \
+                         BEGIN SELECT RAISE(ABORT, 'rows of {table} are never changed or deleted'); END"
+                    )
+                })
+                .to_vec(),
+            Self::Postgres => [
+                ("update", "UPDATE", "ROW", unless.as_str()),
+                ("delete", "DELETE", "ROW", ""),
+                ("truncate", "TRUNCATE", "STATEMENT", ""),
+            ]
+            .map(|(name, verb, each, unless)| {
+                format!(
+                    "CREATE TRIGGER \"{table}_no_{name}\" BEFORE {verb} ON \"{table}\" FOR EACH {each} {unless} \
+                     EXECUTE FUNCTION certctl_refuse_change()"
+                )
+            })
+            .to_vec(),
+        }
+    }
+
+    /// What [`append_only`](Self::append_only) calls.
+    pub(crate) fn append_only_before(self) -> Option<&'static str> {
+        (self == Self::Postgres).then_some(
+            "CREATE OR REPLACE FUNCTION certctl_refuse_change() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME; END $$",
+        )
+    }
+
+    /// Undoes [`append_only`](Self::append_only).
+    pub(crate) fn append_only_undone(self, schema: &Schema) -> Vec<String> {
+        let table = schema.table;
+        let (names, on): (&[&str], _) = match self {
+            Self::Sqlite => (&["update", "delete"], String::new()),
+            Self::Postgres => (&["update", "delete", "truncate"], format!(" ON \"{table}\"")),
+        };
+        names.iter().map(|name| format!("DROP TRIGGER IF EXISTS \"{table}_no_{name}\"{on}")).collect()
+    }
+
+    /// Undoes [`append_only_before`](Self::append_only_before).
+    pub(crate) fn append_only_before_undone(self) -> Option<&'static str> {
+        (self == Self::Postgres).then_some("DROP FUNCTION IF EXISTS certctl_refuse_change()")
+    }
+
     /// The names of the tables that are there.
     pub(crate) fn tables_query(self) -> &'static str {
         match self {
@@ -147,6 +215,9 @@ impl Dialect {
                    || pg_get_constraintdef(k.oid) FROM pg_catalog.pg_constraint k \
                  JOIN pg_catalog.pg_class r ON r.oid = k.conrelid JOIN pg_catalog.pg_namespace s ON s.oid = r.relnamespace \
                  WHERE s.nspname = current_schema() AND k.contype = 'f' \
+                 UNION ALL SELECT r.relname::text, 4, 0, pg_get_triggerdef(g.oid, true) FROM pg_catalog.pg_trigger g \
+                 JOIN pg_catalog.pg_class r ON r.oid = g.tgrelid JOIN pg_catalog.pg_namespace s ON s.oid = r.relnamespace \
+                 WHERE s.nspname = current_schema() AND NOT g.tgisinternal \
                  ) AS lines WHERE t <> 'seaql_migrations' ORDER BY t, k, n, line"
             }
         }

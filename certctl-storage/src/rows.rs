@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use certctl_core::domain::Link;
 use certctl_core::entity::{Column, Columns, Kind, Row, Schema, Update, Value};
 use sea_orm::{DbErr, QueryResult};
 
@@ -73,6 +74,19 @@ pub(crate) fn encode_pins<'a>(pins: impl Iterator<Item = (&'a str, i64)>) -> Str
         json.row(|json| {
             json.string(id);
             json.integer(version);
+        });
+    }
+    json.finish()
+}
+
+/// Places in the chain as a JSON array of ids, numbers and hashes.
+pub(crate) fn encode_links(links: &[Link]) -> String {
+    let mut json = JsonRows::new();
+    for link in links {
+        json.row(|json| {
+            json.string(&link.id);
+            json.integer(link.seq);
+            json.string(&hex::encode(link.hash));
         });
     }
     json.finish()

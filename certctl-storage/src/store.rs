@@ -8,7 +8,8 @@ use certctl_core::entity::Schema;
 use certctl_core::ports::Clock;
 use certctl_core::signal::Signal;
 use certctl_core::storage::{
-    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, Snapshot, Storage, StorageError, View,
+    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, SealAudit, SealedAudit, Snapshot,
+    Storage, StorageError, View,
 };
 
 use crate::config::Location;
@@ -86,6 +87,9 @@ impl Storage for SeaStorage {
     }
     async fn next_due(&self, query: &DueQuery) -> Result<Option<Duration>, StorageError> {
         self.backend().next_due(query).await
+    }
+    async fn seal_audit(&self, seal: SealAudit) -> Result<SealedAudit, StorageError> {
+        self.backend().seal_audit(seal).await
     }
     fn changed(&self) -> Option<Signal> {
         self.backend().changed()

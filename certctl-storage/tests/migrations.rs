@@ -18,6 +18,9 @@ use sea_orm::{ConnectionTrait, Database};
 use crate::clock::SystemClock;
 use crate::{Server, on_postgres, on_sqlite};
 
+/// More than there are.
+const STEPS: u32 = 100;
+
 pub(crate) fn trials(server: &Server) -> Vec<Trial> {
     let mut trials = vec![on_postgres(server, "servers_that_start_together_migrate_once", together)];
     macro_rules! both {
@@ -59,7 +62,7 @@ async fn up_and_down_and_up_again(config: DatabaseConfig) {
     let first = schema_snapshot(&config).await.unwrap();
     assert!(SCHEMAS.iter().all(|schema| first.contains(schema.table)), "{first}");
     open(&config).await.unwrap();
-    migrate_down(&config, SCHEMAS, 1).await.unwrap();
+    migrate_down(&config, SCHEMAS, STEPS).await.unwrap();
     assert_eq!(schema_snapshot(&config).await.as_deref(), Ok(""));
     assert_eq!(migration_status(&config, SCHEMAS).await, Ok(MigrationStatus::Empty));
     // An empty database is migrated by opening it.
@@ -78,7 +81,7 @@ async fn the_tables_of_the_engine_are_the_committed_ones(config: DatabaseConfig)
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
     let differs = made.lines().zip(committed.lines()).find(|(made, committed)| made != committed);
     assert!(made == committed, "{} is not what the migrations make; first difference: {differs:?}", path.display());
-    migrate_down(&config, domain::SCHEMAS, 1).await.unwrap();
+    migrate_down(&config, domain::SCHEMAS, STEPS).await.unwrap();
     assert_eq!(schema_snapshot(&config).await.as_deref(), Ok(""));
 }
 

@@ -4,10 +4,12 @@
 #![expect(clippy::disallowed_methods, reason = "the stores are tried on this machine's clock, files and network")]
 
 mod clock;
+mod growing;
 mod migrations;
 mod peculiar;
 mod queue;
 mod restrict;
+mod tampering;
 
 use std::future::Future;
 use std::path::Path;
@@ -41,7 +43,9 @@ fn main() {
         }));
     }
     trials.extend(queue::trials(&server));
+    trials.extend(tampering::trials(&server));
     trials.extend(peculiar::trials(&server));
+    trials.extend(growing::trials(&server));
     trials.extend(migrations::trials(&server));
     trials.extend(restrict::trials(&server));
     let conclusion = libtest_mimic::run(&arguments, trials);

@@ -1,6 +1,7 @@
 //! The command line's nouns: some made by hand, the rest from the OpenAPI document. Each talks to a server, or to a store.
 
 mod agents;
+mod audit;
 mod certs;
 mod confirm;
 mod generated;
@@ -10,6 +11,7 @@ mod status;
 mod store;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use certctl_core::ports::Secret;
 use certctl_http::client::{Client, Listing};
@@ -32,6 +34,8 @@ pub(crate) enum Noun {
     Certs(On<certs::Verb>),
     /// Agents
     Agents(On<agents::Verb>),
+    /// The audit trail: who did what to what, when
+    Audit(On<audit::Verb>),
     /// Register certificates that exist elsewhere, from PEM files
     Import(Box<import::Import>),
     /// Whether the server works, and what it looks after
@@ -51,16 +55,18 @@ pub(crate) struct On<V: Subcommand> {
 }
 
 /// Does what was asked.
-pub(crate) async fn run(noun: Noun, environment: &Environment) -> Result<(), Failure> {
+pub(crate) async fn run(noun: Noun, environment: &Environment) -> Result<ExitCode, Failure> {
     match noun {
         Noun::Certs(on) => certs::run(on.verb, &Session::open(on.connection, environment).await?).await,
         Noun::Agents(on) => agents::run(on.verb, &Session::open(on.connection, environment).await?).await,
+        Noun::Audit(on) => return audit::run(on, environment).await,
         Noun::Import(import) => {
             let (connection, import) = import.parts();
             import::run(import, &Session::open(connection, environment).await?).await
         }
         Noun::Status { connection } => status::run(&Session::open(connection, environment).await?).await,
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A client of the server or the store that flags or variables name.

@@ -83,6 +83,13 @@ impl Files for LimitedFiles {
         self.space.take(path)?;
         self.inner.write(path, bytes, options).await
     }
+    async fn append(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+        self.space.take(path)?;
+        self.inner.append(path, bytes, mode).await
+    }
+    async fn read_end(&self, path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+        self.inner.read_end(path, limit).await
+    }
     async fn symlink(&self, target: &Path, link: &Path) -> Result<(), FileError> {
         self.inner.symlink(target, link).await
     }

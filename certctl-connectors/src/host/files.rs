@@ -1,7 +1,7 @@
 //! The file system, with every change durable before it is reported.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,15 @@ impl Files for SystemFiles {
     async fn write(&self, path: &Path, bytes: &[u8], options: &WriteOptions) -> Result<(), FileError> {
         let (bytes, options) = (zeroize::Zeroizing::new(bytes.to_vec()), options.clone());
         blocking("write", path, move |path| write(path, &bytes, &options)).await
+    }
+
+    async fn append(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+        let bytes = bytes.to_vec();
+        blocking("append to", path, move |path| append(path, &bytes, mode)).await
+    }
+
+    async fn read_end(&self, path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+        blocking("read", path, move |path| read_end(path, limit)).await
     }
 
     async fn symlink(&self, target: &Path, link: &Path) -> Result<(), FileError> {
@@ -181,6 +190,26 @@ fn write_temporary(temporary: &Path, path: &Path, bytes: &[u8], options: &WriteO
     file.set_permissions(fs::Permissions::from_mode(options.mode & 0o7777)).map_err(&failed)?;
     file.write_all(bytes).map_err(&failed)?;
     file.sync_all().map_err(&failed)
+}
+
+fn append(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    let failed = failed("append to", path);
+    let is_new = !path.exists();
+    let mut file = OpenOptions::new().append(true).create(true).mode(mode).open(path).map_err(&failed)?;
+    file.write_all(bytes).map_err(&failed)?;
+    file.sync_all().map_err(&failed)?;
+    if is_new { sync_dir(parent(path)) } else { Ok(()) }
+}
+
+fn read_end(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+    let failed = failed("read", path);
+    let mut file = File::open(path).map_err(&failed)?;
+    let (len, limit) = (file.metadata().map_err(&failed)?.len(), u64::try_from(limit).unwrap_or(u64::MAX));
+    file.seek(SeekFrom::Start(len.saturating_sub(limit))).map_err(&failed)?;
+    let mut bytes = Vec::new();
+    // It may have grown meanwhile.
+    file.take(limit).read_to_end(&mut bytes).map_err(&failed)?;
+    Ok(bytes)
 }
 
 fn symlink(target: &Path, link: &Path) -> Result<(), FileError> {

@@ -61,6 +61,14 @@ impl Files for FaultyFiles {
         self.change(path)?;
         self.inner.write(path, bytes, options).await
     }
+    async fn append(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+        self.change(path)?;
+        self.inner.append(path, bytes, mode).await
+    }
+    async fn read_end(&self, path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+        self.look(path)?;
+        self.inner.read_end(path, limit).await
+    }
     async fn symlink(&self, target: &Path, link: &Path) -> Result<(), FileError> {
         self.change(link)?;
         self.inner.symlink(target, link).await

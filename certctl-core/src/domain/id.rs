@@ -92,6 +92,8 @@ ids! {
     AgentId = "agent",
     /// A named API key.
     ApiKeyId = "key",
+    /// A signed statement of how far the audit trail had come.
+    AuditCheckpointId = "acp",
     /// An entry of the audit trail.
     AuditEventId = "aud",
     /// A CA certificate with its key.

@@ -64,6 +64,8 @@ entity! {
 text_enum! {
     /// What an engine key is for.
     pub enum EngineKeyPurpose {
+        /// Signs checkpoints of the audit trail.
+        AuditCheckpoint = "audit_checkpoint",
         /// The key of a CA.
         Authority = "authority",
     }

@@ -1,7 +1,7 @@
 //! Plain data and pure functions. Nothing here waits, and `now` is always a value.
 
 mod agent;
-mod audit;
+pub mod audit;
 mod certificate;
 mod certificate_facts;
 mod chain;
@@ -26,7 +26,10 @@ mod timestamp;
 mod unknown_name;
 
 pub use agent::{Agent, AgentFields, AgentStatus, TargetFields, TargetRecord};
-pub use audit::{ActorType, AuditAction, AuditEvent, AuditEventFields};
+pub use audit::{
+    ActorType, AuditAction, AuditCheckpoint, AuditCheckpointFields, AuditEvent, AuditEventFields, ChainHead, Link,
+    Recorded, UNSEALED,
+};
 pub use certificate::{
     Certificate, CertificateFields, CertificateKey, CertificateKeyFields, CertificateStatus, CertificateTarget,
     CertificateTargetFields, Lifecycle, Version, VersionFields,
@@ -36,9 +39,9 @@ pub use chain::{Chain, InvalidChain, MAX_CHAIN, MAX_CHAIN_OCTETS};
 pub use csr::Csr;
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use id::{
-    AgentId, ApiKeyId, AuditEventId, AuthorityId, CertificateId, CertificateTargetId, EngineKeyId, EnrolTokenId,
-    InvalidId, IssuerId, JobId, KeyId, NotificationId, OwnerId, PolicyRuleId, PolicyViolationId, ProfileId,
-    RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
+    AgentId, ApiKeyId, AuditCheckpointId, AuditEventId, AuthorityId, CertificateId, CertificateTargetId, EngineKeyId,
+    EnrolTokenId, InvalidId, IssuerId, JobId, KeyId, NotificationId, OwnerId, PolicyRuleId, PolicyViolationId,
+    ProfileId, RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
 };
 pub use issuer::{
     AuthorityFields, AuthorityRecord, AuthorityState, ConfigSource, EngineKey, EngineKeyFields, EngineKeyPurpose,
@@ -85,5 +88,6 @@ pub const SCHEMAS: &[&Schema] = &[
     CertificateKey::SCHEMA,
     Job::SCHEMA,
     Notification::SCHEMA,
+    AuditCheckpoint::SCHEMA,
     AuditEvent::SCHEMA,
 ];

@@ -8,9 +8,9 @@ use serde_json::json;
 use crate::connector::{Authorities, Authority, AuthorityOrigin, AuthorityRequest, ConnectorError};
 use crate::domain::{
     ActorType, AuditAction, AuditEvent, AuditEventId, AuthorityId, AuthorityRecord, AuthorityState, Chain, EngineKey,
-    EngineKeyId, EngineKeyPurpose, Serial, Timestamp, pem,
+    EngineKeyId, EngineKeyPurpose, Recorded, Serial, Timestamp, pem,
 };
-use crate::entity::{Json, Record};
+use crate::entity::Record;
 use crate::pki;
 use crate::pki::certificate::DistinguishedName;
 use crate::pki::lint::Scope;
@@ -131,16 +131,16 @@ impl StoredAuthorities {
             state: AuthorityState::Active,
             created_at: now,
         });
-        unit.append(AuditEvent {
+        unit.append(AuditEvent::new(Recorded {
             id: AuditEventId::generate(clock, rng),
             actor: "system".into(),
             actor_type: ActorType::System,
             action: AuditAction::AuthorityCreated,
             resource_type: "authority".into(),
             resource_id: id.to_string(),
-            details: Json(json!({ "owner": request.owner, "fingerprint_sha256": chain.fingerprint() })),
+            details: json!({ "owner": request.owner, "fingerprint_sha256": chain.fingerprint() }),
             timestamp: now,
-        });
+        }));
         Ok(unit.commit().await.map(|_| Authority { id, chain, signer: key.signer }))
     }
 }

@@ -1,13 +1,15 @@
 //! Building an engine: everything that is mandatory is an argument, everything is checked, nobody is dialled.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
 use super::authorities::StoredAuthorities;
 use super::drain::InFlight;
-use super::{Cadence, ConfiguredNotifier, Engine, Inner};
+use super::reads::Reads;
+use super::{Cadence, ConfiguredNotifier, Engine, Inner, Trail};
 use crate::connector::layer::Layers;
 use crate::connector::{ConnectorContext, Registry};
 use crate::domain::{Role, Setting, SettingId};
@@ -71,6 +73,7 @@ pub struct EngineBuilder {
     agent_auth: AgentAuth,
     keys: Vec<ConfiguredKey>,
     notifiers: Vec<NotifierConfig>,
+    checkpoint_file: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for EngineBuilder {
@@ -92,6 +95,7 @@ impl Engine {
             agent_auth: AgentAuth::default(),
             keys: Vec::new(),
             notifiers: Vec::new(),
+            checkpoint_file: None,
         }
     }
 }
@@ -123,12 +127,19 @@ impl EngineBuilder {
         self
     }
 
+    /// Adds checkpoints of the audit trail to this file as well: outside of the database, where whoever changes the database
+    /// does not reach them.
+    pub fn audit_checkpoints(mut self, path: impl Into<PathBuf>) -> Self {
+        self.checkpoint_file = Some(path.into());
+        self
+    }
+
     /// Checks everything, writes what every store holds, and opens the engine. Calls nobody but the store.
     ///
     /// # Errors
     /// A sealing key that is not the store's; a notifier whose configuration is unusable; the store's.
     pub async fn build(self) -> Result<Engine, Error> {
-        let Self { storage, ports, secret, registry, cadence, agent_auth, keys, notifiers } = self;
+        let Self { storage, ports, secret, registry, cadence, agent_auth, keys, notifiers, checkpoint_file } = self;
         let sealer = sealer(&*storage, &ports, secret).await?;
         let authorities = Arc::new(StoredAuthorities::new(storage.clone(), ports.clone(), sealer.clone()));
         let layers = Layers::new(cadence.connectors.clone(), ports.clock.clone());
@@ -145,6 +156,11 @@ impl EngineBuilder {
         }
         let mut holder = [0; 8];
         ports.rng.fill(&mut holder);
+        let mut store_id = [0; 16];
+        ports.rng.fill(&mut store_id);
+        let store_id = setting_or(&*storage, STORE_ID, hex::encode(store_id).as_bytes()).await?;
+        let trail = Trail::new(String::from_utf8_lossy(&store_id).into_owned(), checkpoint_file);
+        let reads_recorded = Mutex::new(ports.clock.monotonic());
         let started_at = storage.read(View::Latest).await?.now();
         let engine = Engine(Arc::new(Inner {
             storage,
@@ -165,6 +181,9 @@ impl EngineBuilder {
             rules: super::RuleBook::default(),
             in_flight: InFlight::default(),
             events: EventSink::default(),
+            trail,
+            reads: Reads::default(),
+            reads_recorded,
         }));
         ops::seed(&engine).await?;
         ops::access::configure_keys(&engine, &keys).await?;
@@ -174,6 +193,7 @@ impl EngineBuilder {
 
 const SALT: &str = "sealing-salt";
 const KEY_ID: &str = "sealing-key-id";
+const STORE_ID: &str = "store-id";
 
 /// Opens the sealer and makes sure that it is the one that the store was sealed with.
 async fn sealer(storage: &dyn Storage, ports: &Ports, secret: SetupSecret) -> Result<Sealer, Error> {

@@ -21,6 +21,16 @@ pub struct Cadence {
     pub permits_per_partition: u32,
     /// Rows per pass of a reconciler.
     pub sweep_batch: usize,
+    /// Time between two looks for audit rows to seal. Half of what requirements D3 allow, for the other half is spent sealing.
+    pub seal: Duration,
+    /// Audit rows that are sealed in one transaction at most.
+    pub seal_batch: u32,
+    /// Time between two checkpoints of the audit trail, while it grows.
+    pub checkpoint: Duration,
+    /// So many new rows ask for a checkpoint before that time.
+    pub checkpoint_rows: i64,
+    /// How long calls that read are collected before they are recorded.
+    pub reads: Duration,
     /// How long a job waits for a request.
     pub awaiting_csr: Duration,
     /// How long a job waits for approval.
@@ -42,6 +52,11 @@ impl Default for Cadence {
             connectors: Limits::default(),
             permits_per_partition: 16,
             sweep_batch: 200,
+            seal: Duration::from_millis(500),
+            seal_batch: 1_000,
+            checkpoint: seconds(60),
+            checkpoint_rows: 10_000,
+            reads: seconds(10),
             awaiting_csr: seconds(24 * 3600),
             awaiting_approval: seconds(168 * 3600),
             retiring: seconds(30),

@@ -30,6 +30,7 @@ impl Engine {
             return Err(Error::forbidden(message).during(O::NAME));
         }
         if !O::WRITES {
+            self.reads().note(principal, O::NAME, operation.subject());
             return self.attempt(principal, &operation).await.map_err(|error| error.during(O::NAME));
         }
         let (engine, principal) = (self.clone(), principal.clone());
@@ -75,7 +76,8 @@ impl Engine {
         let wakes = concerns_loops(&changes, horizon);
         let committed = self.storage().apply(changes).await.map_err(|error| self.overtaken(error))?;
         self.publish(&committed);
-        if wakes {
+        // The loops sleep until something is due; the first event after a look is.
+        if self.trail().committed(&events) || wakes {
             self.0.work.notify();
         }
         self.0.events.tell(events);

@@ -3,13 +3,16 @@
 mod authorities;
 mod builder;
 mod cadence;
+mod checkpoint_key;
 mod connectors;
 mod drain;
 mod execute;
 mod finished;
+mod reads;
 mod recent;
 mod rules;
 mod run;
+mod sealing;
 mod system;
 mod wake;
 
@@ -24,7 +27,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::connector::{Authorities, Notifier, Registry};
 use crate::domain::{AgentId, Principal, Timestamp};
 use crate::event::EventSink;
-use crate::ports::Ports;
+use crate::ports::{Monotonic, Ports};
 use crate::seal::Sealer;
 use crate::signal::Signal;
 use crate::storage::Storage;
@@ -32,9 +35,11 @@ use crate::storage::Storage;
 use connectors::IssuerCache;
 use drain::InFlight;
 pub(crate) use drain::Underway;
+use reads::Reads;
 use recent::Recent;
 use rules::RuleBook;
 pub(crate) use rules::profile_id;
+pub(crate) use sealing::{Signed, Trail};
 
 /// One engine over one store. Clones share it.
 ///
@@ -63,6 +68,10 @@ pub(crate) struct Inner {
     rules: RuleBook,
     pub(crate) in_flight: InFlight,
     pub(crate) events: EventSink,
+    trail: Trail,
+    reads: Reads,
+    /// When reads were last recorded.
+    reads_recorded: Mutex<Monotonic>,
 }
 
 /// A notifier that is ready to send.
@@ -109,6 +118,24 @@ impl Engine {
     /// What happens, as it happens, after it was committed. A slow receiver misses events and is told so.
     pub fn events(&self) -> crate::event::Events {
         self.0.events.subscribe()
+    }
+
+    pub(crate) fn trail(&self) -> &Trail {
+        &self.0.trail
+    }
+
+    pub(crate) fn reads(&self) -> &Reads {
+        &self.0.reads
+    }
+
+    /// How long until the reads that were noted are to be recorded.
+    pub(crate) fn reads_due(&self) -> std::time::Duration {
+        let recorded = *lock(&self.0.reads_recorded);
+        self.ports().clock.monotonic().until(recorded + self.cadence().reads)
+    }
+
+    pub(crate) fn reads_recorded(&self) {
+        *lock(&self.0.reads_recorded) = self.ports().clock.monotonic();
     }
 
     pub(crate) fn sealer(&self) -> &Sealer {

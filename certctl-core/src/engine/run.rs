@@ -20,10 +20,13 @@ pub struct Progress {
     pub jobs_started: usize,
     /// Notifications that were taken up.
     pub deliveries_started: usize,
+    /// Audit rows that got their place in the chain.
+    pub audit_sealed: u64,
 }
 
 impl Engine {
-    /// One pass of every loop: begin due renewals, end what waited too long, take up due jobs and deliveries.
+    /// One pass of every loop: begin due renewals, end what waited too long, take up due jobs and deliveries, record who
+    /// read, and seal the audit trail.
     ///
     /// Work that was taken up goes on in tasks after this returns.
     ///
@@ -34,7 +37,9 @@ impl Engine {
         let jobs_timed_out = reconcile::waiting::sweep(self).await?;
         let jobs_started = jobs::claim_and_start(self).await?;
         let deliveries_started = outbox::claim_and_start(self).await?;
-        Ok(Progress { renewals_begun, jobs_timed_out, jobs_started, deliveries_started })
+        reconcile::reads::sweep(self).await?;
+        let audit_sealed = reconcile::sealing::sweep(self).await?;
+        Ok(Progress { renewals_begun, jobs_timed_out, jobs_started, deliveries_started, audit_sealed })
     }
 
     /// How long until [`step`](Self::step) has something to do, by the store's clock. `None` when nothing is planned.
@@ -49,6 +54,8 @@ impl Engine {
             reconcile::waiting::next_due(self).await?,
             jobs::next_due(self).await?,
             outbox::next_due(self).await?,
+            reconcile::reads::next_due(self),
+            reconcile::sealing::next_due(self),
         ];
         Ok(dues.into_iter().flatten().min())
     }
@@ -91,5 +98,10 @@ impl Engine {
             }
         }
         self.0.in_flight.idle().await;
+        if !self.reads().is_empty()
+            && let Err(error) = reconcile::reads::record(self).await
+        {
+            tracing::warn!(%error, "who read what in the last seconds was not recorded");
+        }
     }
 }

@@ -4,9 +4,8 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::Access;
-use crate::domain::{AuditAction, AuditEvent, AuditEventId, Principal, Timestamp};
+use crate::domain::{AuditAction, AuditEvent, AuditEventId, Principal, Recorded, Timestamp};
 use crate::engine::Engine;
-use crate::entity::Json;
 use crate::error::Error;
 use crate::ports::Ports;
 use crate::storage::{Hint, UnitOfWork};
@@ -24,6 +23,11 @@ pub trait Operation: Send + Sync + 'static {
     const WRITES: bool = true;
     /// Whether it leaves an audit event. Only heartbeats and the like do not (requirements D3).
     const AUDITED: bool = true;
+
+    /// The record that it reads, for the audit trail of calls that only read.
+    fn subject(&self) -> Option<String> {
+        None
+    }
 
     /// Reads, decides, and records changes; the engine commits them. May run more than once.
     async fn run(&self, cx: &mut Context<'_>) -> Result<Self::Output, Error>;
@@ -72,14 +76,14 @@ pub(crate) fn audit_event(
     (resource_type, resource_id): (&str, &str),
     details: Value,
 ) -> AuditEvent {
-    AuditEvent {
+    AuditEvent::new(Recorded {
         id: AuditEventId::generate(&*engine.ports().clock, &*engine.ports().rng),
         actor: principal.id.clone(),
         actor_type: principal.actor_type,
         action,
         resource_type: resource_type.into(),
         resource_id: resource_id.into(),
-        details: Json(if details.is_null() { json!({}) } else { details }),
+        details: if details.is_null() { json!({}) } else { details },
         timestamp,
-    }
+    })
 }

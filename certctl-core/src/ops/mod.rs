@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod agent;
+pub mod audit;
 pub mod certificate;
 mod check;
 pub(crate) mod context;

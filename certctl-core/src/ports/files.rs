@@ -77,6 +77,11 @@ pub trait Files: Send + Sync {
     /// Writes a whole file: temporary file beside it, mode and owner, bytes, fsync, rename, fsync of the directory. A
     /// reader sees the old bytes or the new ones, also after a crash.
     async fn write(&self, path: &Path, bytes: &[u8], options: &WriteOptions) -> Result<(), FileError>;
+    /// Adds bytes at the end of a file, which is made with these permission bits when it is missing, and makes them durable.
+    /// After a crash there may be a part of them.
+    async fn append(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError>;
+    /// Reads the last bytes of a file, `limit` of them or all that there are, following links.
+    async fn read_end(&self, path: &Path, limit: usize) -> Result<Vec<u8>, FileError>;
     /// Points `link` at `target` in one step, replacing a file or link that is there, and makes it durable.
     async fn symlink(&self, target: &Path, link: &Path) -> Result<(), FileError>;
     /// Renames in one step, replacing what is at `to`, and makes it durable.

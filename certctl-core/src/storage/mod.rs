@@ -10,6 +10,7 @@ mod error;
 mod memory;
 mod query;
 mod reads;
+mod seal;
 mod unit;
 
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub use error::{ApplyError, LeaseError, StorageError};
 pub use memory::MemoryStorage;
 pub use query::{Cursor, Page, Query, Select};
 pub use reads::{Found, Place, Reads};
+pub use seal::{SealAudit, SealedAudit};
 pub use unit::UnitOfWork;
 
 use crate::domain::Timestamp;
@@ -47,6 +49,14 @@ pub trait Storage: Send + Sync {
 
     /// How long until the first row of these partitions is due; zero when one is. `None` when none is waiting.
     async fn next_due(&self, query: &DueQuery) -> Result<Option<Duration>, StorageError>;
+
+    /// Gives audit rows that have none their places in the chain, behind all that have one: in one transaction, by one
+    /// sealer at a time.
+    ///
+    /// The order is that of commits as far as a store can tell: what one call finds stands in front of what only a later
+    /// one finds; rows that one call finds stand in the order of `timestamp` and `id`. A transaction that commits late
+    /// is found late and is never put in front of what was sealed; none is forgotten, because it stays unsealed.
+    async fn seal_audit(&self, seal: SealAudit) -> Result<SealedAudit, StorageError>;
 
     /// Fires when another process may have committed. A hint only, so that polling may be slow; `None` where no other
     /// process can write.

@@ -237,6 +237,30 @@ impl Files for MemoryFiles {
         })
     }
 
+    async fn append(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+        self.change("append", path, |state| {
+            let resolved = state.tree.resolve(path, true)?;
+            if state.capacity.is_some_and(|capacity| state.tree.bytes() + bytes.len() > capacity) {
+                return Err((FileErrorKind::DiskFull, "no space left on device"));
+            }
+            let entry = match state.tree.at(&resolved) {
+                None => Entry::File { bytes: bytes.to_vec(), mode, owner: None },
+                Some(Entry::File { bytes: before, mode, owner }) => {
+                    Entry::File { bytes: [before, bytes].concat(), mode: *mode, owner: owner.clone() }
+                }
+                Some(_) => return Err((FileErrorKind::Other, "it is a directory")),
+            };
+            state.tree.put(&resolved, entry)?;
+            state.persist_around(&resolved);
+            Ok(())
+        })
+    }
+
+    async fn read_end(&self, path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+        let mut bytes = self.read(path, usize::MAX).await?;
+        Ok(bytes.split_off(bytes.len().saturating_sub(limit)))
+    }
+
     async fn symlink(&self, target: &Path, link: &Path) -> Result<(), FileError> {
         self.change("symlink", link, |state| {
             if state.no_symlinks {

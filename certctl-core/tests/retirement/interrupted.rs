@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use certctl_core::signal::Signal;
 use certctl_core::storage::{
-    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, Snapshot, Storage, StorageError, View,
+    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, SealAudit, SealedAudit, Snapshot,
+    Storage, StorageError, View,
 };
 use futures_util::future::BoxFuture;
 
@@ -57,6 +58,9 @@ impl Storage for Interrupted {
     }
     async fn next_due(&self, query: &DueQuery) -> Result<Option<Duration>, StorageError> {
         self.inner.next_due(query).await
+    }
+    async fn seal_audit(&self, seal: SealAudit) -> Result<SealedAudit, StorageError> {
+        self.inner.seal_audit(seal).await
     }
     fn changed(&self) -> Option<Signal> {
         self.inner.changed()

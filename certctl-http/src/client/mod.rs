@@ -4,6 +4,7 @@
 
 mod access;
 mod agent;
+mod audit;
 mod certificate;
 mod error;
 mod issuer;

@@ -81,6 +81,15 @@ impl Client {
         self.call(call).await
     }
 
+    /// The body of an answer that is no JSON.
+    pub(super) async fn call_text(&self, mut call: Call<'_>, listing: &Listing) -> Result<String, ClientError> {
+        call.query.extend_from_slice(listing.pairs());
+        let asked = call.asked();
+        let response = self.send(call).await?;
+        String::from_utf8(response.body.into())
+            .map_err(|error| ClientError::Unreadable { asked, reason: error.to_string() })
+    }
+
     async fn send(&self, call: Call<'_>) -> Result<HttpResponse, ClientError> {
         let mut url = self.base.clone();
         match url.path_segments_mut() {

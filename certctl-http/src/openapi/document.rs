@@ -86,6 +86,7 @@ const PROBLEMS: &[(u16, &str, &str)] = &[
 const TAGS: &[(&str, &str)] = &[
     ("API Keys", "What people and programs show to prove who they are"),
     ("Agents", "Programs on hosts that hold keys and deploy certificates"),
+    ("Audit", "Who did what to what, when"),
     ("Certificates", "Certificates that are kept alive"),
     ("Health", "The server itself, and who is asking"),
     ("Issuers", "Who issues certificates"),

@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod agent;
+mod audit;
 mod certificate;
 mod issuer;
 mod job;
@@ -57,6 +58,10 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(agent::csr::csr))
         .routes(routes!(agent::pickup::pickup))
         .routes(routes!(agent::report::report))
+        .routes(routes!(audit::list::list))
+        .routes(routes!(audit::export::export))
+        .routes(routes!(audit::verify::verify))
+        .routes(routes!(audit::get::get))
         .routes(routes!(job::list::list))
         .routes(routes!(job::get::get))
         .routes(routes!(job::cancel::cancel))

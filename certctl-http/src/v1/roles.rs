@@ -1,7 +1,8 @@
 //! Route × role, in one table: what the OpenAPI document says and the tests prove. The engine enforces it.
 
 use certctl_core::ops::{
-    Access, Operation, agent, certificate, issuer, job, key, owner, policy, profile, renewal_policy, target, team,
+    Access, Operation, agent, audit, certificate, issuer, job, key, owner, policy, profile, renewal_policy, target,
+    team,
 };
 
 /// Who may call an operation, and what it may answer beyond what every operation may.
@@ -72,6 +73,10 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<agent::SubmitCsr>("agentSubmitCSR", &[409, 410, 422]),
     by::<agent::Pickup>("agentPickupCertificate", &[410]),
     by::<agent::ReportStatus>("agentReportJobStatus", &[409, 410]),
+    by::<audit::List>("listAuditEvents", &[]),
+    by::<audit::Export>("exportAuditEvents", &[]),
+    by::<audit::Verify>("verifyAudit", &[]),
+    by::<audit::Get>("getAuditEvent", &[]),
     by::<job::List>("listJobs", &[]),
     by::<job::Get>("getJob", &[]),
     by::<job::Cancel>("cancelJob", &[409]),

@@ -4,6 +4,7 @@
 
 mod access;
 mod agent;
+mod audit;
 mod certificate;
 mod issuer;
 mod job;
@@ -26,6 +27,7 @@ pub use agent::{
     Agent, AgentCsr, AgentDependencyCounts, CertificatePickup, CreateEnrolToken, EnrolToken, Heartbeat, JobReport,
     RegisterAgent, RegisteredAgent, RetiredAgent, Work, WorkItem,
 };
+pub use audit::{AuditEvent, AuditFinding, AuditVerification};
 pub use certificate::{
     CreateCertificate, Deploy, DeployTriggered, ManagedCertificate, RenewTriggered, SubmitCsr, UpdateCertificate,
 };
@@ -33,14 +35,14 @@ pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
 pub use job::{Job, JobVerified, RejectJob, VerificationResult, VerifyDeployment};
 pub use key::{ApiKey, CreateApiKey, UpdateApiKey};
 pub use names::{
-    ActorType, AgentStatus, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType, KeyAlgorithm,
-    PolicySeverity, PolicyType, Role, TargetType, VerificationStatus,
+    ActorType, AgentStatus, AuditFindingKind, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType,
+    KeyAlgorithm, PolicySeverity, PolicyType, Role, TargetType, VerificationStatus,
 };
 pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
-    AgentList, ApiKeyList, CertificateProfileList, CertificateVersionList, DeploymentTargetList, IssuerList, JobList,
-    ManagedCertificateList, OwnerList, Page, PaginationEnvelope, PolicyRuleList, PolicyViolationList,
-    RenewalPolicyList, TeamList,
+    AgentList, ApiKeyList, AuditEventList, CertificateProfileList, CertificateVersionList, DeploymentTargetList,
+    IssuerList, JobList, ManagedCertificateList, OwnerList, Page, PaginationEnvelope, PolicyRuleList,
+    PolicyViolationList, RenewalPolicyList, TeamList,
 };
 pub use patch::Patch;
 pub use policy::{CreatePolicy, PolicyRule, PolicyViolation, UpdatePolicy};

@@ -1,5 +1,6 @@
 //! The closed sets of names, as OpenAPI describes them.
 
+use certctl_core::audit::FindingKind;
 use certctl_core::domain;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{Ref, RefOr};
@@ -41,6 +42,8 @@ fn of<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> Vec<&'static str> {
 names! {
     /// What kind of actor somebody is.
     ActorType = of(domain::ActorType::ALL, domain::ActorType::name);
+    /// What is wrong with the audit trail.
+    AuditFindingKind = of(FindingKind::ALL, FindingKind::name);
     /// How an agent does.
     AgentStatus = of(domain::AgentStatus::ALL, domain::AgentStatus::name);
     /// The state of a certificate.

@@ -9,8 +9,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::names::reference;
 use super::{
-    Agent, ApiKey, CertificateProfile, CertificateVersion, DeploymentTarget, Issuer, Job, ManagedCertificate, Owner,
-    PolicyRule, PolicyViolation, RenewalPolicy, Team,
+    Agent, ApiKey, AuditEvent, CertificateProfile, CertificateVersion, DeploymentTarget, Issuer, Job,
+    ManagedCertificate, Owner, PolicyRule, PolicyViolation, RenewalPolicy, Team,
 };
 
 /// Where a page lies in its list. In page mode `total`, `page` and `per_page` are always there; in cursor mode
@@ -53,6 +53,8 @@ pub struct Page<T> {
 pub type AgentList = Page<Agent>;
 /// One page of a list of `ApiKey`.
 pub type ApiKeyList = Page<ApiKey>;
+/// One page of a list of `AuditEvent`.
+pub type AuditEventList = Page<AuditEvent>;
 /// One page of a list of `CertificateProfile`.
 pub type CertificateProfileList = Page<CertificateProfile>;
 /// One page of a list of `CertificateVersion`.

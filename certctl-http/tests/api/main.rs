@@ -5,6 +5,7 @@
 mod access;
 mod agent;
 mod approval;
+mod audit;
 mod bad_input;
 mod certificate;
 mod client;

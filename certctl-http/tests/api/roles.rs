@@ -69,7 +69,7 @@ const EXPECTED: &[(Who, &[&str])] = &[
         Who::Administrators,
         &["listApiKeys", "createApiKey", "getApiKey", "updateApiKey", "deleteApiKey", "rotateApiKey"],
     ),
-    (Who::Auditors, &["listAuditEvents", "getAuditEvent", "exportAuditEvents", "verifyAuditTrail", "verifyAudit"]),
+    (Who::Auditors, &["listAuditEvents", "getAuditEvent", "exportAuditEvents", "verifyAudit"]),
     // Insight.
     (Who::Readers, &["getDashboardSummary", "getCertificatesByStatus", "getExpirationTimeline", "getJobTrends"]),
     (Who::Readers, &["getIssuanceRate", "getMetrics", "getPrometheusMetrics"]),

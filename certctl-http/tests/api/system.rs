@@ -12,8 +12,8 @@ use certctl_core::engine::SetupSecret;
 use certctl_core::seal::SealingKey;
 use certctl_core::signal::Signal;
 use certctl_core::storage::{
-    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, MemoryStorage, Snapshot, Storage,
-    StorageError, View,
+    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, MemoryStorage, SealAudit, SealedAudit,
+    Snapshot, Storage, StorageError, View,
 };
 use certctl_core::testing::{FakePorts, TestKeys};
 use certctl_http::{Authentication, Options};
@@ -64,6 +64,9 @@ impl Storage for Flaky {
     }
     async fn next_due(&self, query: &DueQuery) -> Result<Option<Duration>, StorageError> {
         self.store.next_due(query).await
+    }
+    async fn seal_audit(&self, seal: SealAudit) -> Result<SealedAudit, StorageError> {
+        self.store.seal_audit(seal).await
     }
     fn changed(&self) -> Option<Signal> {
         self.store.changed()

@@ -4,6 +4,7 @@
 //! Steps expand first and contract a release later, so that replicas of two versions can share the tables.
 
 mod m20260101_initial;
+mod m20260102_append_only;
 
 use certctl_core::entity::Schema;
 use sea_orm::Statement;
@@ -22,7 +23,7 @@ struct Migrator(&'static [&'static Schema]);
 
 impl MigratorTraitSelf for Migrator {
     fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20260101_initial::Initial(self.0))]
+        vec![Box::new(m20260101_initial::Initial(self.0)), Box::new(m20260102_append_only::AppendOnly(self.0))]
     }
 }
 

@@ -4,6 +4,7 @@
 mod claim;
 mod clock;
 mod notify;
+mod seal;
 mod together;
 mod write;
 mod writer;
@@ -17,7 +18,8 @@ use certctl_core::entity::Schema;
 use certctl_core::ports::Clock;
 use certctl_core::signal::Signal;
 use certctl_core::storage::{
-    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, Snapshot, Storage, StorageError, View,
+    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, SealAudit, SealedAudit, Snapshot,
+    Storage, StorageError, View,
 };
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, IsolationLevel, Statement,
@@ -134,6 +136,10 @@ impl Storage for PostgresStorage {
 
     async fn next_due(&self, query: &DueQuery) -> Result<Option<Duration>, StorageError> {
         claim::next_due(&self.pool, query).await.map_err(|error| dialect::storage_error(&error))
+    }
+
+    async fn seal_audit(&self, seal: SealAudit) -> Result<SealedAudit, StorageError> {
+        seal::seal(&self.pool, seal).await
     }
 
     fn changed(&self) -> Option<Signal> {

@@ -9,6 +9,7 @@ mod batch;
 mod claim;
 mod lock;
 mod script;
+mod seal;
 mod statements;
 mod together;
 mod writer;
@@ -23,7 +24,8 @@ use certctl_core::entity::Schema;
 use certctl_core::ports::Clock;
 use certctl_core::signal::Signal;
 use certctl_core::storage::{
-    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, Snapshot, Storage, StorageError, View,
+    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, SealAudit, SealedAudit, Snapshot,
+    Storage, StorageError, View,
 };
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, TransactionTrait};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
@@ -166,6 +168,14 @@ impl Storage for SqliteStorage {
         let row = self.readers.query_one_raw(claim::next_due(query)).await.map_err(dialect::orm_error)?;
         let due: Option<i64> = row.map(|row| row.try_get_by(0)).transpose().map_err(dialect::orm_error)?.flatten();
         Ok(due.map(|due| Timestamp(due).since(self.clock.now())))
+    }
+
+    async fn seal_audit(&self, seal: SealAudit) -> Result<SealedAudit, StorageError> {
+        // Idle passes need no writer.
+        if let Some(head) = seal::head_if_all_is_sealed(&self.readers, seal.events).await? {
+            return Ok(SealedAudit { rows: 0, head: Some(head) });
+        }
+        self.writer.submit(1, |reply| Command::Seal(seal, reply)).await?
     }
 
     fn changed(&self) -> Option<Signal> {

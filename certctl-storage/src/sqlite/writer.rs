@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use certctl_core::entity::Schema;
 use certctl_core::ports::Clock;
-use certctl_core::storage::{ApplyError, Changes, Claim, Claimed, Committed, Fence, LeaseError, StorageError};
+use certctl_core::storage::{
+    ApplyError, Changes, Claim, Claimed, Committed, Fence, LeaseError, SealAudit, SealedAudit, StorageError,
+};
 use sqlx::{Error, SqliteConnection, raw_sql};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -13,7 +15,7 @@ use tokio::task::JoinHandle;
 use super::batch::{Batch, Then};
 use super::lock::FileLock;
 use super::statements::Statements;
-use super::{claim, close};
+use super::{claim, close, seal};
 use crate::dialect::{is_fatal_for_sqlite, storage_error};
 
 /// Sets in one transaction at most.
@@ -30,6 +32,7 @@ pub(super) enum Command {
     Apply(Changes, Reply<Committed, ApplyError>),
     Claim(Claim, Reply<Claimed, StorageError>),
     Prolong(Fence, Duration, Reply<(), LeaseError>),
+    Seal(SealAudit, Reply<SealedAudit, StorageError>),
 }
 
 /// The way to the writer: two lanes, both bounded.
@@ -83,12 +86,14 @@ struct Members {
     applies: Vec<Reply<Committed, ApplyError>>,
     claims: Vec<(Claim, Reply<Claimed, StorageError>)>,
     prolongs: Vec<(Fence, Duration, Reply<(), LeaseError>)>,
+    seals: Vec<(SealAudit, Reply<SealedAudit, StorageError>)>,
 }
 
 struct Answers {
     applies: Vec<Result<Committed, ApplyError>>,
     claims: Vec<Claimed>,
     prolongs: Vec<bool>,
+    seals: Vec<Result<SealedAudit, StorageError>>,
 }
 
 impl Writer {
@@ -163,11 +168,11 @@ impl Writer {
 
     async fn commit(&mut self, members: &Members) -> Result<Answers, Error> {
         let mut batch = Batch { connection: &mut self.connection, statements: &self.statements, schemas: self.schemas };
-        // Claims and prolongations are few. Without them the commit needs no trip of its own.
-        let alone = members.claims.is_empty() && members.prolongs.is_empty();
+        // Claims, prolongations and seals are few. Without them the commit needs no trip of its own.
+        let alone = members.claims.is_empty() && members.prolongs.is_empty() && members.seals.is_empty();
         let (committed, applies) = batch.write(&members.sets, if alone { Then::Commit } else { Then::GoOn }).await?;
         if committed {
-            return Ok(Answers { applies, claims: Vec::new(), prolongs: Vec::new() });
+            return Ok(Answers { applies, claims: Vec::new(), prolongs: Vec::new(), seals: Vec::new() });
         }
         let now = self.clock.now();
         let mut claims = Vec::with_capacity(members.claims.len());
@@ -178,8 +183,12 @@ impl Writer {
         for (fence, lease, _) in &members.prolongs {
             prolongs.push(claim::prolong(&mut self.connection, fence, now + *lease).await?);
         }
+        let mut seals = Vec::with_capacity(members.seals.len());
+        for (request, _) in &members.seals {
+            seals.push(seal::seal(&mut self.connection, *request).await?);
+        }
         raw_sql("COMMIT").execute(&mut self.connection).await?;
-        Ok(Answers { applies, claims, prolongs })
+        Ok(Answers { applies, claims, prolongs, seals })
     }
 }
 
@@ -194,6 +203,7 @@ impl Members {
                 }
                 Command::Claim(claim, reply) => members.claims.push((claim, reply)),
                 Command::Prolong(fence, lease, reply) => members.prolongs.push((fence, lease, reply)),
+                Command::Seal(seal, reply) => members.seals.push((seal, reply)),
             }
         }
         members
@@ -210,6 +220,9 @@ impl Members {
         for ((.., reply), held) in self.prolongs.into_iter().zip(answers.prolongs) {
             let _ = reply.send(if held { Ok(()) } else { Err(LeaseError::Lost) });
         }
+        for ((_, reply), answer) in self.seals.into_iter().zip(answers.seals) {
+            let _ = reply.send(answer);
+        }
     }
 
     fn refuse(self, error: &StorageError) {
@@ -221,6 +234,9 @@ impl Members {
         }
         for (.., reply) in self.prolongs {
             let _ = reply.send(Err(error.clone().into()));
+        }
+        for (_, reply) in self.seals {
+            let _ = reply.send(Err(error.clone()));
         }
     }
 }

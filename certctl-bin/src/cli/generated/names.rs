@@ -30,8 +30,15 @@ const NAMES: &[(&str, &str, &str)] = &[
 ];
 
 /// Verbs that are made by hand, of nouns that have others.
-pub(super) const HAND_MADE: &[(&str, &str)] =
-    &[("agents", "enrol-token"), ("agents", "list"), ("agents", "retire"), ("certs", "create"), ("certs", "csr")];
+pub(super) const HAND_MADE: &[(&str, &str)] = &[
+    ("agents", "enrol-token"),
+    ("agents", "list"),
+    ("agents", "retire"),
+    ("audit", "export"),
+    ("audit", "verify"),
+    ("certs", "create"),
+    ("certs", "csr"),
+];
 
 /// Operations that have no command, and why.
 const EXEMPT: &[(&str, &str)] =

@@ -23,6 +23,12 @@ impl Files for PointedFiles {
     async fn write(&self, path: &Path, bytes: &[u8], options: &WriteOptions) -> Result<(), FileError> {
         self.points.around("files.write", self.inner.write(path, bytes, options)).await
     }
+    async fn append(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+        self.inner.append(path, bytes, mode).await
+    }
+    async fn read_end(&self, path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+        self.inner.read_end(path, limit).await
+    }
     async fn symlink(&self, target: &Path, link: &Path) -> Result<(), FileError> {
         self.points.around("files.symlink", self.inner.symlink(target, link)).await
     }

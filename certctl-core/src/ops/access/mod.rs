@@ -22,6 +22,8 @@ impl Access {
     pub const READ: Self = Self(&[Role::Admin, Role::Operator, Role::Viewer]);
     /// Those who run certificates.
     pub const RUN: Self = Self(&[Role::Admin, Role::Operator]);
+    /// Those who may look at the audit trail.
+    pub const AUDIT: Self = Self(&[Role::Admin, Role::Auditor]);
     /// Administrators alone.
     pub const ADMIN: Self = Self(&[Role::Admin]);
     /// Agents for themselves, and administrators in their place.

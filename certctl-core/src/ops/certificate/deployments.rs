@@ -24,6 +24,10 @@ impl Operation for Deployments {
     const ACCESS: Access = Access::READ;
     const WRITES: bool = false;
 
+    fn subject(&self) -> Option<String> {
+        Some(self.id.to_string())
+    }
+
     async fn run(&self, cx: &mut Context<'_>) -> Result<Listed<TargetRecord>, Error> {
         let found = cx.unit.peek::<Certificate>(self.id.as_str()).await?;
         let certificate = found.ok_or_else(|| Error::not_found("certificate", &self.id))?;

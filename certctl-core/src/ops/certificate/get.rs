@@ -51,6 +51,10 @@ impl Operation for Get {
     const ACCESS: Access = Access::READ;
     const WRITES: bool = false;
 
+    fn subject(&self) -> Option<String> {
+        Some(self.id.to_string())
+    }
+
     async fn run(&self, cx: &mut Context<'_>) -> Result<CertificateView, Error> {
         let found = cx.unit.peek::<Certificate>(self.id.as_str()).await?;
         let found = found.ok_or_else(|| Error::not_found("certificate", &self.id))?;

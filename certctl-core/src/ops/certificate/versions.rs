@@ -23,6 +23,10 @@ impl Operation for Versions {
     const ACCESS: Access = Access::READ;
     const WRITES: bool = false;
 
+    fn subject(&self) -> Option<String> {
+        Some(self.id.to_string())
+    }
+
     async fn run(&self, cx: &mut Context<'_>) -> Result<Listed<Version>, Error> {
         if cx.unit.peek::<Certificate>(self.id.as_str()).await?.is_none() {
             return Err(Error::not_found("certificate", &self.id));

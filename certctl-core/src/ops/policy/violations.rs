@@ -23,6 +23,10 @@ impl Operation for Violations {
     const ACCESS: Access = Access::READ;
     const WRITES: bool = false;
 
+    fn subject(&self) -> Option<String> {
+        Some(self.id.to_string())
+    }
+
     async fn run(&self, cx: &mut Context<'_>) -> Result<Listed<PolicyViolation>, Error> {
         if cx.unit.peek::<PolicyRule>(self.id.as_str()).await?.is_none() {
             return Err(Error::not_found("policy rule", &self.id));

@@ -21,6 +21,10 @@ impl Operation for Get {
     const ACCESS: Access = Access::READ;
     const WRITES: bool = false;
 
+    fn subject(&self) -> Option<String> {
+        Some(self.id.to_string())
+    }
+
     async fn run(&self, cx: &mut Context<'_>) -> Result<Record<RenewalPolicy>, Error> {
         cx.unit.peek(self.id.as_str()).await?.ok_or_else(|| Error::not_found("renewal policy", &self.id))
     }

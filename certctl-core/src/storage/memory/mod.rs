@@ -5,6 +5,7 @@
 
 mod apply;
 mod queue;
+mod seal;
 mod select;
 mod table;
 
@@ -15,8 +16,8 @@ use async_trait::async_trait;
 use imbl::OrdMap;
 
 use super::{
-    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, Select, Snapshot, Storage,
-    StorageError, View,
+    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, SealAudit, SealedAudit, Select,
+    Snapshot, Storage, StorageError, View,
 };
 use crate::domain::Timestamp;
 use crate::entity::{Row, Schema};
@@ -92,6 +93,14 @@ impl Storage for MemoryStorage {
     async fn next_due(&self, query: &DueQuery) -> Result<Option<Duration>, StorageError> {
         let now = self.clock.now();
         Ok(self.lock().next_due(query)?.map(|due| due.since(now)))
+    }
+
+    async fn seal_audit(&self, seal: SealAudit) -> Result<SealedAudit, StorageError> {
+        let mut state = self.lock();
+        let mut next = state.clone();
+        let sealed = next.seal_audit(seal)?;
+        *state = next;
+        Ok(sealed)
     }
 
     fn changed(&self) -> Option<Signal> {

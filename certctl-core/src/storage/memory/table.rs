@@ -84,6 +84,12 @@ impl Table {
         }
     }
 
+    /// The row with the largest cell in this column that is below `limit`, through an index that begins with the column.
+    pub(super) fn last_below(&self, column: usize, limit: &Value) -> Option<&Arc<Row>> {
+        let index = self.indexes.iter().find(|i| i.index.only.is_none() && i.columns.first() == Some(&column))?;
+        index.entries.range(..vec![limit.clone()]).next_back().map(|(_, row)| row)
+    }
+
     /// Whether a column can be looked up without a scan.
     pub(super) fn is_indexed(&self, column: usize) -> bool {
         column == 0 || self.indexes.iter().any(|i| i.index.only.is_none() && i.columns.first() == Some(&column))

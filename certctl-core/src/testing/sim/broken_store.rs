@@ -12,8 +12,8 @@ use crate::domain::{AuditEvent, Job, SCHEMAS, Version};
 use crate::entity::{Entity, Row, Schema, Update};
 use crate::signal::Signal;
 use crate::storage::{
-    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, MemoryStorage, Select, Snapshot,
-    Storage, StorageError, View,
+    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, MemoryStorage, SealAudit, SealedAudit,
+    Select, Snapshot, Storage, StorageError, View,
 };
 use crate::testing::ManualClock;
 
@@ -81,6 +81,10 @@ impl Storage for Store {
 
     async fn next_due(&self, query: &DueQuery) -> Result<Option<Duration>, StorageError> {
         self.inner.next_due(query).await
+    }
+
+    async fn seal_audit(&self, seal: SealAudit) -> Result<SealedAudit, StorageError> {
+        self.inner.seal_audit(seal).await
     }
 
     fn changed(&self) -> Option<Signal> {

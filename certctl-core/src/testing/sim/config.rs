@@ -132,7 +132,15 @@ impl Pace {
     pub(super) fn cadence(self) -> Cadence {
         match self {
             Self::Production => Cadence::default(),
-            Self::Slow => Cadence { poll: HOUR * 6, long_poll: HOUR * 6, agent_lease: HOUR, ..Cadence::default() },
+            Self::Slow => Cadence {
+                poll: HOUR * 6,
+                long_poll: HOUR * 6,
+                agent_lease: HOUR,
+                seal: HOUR * 6,
+                checkpoint: DAY,
+                reads: DAY,
+                ..Cadence::default()
+            },
         }
     }
 

@@ -15,8 +15,8 @@ use crate::domain::Timestamp;
 use crate::entity::Row;
 use crate::signal::Signal;
 use crate::storage::{
-    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, Select, Snapshot, Storage,
-    StorageError, View,
+    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, SealAudit, SealedAudit, Select,
+    Snapshot, Storage, StorageError, View,
 };
 
 /// Tells the engines that another one committed. A hint: it gets lost now and then.
@@ -105,6 +105,13 @@ impl Storage for NodeStorage {
             Some(Defect::AlwaysDue) => Ok(Some(Duration::ZERO)),
             _ => self.recorder.next_due(query).await,
         }
+    }
+
+    async fn seal_audit(&self, seal: SealAudit) -> Result<SealedAudit, StorageError> {
+        self.cross().await?;
+        let sealed = self.recorder.seal_audit(self.node, seal).await?;
+        self.cross().await?;
+        Ok(sealed)
     }
 
     fn changed(&self) -> Option<Signal> {

@@ -14,6 +14,7 @@ mod load;
 mod pins;
 mod records;
 mod sample;
+mod sealing;
 mod support;
 mod together;
 
@@ -97,6 +98,10 @@ pub const CASES: &[Case] = cases![
     claims::closed_rows_are_never_claimed,
     claims::the_next_due_moment_is_known,
     claims::concurrent_claims_share_nothing,
+    sealing::rows_are_sealed_in_order_and_once,
+    sealing::what_commits_late_is_sealed_late,
+    sealing::two_sealers_at_once_make_one_chain,
+    sealing::sealing_beside_writers_forgets_nothing,
     load::a_thousand_rows_fit_in_one_set,
     load::a_hundred_updates_fit_in_one_set,
     load::each_concurrent_set_gets_its_own_verdict,

@@ -1,6 +1,6 @@
 //! Four entities, enough to exercise every rule of the contract.
 
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, UNSEALED};
 use crate::entity::{Entity, Index, Schema};
 use crate::storage::Leased;
 use crate::{entity, text_enum};
@@ -112,8 +112,16 @@ entity! {
         id: String,
         /// What happened.
         detail: String,
+        /// When.
+        timestamp: Timestamp,
+        /// The row's own digest.
+        digest: Vec<u8>,
+        /// Its place in the chain.
+        seq: i64,
+        /// Its link of the chain.
+        hash: Option<Vec<u8>>,
     }
-    indexes []
+    indexes [Index::on("audit_events_by_seq", &["seq", "timestamp", "id"])]
     references []
 }
 
@@ -154,5 +162,8 @@ pub fn task(id: impl ToString, item_id: impl ToString) -> Task {
 
 /// An entry of the audit trail.
 pub fn event(id: impl ToString) -> Event {
-    Event { id: id.to_string(), detail: "Zürich \"quoted\" \\ and\nmore".into() }
+    let id = id.to_string();
+    let digest = crate::domain::Fingerprint::of(id.as_bytes()).as_bytes().to_vec();
+    let detail = "Zürich \"quoted\" \\ and\nmore".into();
+    Event { id, detail, timestamp: Timestamp(0), digest, seq: UNSEALED, hash: None }
 }

@@ -20,8 +20,8 @@ use super::world::{Verdict, World};
 use crate::domain::SCHEMAS;
 use crate::ports::Clock;
 use crate::storage::{
-    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, Select, Snapshot, Storage,
-    StorageError, View,
+    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, SealAudit, SealedAudit, Select,
+    Snapshot, Storage, StorageError, View,
 };
 use crate::testing::ManualClock;
 
@@ -88,6 +88,14 @@ impl Recorder {
         let result = self.inner.prolong(fence.clone(), lease).await;
         self.model().prolonged(node, &fence, lease, &result);
         result
+    }
+
+    pub(super) async fn seal_audit(&self, node: Node, seal: SealAudit) -> Result<SealedAudit, StorageError> {
+        let sealed = self.inner.seal_audit(seal).await?;
+        if let (rows @ 1.., Some(head)) = (sealed.rows, sealed.head) {
+            self.line(&format!("n{} seals {rows} to {}", node.0, head.seq));
+        }
+        Ok(sealed)
     }
 
     pub(super) async fn next_due(&self, query: &DueQuery) -> Result<Option<Duration>, StorageError> {

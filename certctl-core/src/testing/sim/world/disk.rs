@@ -79,6 +79,15 @@ impl Files for HostFiles {
         self.disk.write(path, &bytes, options).await?;
         self.after("write", path, ())
     }
+    async fn append(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+        self.before("append", path).await?;
+        self.disk.append(path, bytes, mode).await?;
+        self.after("append", path, ())
+    }
+    async fn read_end(&self, path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+        self.before("read", path).await?;
+        self.disk.read_end(path, limit).await
+    }
     async fn symlink(&self, target: &Path, link: &Path) -> Result<(), FileError> {
         self.before("symlink", link).await?;
         if matches!(self.spoiled, Some(Sabotaged::Switches)) && self.link.chance.one_in(3) {

@@ -1,9 +1,15 @@
 //! The audit trail: who did what to what, when.
 
+mod chain;
+mod checkpoint;
+
+pub use chain::{CONTENT, ChainHead, Link, UNSEALED, digest, link, links};
+pub use checkpoint::{AuditCheckpoint, AuditCheckpointFields};
+
 use serde_json::Value;
 
 use super::{AuditEventId, Timestamp};
-use crate::entity::{Index, Json};
+use crate::entity::{Entity, Index, Json};
 use crate::{entity, text_enum};
 
 text_enum! {
@@ -39,6 +45,14 @@ text_enum! {
         ApiKeyRotated = "api_key_rotated",
         /// An API key was changed, disabled or enabled.
         ApiKeyUpdated = "api_key_updated",
+        /// API calls that read were made: one event for many.
+        ApiRead = "api_get",
+        /// The key that signs checkpoints of the audit trail was made.
+        CheckpointKeyCreated = "audit_checkpoint_key_created",
+        /// The audit trail was exported.
+        AuditExported = "audit_exported",
+        /// The audit trail was verified.
+        AuditVerified = "audit_verified",
         /// The first administrator was made with the setup token.
         Bootstrapped = "auth_bootstrapped",
         /// A CA certificate and key were made or taken over.
@@ -139,7 +153,7 @@ text_enum! {
 }
 
 entity! {
-    /// One entry of the audit trail. Written with the change it is about, never changed.
+    /// One entry of the audit trail. Written with the change it is about, never changed; the sealer adds `seq` and `hash`.
     pub struct AuditEvent in "audit_events" as AppendOnly, fields AuditEventFields {
         /// Its id.
         id: AuditEventId,
@@ -157,10 +171,59 @@ entity! {
         details: Json<Value>,
         /// When, by the store's clock.
         timestamp: Timestamp,
+        /// SHA-256 over the columns before it.
+        digest: Vec<u8>,
+        /// Its place in the chain, from 1; [`UNSEALED`] until the sealer gives it one.
+        seq: i64,
+        /// Its link of the chain; absent until it is sealed.
+        hash: Option<Vec<u8>>,
     }
     indexes [
-        Index::on("audit_events_by_time", &["timestamp", "id"]),
+        Index::on("audit_events_by_seq", &["seq", "timestamp", "id"]),
         Index::on("audit_events_by_resource", &["resource_type", "resource_id"]),
     ]
     references []
+}
+
+/// What an audit event tells.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Its id.
+    pub id: AuditEventId,
+    /// Who: the id of a key or agent, or `system`.
+    pub actor: String,
+    /// What kind of actor.
+    pub actor_type: ActorType,
+    /// What was done.
+    pub action: AuditAction,
+    /// To what kind of thing, such as `certificate`.
+    pub resource_type: String,
+    /// To which.
+    pub resource_id: String,
+    /// More of it, as a JSON object without secrets.
+    pub details: Value,
+    /// When, by the store's clock.
+    pub timestamp: Timestamp,
+}
+
+impl AuditEvent {
+    /// A new entry with its own digest, not sealed yet.
+    pub fn new(recorded: Recorded) -> Self {
+        let Recorded { id, actor, actor_type, action, resource_type, resource_id, details, timestamp } = recorded;
+        let mut event = Self {
+            id,
+            actor,
+            actor_type,
+            action,
+            resource_type,
+            resource_id,
+            details: Json(details),
+            timestamp,
+            digest: Vec::new(),
+            seq: UNSEALED,
+            hash: None,
+        };
+        event.digest = digest(&event.to_values()).to_vec();
+        event
+    }
 }
