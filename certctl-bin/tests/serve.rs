@@ -117,8 +117,13 @@ fn a_database_that_cannot_be_reached_is_named_without_its_password() {
         command.env("CERTCTL_DATABASE_URL", url).env("CERTCTL_CONFIG_ENCRYPTION_KEY", "a passphrase for a test");
         refusal(command)
     };
-    for url in ["postgres://anna:geheim@127.0.0.1:1/none", "postgres://anna:geheim@host.invalid/none"] {
+    let unreachable = [
+        ("postgres://anna:geheim@127.0.0.1:1/none", "refused"),
+        ("postgres://anna:geheim@host.invalid/none", "lookup address"),
+    ];
+    for (url, reason) in unreachable {
         let text = with(url);
+        assert!(text.contains(reason), "{text}");
         assert!(text.contains("cannot connect") && text.contains("anna") && !text.contains("geheim"), "{text}");
         assert!(text.contains("check that the server runs there"), "{text}");
     }

@@ -35,6 +35,11 @@ impl Signal {
         Listen { signal: self.clone(), since: state.epoch, waiter: state.next_waiter }
     }
 
+    /// Whether anybody besides this one holds the signal, such as one who listens.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -92,7 +97,9 @@ mod tests {
         let mut listen = Box::pin(signal.listen());
         let mut cx = Context::from_waker(Waker::noop());
         assert_eq!(listen.as_mut().poll(&mut cx), Poll::Pending);
+        assert!(signal.is_shared());
         drop(listen);
         assert!(signal.lock().waiters.is_empty());
+        assert!(!signal.is_shared());
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::authorities::StoredAuthorities;
 use super::drain::InFlight;
+use super::lookout::Lookout;
 use super::reads::Reads;
 use super::{Cadence, ConfiguredNotifier, Engine, Inner, Trail};
 use crate::connector::layer::Layers;
@@ -173,7 +174,7 @@ impl EngineBuilder {
             started_at,
             agent_auth,
             work: Signal::default(),
-            agent_work: Mutex::default(),
+            lookout: Lookout::default(),
             running: Mutex::default(),
             issuers: super::connectors::IssuerCache::default(),
             authorities,

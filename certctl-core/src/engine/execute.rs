@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
+use super::Engine;
 use super::drain::Underway;
 use super::finished::Finished;
 use super::wake::concerns_loops;
-use super::{Engine, lock};
 use crate::domain::{ApiKey, AuditEvent, PolicyViolation, Principal};
 use crate::entity::Entity;
 use crate::error::{Error, ErrorKind};
 use crate::ops::{Context, Operation, allows};
-use crate::signal::Signal;
 use crate::storage::{ApplyError, Changes, Committed, StorageError, UnitOfWork};
 
 /// Runs after the first when a commit came too late.
@@ -106,19 +105,17 @@ impl Engine {
         }
         self.0.rules.committed(committed);
         for hint in committed.hints.iter().filter(|hint| hint.topic == Self::AGENT_WORK) {
-            let signal = lock(&self.0.agent_work).get(&hint.key).cloned();
-            if let Some(signal) = signal {
-                signal.notify();
+            if let Ok(agent) = hint.key.parse() {
+                self.0.lookout.wake(&agent);
             }
         }
     }
 
-    /// Another process may have committed: everything may have changed.
+    /// Another process may have committed: everything may have changed. Agents that wait are looked out for by the loops.
     pub(crate) fn publish_unknown(&self) {
         self.known_keys().clear();
         self.0.rules.clear();
-        let signals: Vec<Signal> = lock(&self.0.agent_work).values().cloned().collect();
-        signals.iter().for_each(Signal::notify);
+        self.0.lookout.hear();
         self.0.work.notify();
     }
 }

@@ -8,6 +8,7 @@ mod connectors;
 mod drain;
 mod execute;
 mod finished;
+mod lookout;
 mod reads;
 mod recent;
 mod rules;
@@ -35,6 +36,7 @@ use crate::storage::Storage;
 use connectors::IssuerCache;
 use drain::InFlight;
 pub(crate) use drain::Underway;
+use lookout::Lookout;
 use reads::Reads;
 use recent::Recent;
 use rules::RuleBook;
@@ -60,7 +62,7 @@ pub(crate) struct Inner {
     agent_auth: AgentAuth,
     /// Something for the loops: a commit, or a permit that came free.
     pub(crate) work: Signal,
-    agent_work: Mutex<BTreeMap<String, Signal>>,
+    lookout: Lookout,
     pub(crate) running: Mutex<BTreeMap<String, u32>>,
     issuers: IssuerCache,
     authorities: Arc<dyn Authorities>,
@@ -153,7 +155,7 @@ impl Engine {
 
     /// Wakes when the agent may have work. Listen before looking.
     pub(crate) fn agent_signal(&self, agent: &AgentId) -> Signal {
-        lock(&self.0.agent_work).entry(agent.to_string()).or_default().clone()
+        self.0.lookout.signal(agent)
     }
 }
 

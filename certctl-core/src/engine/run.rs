@@ -25,8 +25,8 @@ pub struct Progress {
 }
 
 impl Engine {
-    /// One pass of every loop: begin due renewals, end what waited too long, take up due jobs and deliveries, record who
-    /// read, and seal the audit trail.
+    /// One pass of every loop: begin due renewals, end what waited too long, take up due jobs and deliveries, wake agents that
+    /// wait for work and have some, record who read, and seal the audit trail.
     ///
     /// Work that was taken up goes on in tasks after this returns.
     ///
@@ -37,6 +37,7 @@ impl Engine {
         let jobs_timed_out = reconcile::waiting::sweep(self).await?;
         let jobs_started = jobs::claim_and_start(self).await?;
         let deliveries_started = outbox::claim_and_start(self).await?;
+        self.look_out().await?;
         reconcile::reads::sweep(self).await?;
         let audit_sealed = reconcile::sealing::sweep(self).await?;
         Ok(Progress { renewals_begun, jobs_timed_out, jobs_started, deliveries_started, audit_sealed })
@@ -54,6 +55,7 @@ impl Engine {
             reconcile::waiting::next_due(self).await?,
             jobs::next_due(self).await?,
             outbox::next_due(self).await?,
+            self.next_look(),
             reconcile::reads::next_due(self),
             reconcile::sealing::next_due(self),
         ];

@@ -22,10 +22,10 @@ use certctl_core::storage::{
     Storage, StorageError, View,
 };
 use sea_orm::{
-    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, IsolationLevel, Statement,
+    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, IsolationLevel, Statement,
     TransactionOptions, TransactionTrait,
 };
-use sqlx::{Error, PgPool};
+use sqlx::{Connection, Error, PgConnection, PgPool};
 
 use crate::dialect::{self, Dialect, POSTGRES_NOW};
 use crate::read::{Now, SeaSnapshot};
@@ -82,9 +82,23 @@ pub(crate) async fn connect(
     options.test_before_acquire_if_idle_for(Duration::from_secs(30));
     // One prepared statement per shape of change set and of query; the default of 100 would evict.
     options.map_sqlx_postgres_opts(|options| options.statement_cache_capacity(512).application_name("certctl"));
-    Database::connect(options)
-        .await
-        .map_err(|error| OpenError::Connect { url: config.redacted(), reason: error.to_string() })
+    match Database::connect(options).await {
+        Ok(connection) => Ok(connection),
+        Err(error) => Err(OpenError::Connect { url: config.redacted(), reason: reason(url, &error).await }),
+    }
+}
+
+/// Why nothing is connected. A pool tries again for as long as it may, for a server that is about to start, and says
+/// then only that the time is over.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "there is no store yet whose clock could be asked, and the answer is for people"
+)]
+async fn reason(url: &str, error: &DbErr) -> String {
+    match tokio::time::timeout(Duration::from_secs(2), PgConnection::connect(url)).await {
+        Ok(Err(why)) => why.to_string(),
+        Ok(Ok(_)) | Err(_) => error.to_string(),
+    }
 }
 
 #[async_trait]

@@ -181,8 +181,8 @@ impl Engine {
             if !items.is_empty() || now >= until {
                 return Ok(items);
             }
-            // Retries come due without a commit, and another process may have committed: look now and then.
-            let look = clock.sleep_until(until.min(now + self.cadence().poll * 5));
+            // The loops look out for all who wait; that they do not run must not keep work from its agent for ever.
+            let look = clock.sleep_until(until.min(now + self.cadence().poll * 30));
             match select(pin!(woken), look).await {
                 Either::Left(_) | Either::Right(_) => {}
             }
