@@ -133,6 +133,9 @@ pub(crate) struct OpenapiArguments {
     /// Of OpenAPI; 3.0 for generators that read nothing newer
     #[arg(long = "version", value_enum, default_value_t = OpenapiVersion::V31)]
     pub(crate) openapi_version: OpenapiVersion,
+    /// With one type of answer per operation, for generators that know no more, such as progenitor
+    #[arg(long)]
+    pub(crate) one_answer: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -3,6 +3,7 @@
 #[cfg(feature = "server")]
 mod document;
 mod down_level;
+mod one_answer;
 #[cfg(feature = "server")]
 mod tools;
 
@@ -11,6 +12,7 @@ pub(crate) use document::base;
 #[cfg(feature = "server")]
 pub use document::document;
 pub use down_level::down_level;
+pub use one_answer::one_answer;
 
 /// The document as it is committed and served, OpenAPI 3.1, JSON. A test keeps it equal to what the routes say.
 pub const COMMITTED: &str = include_str!("../../openapi.json");
