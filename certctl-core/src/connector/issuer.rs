@@ -46,6 +46,22 @@ pub trait Issuer: Debug + Send + Sync {
 
     /// Goes on with an order from the state that an earlier step returned, also in another process.
     async fn resume(&self, order: IssueOrder<'_>, state: &OrderState) -> Result<Issuance, ConnectorError>;
+
+    /// The role of issuers that can be tried out without an order; `None` for those that cannot.
+    fn test_connection(&self) -> Option<&dyn TestConnection> {
+        None
+    }
+}
+
+/// An issuer that can be tried out without an order.
+#[async_trait]
+pub trait TestConnection: Send + Sync {
+    /// Finds out whether an order would get as far as the other side: its address, its credentials, the CA. Orders nothing
+    /// and certifies nothing. `now` is the moment, by the store's clock. Answers what was found, for people.
+    ///
+    /// # Errors
+    /// What would stand in the way of an order.
+    async fn test(&self, now: Timestamp) -> Result<String, ConnectorError>;
 }
 
 /// What is ordered. Everything in it has been checked.

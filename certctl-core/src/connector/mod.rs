@@ -17,7 +17,9 @@ mod target;
 pub use authorities::{Authorities, Authority, AuthorityOrigin, AuthorityRequest};
 pub use context::ConnectorContext;
 pub use error::{ConfigError, ConnectorError, ConnectorErrorKind};
-pub use issuer::{Issuance, IssueOrder, IssuePace, Issuer, IssuerCapabilities, IssuerPlugin, LintScope, OrderState};
+pub use issuer::{
+    Issuance, IssueOrder, IssuePace, Issuer, IssuerCapabilities, IssuerPlugin, LintScope, OrderState, TestConnection,
+};
 pub use notifier::{Notice, Notifier, NotifierPlugin, Severity};
 pub use registry::{ConnectorInfo, IssuerEntry, NotifierEntry, Registry, TargetEntry, TargetSpecEntry, UnknownKind};
 pub use target::{

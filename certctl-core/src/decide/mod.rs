@@ -1,5 +1,6 @@
 //! Decisions: pure functions over values, each with its reason. Nothing here waits or reads a clock.
 
+pub mod agent_group;
 pub mod backoff;
 pub mod policy;
 pub mod profile;

@@ -88,6 +88,10 @@ macro_rules! ids {
 }
 
 ids! {
+    /// A group of agents.
+    AgentGroupId = "grp",
+    /// That a group names an agent.
+    AgentGroupMemberId = "grm",
     /// An agent: the program on a host that holds keys and deploys certificates.
     AgentId = "agent",
     /// A named API key.

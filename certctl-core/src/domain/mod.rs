@@ -1,10 +1,12 @@
 //! Plain data and pure functions. Nothing here waits, and `now` is always a value.
 
 mod agent;
+mod agent_group;
 pub mod audit;
 mod certificate;
 mod certificate_facts;
 mod chain;
+mod cidr;
 mod csr;
 mod extended_key_usage;
 mod fingerprint;
@@ -26,6 +28,7 @@ mod timestamp;
 mod unknown_name;
 
 pub use agent::{Agent, AgentFields, AgentStatus, TargetFields, TargetRecord};
+pub use agent_group::{AgentGroup, AgentGroupFields, AgentGroupMember, AgentGroupMemberFields, MembershipType};
 pub use audit::{
     ActorType, AuditAction, AuditCheckpoint, AuditCheckpointFields, AuditEvent, AuditEventFields, ChainHead, Link,
     Recorded, UNSEALED,
@@ -36,13 +39,15 @@ pub use certificate::{
 };
 pub use certificate_facts::CertificateFacts;
 pub use chain::{Chain, InvalidChain, MAX_CHAIN, MAX_CHAIN_OCTETS};
+pub use cidr::{Cidr, InvalidCidr};
 pub use csr::Csr;
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use id::{
-    AgentId, ApiKeyId, AuditCheckpointId, AuditEventId, AuthorityId, CertificateId, CertificateTargetId, EngineKeyId,
-    EnrolTokenId, InvalidId, IssuerId, JobId, KeyId, NotificationId, OwnerId, PolicyRuleId, PolicyViolationId,
+    AgentGroupId, AgentGroupMemberId, AgentId, ApiKeyId, AuditCheckpointId, AuditEventId, AuthorityId, CertificateId,
+    CertificateTargetId, EngineKeyId, EnrolTokenId, InvalidId, IssuerId, JobId, KeyId, NotificationId, OwnerId,
     ProfileId, RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
 };
+pub use id::{PolicyRuleId, PolicyViolationId};
 pub use issuer::{
     AuthorityFields, AuthorityRecord, AuthorityState, ConfigSource, EngineKey, EngineKeyFields, EngineKeyPurpose,
     IssuerFields, IssuerRecord, Setting, SettingFields, TestStatus,
@@ -78,6 +83,8 @@ pub const SCHEMAS: &[&Schema] = &[
     RenewalPolicy::SCHEMA,
     PolicyRule::SCHEMA,
     Agent::SCHEMA,
+    AgentGroup::SCHEMA,
+    AgentGroupMember::SCHEMA,
     ApiKey::SCHEMA,
     EnrolToken::SCHEMA,
     TargetRecord::SCHEMA,

@@ -1,4 +1,4 @@
-//! Live issuers, built once per stored version of their configuration.
+//! Live issuers, built once per stored configuration.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,6 @@ use super::{Engine, lock};
 use crate::connector::layer::Layers;
 use crate::connector::{ConnectorContext, ConnectorError, Issuer};
 use crate::domain::{IssuerId, IssuerRecord, TargetRecord};
-use crate::entity::Record;
 use crate::error::Error;
 use crate::seal::SealError;
 
@@ -20,26 +19,32 @@ const TARGET_CONFIG: &str = "target-config";
 /// What the steps of jobs are sealed for.
 const JOB_STEP: &str = "job-step";
 
-/// Issuers by id, with the version of the record they were built from.
+/// Issuers by id, with what they were built from.
 #[derive(Default)]
 pub(crate) struct IssuerCache(Mutex<BTreeMap<IssuerId, Built>>);
 
-type Built = (i64, Arc<dyn Issuer>);
+struct Built {
+    kind: String,
+    /// Each sealing differs, so equal ones are the same configuration, also where an issuer was deleted and made again.
+    sealed_config: Vec<u8>,
+    live: Arc<dyn Issuer>,
+}
 
 impl Engine {
-    /// The live issuer of a stored record. Rebuilt when the record changed, and only then: another issuer's change does
-    /// not touch it.
-    pub(crate) fn issuer(&self, record: &Record<IssuerRecord>) -> Result<Arc<dyn Issuer>, ConnectorError> {
-        let cached = lock(&self.0.issuers.0).get(&record.id).cloned();
-        if let Some((version, issuer)) = cached
-            && version == record.version()
+    /// The live issuer of a stored record. Rebuilt when its configuration changed, and only then: neither another issuer's
+    /// change nor a new name or a connection test of its own costs what it remembers.
+    pub(crate) fn issuer(&self, record: &IssuerRecord) -> Result<Arc<dyn Issuer>, ConnectorError> {
+        if let Some(built) = lock(&self.0.issuers.0).get(&record.id)
+            && (&built.kind, &built.sealed_config) == (&record.kind, &record.sealed_config)
         {
-            return Ok(issuer);
+            return Ok(Arc::clone(&built.live));
         }
         let config = self.issuer_config(record).map_err(|error| ConnectorError::permanent(error.to_string()))?;
-        let issuer = self.build_issuer(record.id.as_str(), &record.kind, &config)?;
-        lock(&self.0.issuers.0).insert(record.id.clone(), (record.version(), issuer.clone()));
-        Ok(issuer)
+        let live = self.build_issuer(record.id.as_str(), &record.kind, &config)?;
+        let (kind, sealed_config) = (record.kind.clone(), record.sealed_config.clone());
+        let built = Built { kind, sealed_config, live: Arc::clone(&live) };
+        lock(&self.0.issuers.0).insert(record.id.clone(), built);
+        Ok(live)
     }
 
     pub(crate) fn build_issuer(&self, id: &str, kind: &str, config: &Value) -> Result<Arc<dyn Issuer>, ConnectorError> {
@@ -83,5 +88,65 @@ impl Engine {
     fn open_json(&self, purpose: &str, id: &str, sealed: &[u8]) -> Result<Value, SealError> {
         let plain = self.sealer().open(purpose, id, sealed)?;
         serde_json::from_slice(&plain).map_err(|_| SealError::Tampered)
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::*;
+    use crate::connector::Registry;
+    use crate::domain::{Principal, SCHEMAS};
+    use crate::engine::SetupSecret;
+    use crate::ops::issuer::{Create, Delete, Get, Test, Update};
+    use crate::seal::SealingKey;
+    use crate::storage::MemoryStorage;
+    use crate::testing::{FakePorts, ScriptedCa, ScriptedIssuer, block_on};
+
+    fn me() -> Principal {
+        Principal::embedder("test")
+    }
+
+    async fn engine() -> Engine {
+        let fakes = FakePorts::seeded(1);
+        let ports = fakes.ports();
+        ScriptedCa::new(1, ports.clock.now()).attach(&fakes.http);
+        let storage = Arc::new(MemoryStorage::new(SCHEMAS, ports.clock.clone()));
+        let secret = SetupSecret::Key(SealingKey::from_bytes(&[1; 32]).unwrap());
+        let registry = Registry::new().issuer::<ScriptedIssuer>();
+        let engine = Engine::builder(storage, ports, secret).connectors(registry).build().await.unwrap();
+        for id in ["iss-a", "iss-b"] {
+            engine.execute(&me(), create(id)).await.unwrap();
+        }
+        engine
+    }
+
+    fn create(id: &str) -> Create {
+        let (id, name) = (IssuerId::parse(id).unwrap(), id.to_owned());
+        Create { id: Some(id), name, kind: "Scripted".into(), config: serde_json::json!({}), enabled: true }
+    }
+
+    async fn live(engine: &Engine, id: &str) -> Arc<dyn Issuer> {
+        let record = engine.execute(&me(), Get { id: IssuerId::parse(id).unwrap() }).await.unwrap();
+        engine.issuer(&record).unwrap()
+    }
+
+    #[test]
+    fn a_change_rebuilds_the_issuer_it_is_about_and_no_other() {
+        block_on(async {
+            let engine = engine().await;
+            let id = IssuerId::parse("iss-a").unwrap();
+            let (a, b) = (live(&engine, "iss-a").await, live(&engine, "iss-b").await);
+            let change = |name, config| Update { id: id.clone(), name, config, enabled: None };
+            engine.execute(&me(), change(Some("renamed".into()), None)).await.unwrap();
+            assert!(engine.execute(&me(), Test { id: id.clone() }).await.unwrap().passed);
+            assert!(Arc::ptr_eq(&a, &live(&engine, "iss-a").await), "neither a name nor a test is a configuration");
+            engine.execute(&me(), change(None, Some(serde_json::json!({ "immediate": true })))).await.unwrap();
+            let changed = live(&engine, "iss-a").await;
+            assert_ne!(a.capabilities().pace, changed.capabilities().pace);
+            engine.execute(&me(), Delete { id: id.clone() }).await.unwrap();
+            engine.execute(&me(), create("iss-a")).await.unwrap();
+            assert_eq!(live(&engine, "iss-a").await.capabilities().pace, a.capabilities().pace);
+            assert!(Arc::ptr_eq(&b, &live(&engine, "iss-b").await), "nothing happened to this one");
+        });
     }
 }

@@ -46,6 +46,17 @@ pub struct Listed<E> {
     pub size: u64,
 }
 
+impl<E> Listed<E> {
+    /// One page, by its number, of a list that was put together here.
+    pub(crate) fn part(all: Vec<Record<E>>, page: u64, per_page: u64) -> Self {
+        let (page, size) = (page.max(1), PageRequest::size(per_page));
+        let total = Some(all.len() as u64);
+        let skip = usize::try_from((page - 1).saturating_mul(size)).unwrap_or(usize::MAX);
+        let records = all.into_iter().skip(skip).take(PageRequest::limit(size)).collect();
+        Self { records, total, next: None, page, size }
+    }
+}
+
 impl PageRequest {
     const DEFAULT: u64 = 50;
     const LARGEST: u64 = 500;

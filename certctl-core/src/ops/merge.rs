@@ -17,6 +17,11 @@ impl Merge {
         }
     }
 
+    /// Remembers a member that is kept elsewhere.
+    pub(crate) fn note(&mut self, name: &'static str, given: bool) {
+        self.changed.extend(given.then_some(name));
+    }
+
     /// What the audit event of the update says.
     pub(crate) fn details(&self) -> Value {
         json!({ "changed": self.changed })

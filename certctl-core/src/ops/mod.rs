@@ -6,9 +6,11 @@
 
 pub mod access;
 pub mod agent;
+pub mod agent_group;
 pub mod audit;
 pub mod certificate;
 mod check;
+mod connection_test;
 pub(crate) mod context;
 pub mod issuer;
 pub mod job;
@@ -24,6 +26,7 @@ pub mod target;
 pub mod team;
 
 pub use access::{Access, allows};
+pub use connection_test::ConnectionTest;
 pub use context::{Context, Operation};
 pub use listing::{Listed, PageRequest};
 pub(crate) use seed::seed;

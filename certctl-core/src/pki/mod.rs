@@ -9,6 +9,7 @@ pub mod chain;
 pub mod csr;
 pub mod key;
 pub mod lint;
+pub mod pkcs12;
 pub mod private_key;
 pub mod verify;
 

@@ -103,9 +103,9 @@ impl ScriptedCa {
     /// Makes it reachable.
     pub fn attach(&self, http: &ScriptedHttp) {
         let ca = self.clone();
-        http.handle(move |request, _| {
-            let key = request.url.as_str().strip_prefix(Self::URL)?.strip_prefix("/orders/")?.to_owned();
-            Some(ca.answer(&key, request))
+        http.handle(move |request, _| match request.url.as_str().strip_prefix(Self::URL)? {
+            "/" => Some(ca.state().greet()),
+            path => Some(ca.answer(path.strip_prefix("/orders/")?, request)),
         });
     }
 
@@ -136,7 +136,6 @@ impl ScriptedCa {
     fn answer(&self, key: &str, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
         let mut state = self.state();
         state.calls.push(key.to_owned());
-        let host = request.url.host_str().unwrap_or_default().to_owned();
         let step = state.steps.pop_front().unwrap_or(CaStep::Issue);
         let Ok(order) = serde_json::from_slice::<OrderDocument>(&request.body) else {
             return Ok(ScriptedHttp::response(400, "no order"));
@@ -145,13 +144,10 @@ impl ScriptedCa {
         match step {
             CaStep::Issue => Ok(state.issue(key, &order)),
             CaStep::Wait(pause) => Ok(with_pause(202, Some(pause))),
-            CaStep::Fail(ConnectorErrorKind::Unreachable, _) => {
-                Err(HttpError::Unreachable { host, reason: "the script says so".to_owned() })
-            }
-            CaStep::Fail(kind, pause) => Ok(with_pause(status_of(kind), pause)),
+            CaStep::Fail(kind, pause) => failure(kind, pause),
             CaStep::LoseAnswer => {
                 state.issue(key, &order);
-                Err(HttpError::Timeout { host, after: Duration::from_secs(30) })
+                Err(HttpError::Timeout { host: host(), after: Duration::from_secs(30) })
             }
             CaStep::WrongNames => Ok(state.for_others(&order)),
         }
@@ -159,6 +155,14 @@ impl ScriptedCa {
 }
 
 impl State {
+    /// Answers who only asks whether it is there: no order, so nothing but a failure is taken from the script.
+    fn greet(&mut self) -> Result<HttpResponse, HttpError> {
+        match self.steps.pop_front_if(|step| matches!(step, CaStep::Fail(..))) {
+            Some(CaStep::Fail(kind, pause)) => failure(kind, pause),
+            _ => Ok(ScriptedHttp::response(200, "")),
+        }
+    }
+
     fn issue(&mut self, key: &str, order: &OrderDocument) -> HttpResponse {
         if let Some(chain) = self.issued.get(key) {
             return ScriptedHttp::response(200, chain.to_pem());
@@ -213,6 +217,19 @@ impl State {
         let leaf = block_on(unsigned.sign(&*self.signer)).map_err(|error| error.to_string())?;
         Chain::from_der(vec![leaf, self.root.clone()]).map_err(|error| error.to_string())
     }
+}
+
+fn failure(kind: ConnectorErrorKind, pause: Option<Duration>) -> Result<HttpResponse, HttpError> {
+    match kind {
+        ConnectorErrorKind::Unreachable => {
+            Err(HttpError::Unreachable { host: host(), reason: "the script says so".to_owned() })
+        }
+        kind => Ok(with_pause(status_of(kind), pause)),
+    }
+}
+
+fn host() -> String {
+    ScriptedCa::URL.trim_start_matches("https://").to_owned()
 }
 
 pub(super) fn status_of(kind: ConnectorErrorKind) -> u16 {

@@ -13,9 +13,9 @@ use super::ScriptedCa;
 use super::scripted_ca::OrderDocument;
 use crate::connector::{
     ConfigError, ConnectorContext, ConnectorError, ConnectorErrorKind, Issuance, IssueOrder, IssuePace, Issuer,
-    IssuerCapabilities, IssuerPlugin, OrderState,
+    IssuerCapabilities, IssuerPlugin, OrderState, TestConnection,
 };
-use crate::domain::{Chain, ExtendedKeyUsage, KeyFamily, SanKind};
+use crate::domain::{Chain, ExtendedKeyUsage, KeyFamily, SanKind, Timestamp};
 use crate::ports::{Clock, HttpClient, HttpOptions, HttpRequest, Method, Secret};
 
 /// The `Scripted` issuer. Register it beside others: `registry.issuer::<ScriptedIssuer>()`.
@@ -140,6 +140,23 @@ impl Issuer for Live {
             return Err(ConnectorError::permanent("this state is of another order or another issuer"));
         }
         self.ask(&order).await
+    }
+
+    fn test_connection(&self) -> Option<&dyn TestConnection> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl TestConnection for Live {
+    async fn test(&self, _: Timestamp) -> Result<String, ConnectorError> {
+        let request = HttpRequest::new(Method::Get, self.valid.url.clone());
+        let request = request.header("authorization", self.valid.token.expose());
+        let answer = self.http.send(request, &HttpOptions::default()).await?;
+        match answer.status {
+            200 => Ok("the CA answers".to_owned()),
+            _ => Err(ConnectorError::from_answer("the CA", &answer, self.clock.now())),
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use certctl_core::ports::Method;
 use super::send::Call;
 use super::{Client, ClientError, Listing};
 use crate::wire::{
-    CertificateVersion, CreateCertificate, Deploy, DeployTriggered, DeploymentTarget, ManagedCertificate, Page,
-    RenewTriggered, StatusResponse, SubmitCsr, UpdateCertificate,
+    CertificateVersion, CreateCertificate, Deploy, DeployTriggered, DeploymentTarget, ExportPkcs12, ExportedPem,
+    ManagedCertificate, Page, RenewTriggered, StatusResponse, SubmitCsr, UpdateCertificate,
 };
 
 fn path<'a>(rest: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
@@ -74,5 +74,17 @@ impl Client {
         request: &SubmitCsr,
     ) -> Result<StatusResponse, ClientError> {
         self.call(Call::post(path([id.as_str(), "csr"])).body(request)).await
+    }
+    /// Exports the newest version as PEM.
+    pub async fn export_certificate_pem(&self, id: &CertificateId) -> Result<ExportedPem, ClientError> {
+        self.call(Call::get(path([id.as_str(), "export", "pem"]))).await
+    }
+    /// Exports the newest version as a PKCS #12 trust store.
+    pub async fn export_certificate_pkcs12(
+        &self,
+        id: &CertificateId,
+        request: &ExportPkcs12,
+    ) -> Result<Vec<u8>, ClientError> {
+        self.call_octets(Call::post(path([id.as_str(), "export", "pkcs12"])).body(request)).await
     }
 }

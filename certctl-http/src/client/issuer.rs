@@ -5,7 +5,7 @@ use certctl_core::ports::Method;
 
 use super::send::Call;
 use super::{Client, ClientError, Listing};
-use crate::wire::{CreateIssuer, Issuer, Page, UpdateIssuer};
+use crate::wire::{ConnectorType, CreateIssuer, Issuer, Page, StatusResponse, UpdateIssuer};
 
 fn path<'a>(rest: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
     ["api", "v1", "issuers"].into_iter().chain(rest)
@@ -31,5 +31,13 @@ impl Client {
     /// Deletes one of the issuers.
     pub async fn delete_issuer(&self, id: &IssuerId) -> Result<(), ClientError> {
         self.call_empty(Call::new(Method::Delete, path([id.as_str()]))).await
+    }
+    /// Tries one of the issuers out. What stands in the way is the problem `connection_failed`.
+    pub async fn test_issuer(&self, id: &IssuerId) -> Result<StatusResponse, ClientError> {
+        self.call(Call::post(path([id.as_str(), "test"]))).await
+    }
+    /// Lists the kinds of issuers that the server has.
+    pub async fn issuer_types(&self) -> Result<Page<ConnectorType>, ClientError> {
+        self.call(Call::get(path(["types"]))).await
     }
 }

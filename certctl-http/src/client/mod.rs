@@ -4,6 +4,7 @@
 
 mod access;
 mod agent;
+mod agent_group;
 mod audit;
 mod certificate;
 mod error;

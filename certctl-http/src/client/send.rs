@@ -72,6 +72,11 @@ impl Client {
         self.send(call).await.map(drop)
     }
 
+    /// The body as it came, of an answer that is no JSON.
+    pub(super) async fn call_octets(&self, call: Call<'_>) -> Result<Vec<u8>, ClientError> {
+        Ok(self.send(call).await?.body.into())
+    }
+
     pub(super) async fn list<T: DeserializeOwned>(
         &self,
         mut call: Call<'_>,

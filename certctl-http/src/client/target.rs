@@ -5,7 +5,7 @@ use certctl_core::ports::Method;
 
 use super::send::Call;
 use super::{Client, ClientError, Listing};
-use crate::wire::{CreateTarget, DeploymentTarget, Page, UpdateTarget};
+use crate::wire::{ConnectorType, CreateTarget, DeploymentTarget, Page, StatusResponse, UpdateTarget};
 
 fn path<'a>(rest: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
     ["api", "v1", "targets"].into_iter().chain(rest)
@@ -31,5 +31,13 @@ impl Client {
     /// Deletes one of the targets.
     pub async fn delete_target(&self, id: &TargetId) -> Result<(), ClientError> {
         self.call_empty(Call::new(Method::Delete, path([id.as_str()]))).await
+    }
+    /// Tries one of the targets out. Its `status` is `success` or `failed`.
+    pub async fn test_target(&self, id: &TargetId) -> Result<StatusResponse, ClientError> {
+        self.call(Call::post(path([id.as_str(), "test"]))).await
+    }
+    /// Lists the kinds of targets that the server has.
+    pub async fn target_types(&self) -> Result<Page<ConnectorType>, ClientError> {
+        self.call(Call::get(path(["types"]))).await
     }
 }

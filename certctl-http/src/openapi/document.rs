@@ -84,6 +84,7 @@ const PROBLEMS: &[(u16, &str, &str)] = &[
 ];
 
 const TAGS: &[(&str, &str)] = &[
+    ("Agent Groups", "Agents by what they are, and by name"),
     ("API Keys", "What people and programs show to prove who they are"),
     ("Agents", "Programs on hosts that hold keys and deploy certificates"),
     ("Audit", "Who did what to what, when"),

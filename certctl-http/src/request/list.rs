@@ -51,13 +51,36 @@ pub(crate) struct ListQuery {
     total: Option<String>,
 }
 
+/// Which page is wanted of a list that has no cursor.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageQuery {
+    /// The page's number. Anything but a number from 1 counts as 1.
+    #[param(value_type = Option<u64>, minimum = 1, default = 1, nullable = false)]
+    page: Option<String>,
+    /// Items per page, 1 to 500. Anything else counts as 50.
+    #[param(value_type = Option<u64>, minimum = 1, maximum = 500, default = 50, nullable = false)]
+    per_page: Option<String>,
+}
+
+impl PageQuery {
+    /// The page's number from 1, and how many items it has; 0 stands for what makes no sense.
+    pub(crate) fn numbers(&self) -> (u64, u64) {
+        (number(self.page.as_ref()).max(1), number(self.per_page.as_ref()))
+    }
+}
+
+fn number(text: Option<&String>) -> u64 {
+    text.and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
 impl ListQuery {
     /// The engine's form of it.
     ///
     /// # Errors
     /// A cursor that no list made.
     pub(crate) fn request(&self) -> Result<PageRequest, Error> {
-        let number = |text: &Option<String>| text.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0);
+        let number = |text: &Option<String>| number(text.as_ref());
         let given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
         if !given(&self.cursor) && !given(&self.page_size) {
             return Ok(PageRequest::Number { page: number(&self.page).max(1), per_page: number(&self.per_page) });
@@ -86,6 +109,13 @@ pub(crate) fn page<E, T>(found: &Listed<E>, asked: &PageRequest, data: Vec<T>) -
     };
     let next_cursor = found.next.as_ref().map(ToString::to_string);
     Page { data, envelope: PaginationEnvelope { total: found.total, page, per_page, page_size, next_cursor } }
+}
+
+/// A list that is never long, as its only page.
+pub(crate) fn whole<T>(data: Vec<T>) -> Page<T> {
+    let count = Some(data.len() as u64);
+    let envelope = PaginationEnvelope { total: count, page: Some(1), per_page: count, ..PaginationEnvelope::default() };
+    Page { data, envelope }
 }
 
 /// A query parameter; an empty one counts as absent, as clients that build queries from forms send it.

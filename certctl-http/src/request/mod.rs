@@ -9,5 +9,5 @@ mod path;
 pub(crate) use body::{Body, OptionalBody};
 pub(crate) use caller::{Allowed, Caller, bearer, without_key};
 pub(crate) use id::around;
-pub(crate) use list::{ListQuery, Params, listed, moment, page, value};
+pub(crate) use list::{ListQuery, PageQuery, Params, listed, moment, page, value, whole};
 pub(crate) use path::Ids;

@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod agent;
+mod agent_group;
 mod audit;
 mod certificate;
 mod issuer;
@@ -45,10 +46,16 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(certificate::renew::renew))
         .routes(routes!(certificate::deploy::deploy))
         .routes(routes!(certificate::csr::csr))
+        .routes(routes!(certificate::export_pem::export_pem))
+        .routes(routes!(certificate::export_pkcs12::export_pkcs12))
         .routes(routes!(issuer::list::list, issuer::create::create))
         .routes(routes!(issuer::get::get, issuer::update::update, issuer::delete::delete))
+        .routes(routes!(issuer::types::types))
+        .routes(routes!(issuer::test::test))
         .routes(routes!(target::list::list, target::create::create))
         .routes(routes!(target::get::get, target::update::update, target::delete::delete))
+        .routes(routes!(target::types::types))
+        .routes(routes!(target::test::test))
         .routes(routes!(agent::list::list, agent::register::register))
         .routes(routes!(agent::enrol_token::enrol_token))
         .routes(routes!(agent::list_retired::list_retired))
@@ -58,6 +65,9 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(agent::csr::csr))
         .routes(routes!(agent::pickup::pickup))
         .routes(routes!(agent::report::report))
+        .routes(routes!(agent_group::list::list, agent_group::create::create))
+        .routes(routes!(agent_group::get::get, agent_group::update::update, agent_group::delete::delete))
+        .routes(routes!(agent_group::members::members))
         .routes(routes!(audit::list::list))
         .routes(routes!(audit::export::export))
         .routes(routes!(audit::verify::verify))

@@ -1,8 +1,9 @@
 //! Route × role, in one table: what the OpenAPI document says and the tests prove. The engine enforces it.
 
+use certctl_core::ops::policy;
 use certctl_core::ops::{
-    Access, Operation, agent, audit, certificate, issuer, job, key, owner, policy, profile, renewal_policy, target,
-    team,
+    Access, Operation, agent, agent_group, audit, certificate, issuer, job, key, owner, profile, renewal_policy,
+    target, team,
 };
 
 /// Who may call an operation, and what it may answer beyond what every operation may.
@@ -50,16 +51,22 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<certificate::Renew>("triggerRenewal", &[409, 422]),
     by::<certificate::Deploy>("triggerDeployment", &[409]),
     by::<certificate::SubmitCsr>("submitCertificateCsr", &[409, 422]),
+    by::<certificate::ExportPem>("exportCertificatePEM", &[422]),
+    by::<certificate::ExportPkcs12>("exportCertificatePKCS12", &[422]),
     by::<issuer::List>("listIssuers", &[]),
     by::<issuer::Create>("createIssuer", &[409]),
     by::<issuer::Get>("getIssuer", &[]),
     by::<issuer::Update>("updateIssuer", &[409]),
     by::<issuer::Delete>("deleteIssuer", &[409]),
+    by::<issuer::Test>("testIssuerConnection", &[409, 422]),
+    by::<issuer::Types>("listIssuerTypes", &[]),
     by::<target::List>("listTargets", &[]),
     by::<target::Create>("createTarget", &[409]),
     by::<target::Get>("getTarget", &[]),
     by::<target::Update>("updateTarget", &[409]),
     by::<target::Delete>("deleteTarget", &[409]),
+    by::<target::Test>("testTargetConnection", &[409]),
+    by::<target::Types>("listTargetTypes", &[]),
     by::<agent::List>("listAgents", &[]),
     // An enrolment token is as good as a key here.
     RouteAccess { operation_id: "registerAgent", access: Some(Access::RUN), problems: &[409] },
@@ -73,6 +80,12 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<agent::SubmitCsr>("agentSubmitCSR", &[409, 410, 422]),
     by::<agent::Pickup>("agentPickupCertificate", &[410]),
     by::<agent::ReportStatus>("agentReportJobStatus", &[409, 410]),
+    by::<agent_group::List>("listAgentGroups", &[]),
+    by::<agent_group::Create>("createAgentGroup", &[409]),
+    by::<agent_group::Get>("getAgentGroup", &[]),
+    by::<agent_group::Update>("updateAgentGroup", &[409]),
+    by::<agent_group::Delete>("deleteAgentGroup", &[409]),
+    by::<agent_group::Members>("listAgentGroupMembers", &[]),
     by::<audit::List>("listAuditEvents", &[]),
     by::<audit::Export>("exportAuditEvents", &[]),
     by::<audit::Verify>("verifyAudit", &[]),

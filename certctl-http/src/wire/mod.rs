@@ -4,8 +4,11 @@
 
 mod access;
 mod agent;
+mod agent_group;
 mod audit;
 mod certificate;
+mod connector_type;
+mod export;
 mod issuer;
 mod job;
 mod key;
@@ -27,10 +30,13 @@ pub use agent::{
     Agent, AgentCsr, AgentDependencyCounts, CertificatePickup, CreateEnrolToken, EnrolToken, Heartbeat, JobReport,
     RegisterAgent, RegisteredAgent, RetiredAgent, Work, WorkItem,
 };
+pub use agent_group::{AgentGroup, CreateAgentGroup, UpdateAgentGroup};
 pub use audit::{AuditEvent, AuditFinding, AuditVerification};
 pub use certificate::{
     CreateCertificate, Deploy, DeployTriggered, ManagedCertificate, RenewTriggered, SubmitCsr, UpdateCertificate,
 };
+pub use connector_type::ConnectorType;
+pub use export::{ExportPkcs12, ExportedPem, Octets};
 pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
 pub use job::{Job, JobVerified, RejectJob, VerificationResult, VerifyDeployment};
 pub use key::{ApiKey, CreateApiKey, UpdateApiKey};
@@ -40,10 +46,11 @@ pub use names::{
 };
 pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
-    AgentList, ApiKeyList, AuditEventList, CertificateProfileList, CertificateVersionList, DeploymentTargetList,
-    IssuerList, JobList, ManagedCertificateList, OwnerList, Page, PaginationEnvelope, PolicyRuleList,
-    PolicyViolationList, RenewalPolicyList, TeamList,
+    AgentGroupList, AgentList, ApiKeyList, AuditEventList, CertificateProfileList, CertificateVersionList,
+    ConnectorTypeList, DeploymentTargetList, IssuerList, JobList, ManagedCertificateList, OwnerList, Page,
+    PaginationEnvelope, RenewalPolicyList, TeamList,
 };
+pub use page::{PolicyRuleList, PolicyViolationList};
 pub use patch::Patch;
 pub use policy::{CreatePolicy, PolicyRule, PolicyViolation, UpdatePolicy};
 pub use problem::{BlockedByDependencies, FieldProblem, Problem};

@@ -8,9 +8,10 @@ use utoipa::openapi::schema::{AllOfBuilder, ArrayBuilder, ObjectBuilder, Schema}
 use utoipa::{PartialSchema, ToSchema};
 
 use super::names::reference;
+use super::policy::{PolicyRule, PolicyViolation};
 use super::{
-    Agent, ApiKey, AuditEvent, CertificateProfile, CertificateVersion, DeploymentTarget, Issuer, Job,
-    ManagedCertificate, Owner, PolicyRule, PolicyViolation, RenewalPolicy, Team,
+    Agent, AgentGroup, ApiKey, AuditEvent, CertificateProfile, CertificateVersion, ConnectorType, DeploymentTarget,
+    Issuer, Job, ManagedCertificate, Owner, RenewalPolicy, Team,
 };
 
 /// Where a page lies in its list. In page mode `total`, `page` and `per_page` are always there; in cursor mode
@@ -51,6 +52,8 @@ pub struct Page<T> {
 
 /// One page of a list of `Agent`.
 pub type AgentList = Page<Agent>;
+/// One page of a list of `AgentGroup`.
+pub type AgentGroupList = Page<AgentGroup>;
 /// One page of a list of `ApiKey`.
 pub type ApiKeyList = Page<ApiKey>;
 /// One page of a list of `AuditEvent`.
@@ -59,6 +62,8 @@ pub type AuditEventList = Page<AuditEvent>;
 pub type CertificateProfileList = Page<CertificateProfile>;
 /// One page of a list of `CertificateVersion`.
 pub type CertificateVersionList = Page<CertificateVersion>;
+/// One page of a list of `ConnectorType`.
+pub type ConnectorTypeList = Page<ConnectorType>;
 /// One page of a list of `DeploymentTarget`.
 pub type DeploymentTargetList = Page<DeploymentTarget>;
 /// One page of a list of `Issuer`.

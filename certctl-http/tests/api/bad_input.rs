@@ -68,8 +68,9 @@ async fn refusal(world: &World, method: &Method, path: &str, body: Body) -> Opti
     if parts.status.as_u16() < 400 {
         return None;
     }
-    let text = String::from_utf8(to_bytes(body, 1 << 20).await.unwrap().to_vec()).unwrap();
-    Some(Answer { status: parts.status, headers: parts.headers, text })
+    let octets = to_bytes(body, 1 << 20).await.unwrap().to_vec();
+    let text = String::from_utf8(octets.clone()).unwrap();
+    Some(Answer { status: parts.status, headers: parts.headers, text, octets })
 }
 
 /// Looks at a refusal, if it is one; gives its status, or 0.

@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::world::{ADMIN, OPERATOR, VIEWER, World, certificate, csr};
 
 /// The router in place of a network.
-struct InProcess(World);
+pub(crate) struct InProcess(pub(crate) World);
 
 #[async_trait]
 impl HttpClient for InProcess {
@@ -35,11 +35,11 @@ impl HttpClient for InProcess {
         }
         let answer = self.0.send(call.body(Body::from(request.body)).unwrap()).await;
         let headers = answer.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
-        Ok(HttpResponse { status: answer.status.as_u16(), headers: headers.collect(), body: answer.text.into() })
+        Ok(HttpResponse { status: answer.status.as_u16(), headers: headers.collect(), body: answer.octets.into() })
     }
 }
 
-fn client(http: &Arc<InProcess>, key: &str) -> Client {
+pub(crate) fn client(http: &Arc<InProcess>, key: &str) -> Client {
     Client::new(Arc::clone(http) as _, "https://certctl.test/".parse().unwrap()).with_key(Secret::new(key))
 }
 

@@ -4,14 +4,17 @@
 
 mod access;
 mod agent;
+mod agent_groups;
 mod approval;
 mod audit;
 mod bad_input;
 mod certificate;
 mod client;
+mod connections;
 mod drain;
 mod edge;
 mod errors;
+mod export;
 mod keys;
 mod lists;
 mod people;

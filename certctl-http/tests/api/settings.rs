@@ -84,7 +84,7 @@ async fn targets_need_an_agent_that_serves_them() {
 }
 
 /// A CA certificate and its key, PEM.
-async fn authority() -> (String, String) {
+pub(crate) async fn authority() -> (String, String) {
     use certctl_core::domain::{KeyAlgorithm, Serial, Timestamp, pem};
     use certctl_core::pki::certificate::{AuthorityRequest, DistinguishedName, root};
     use certctl_core::ports::Keys;

@@ -42,6 +42,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
+    /// The body as it came.
+    pub(crate) octets: Vec<u8>,
 }
 
 impl Answer {
@@ -135,7 +137,8 @@ impl World {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, 16 << 20).await.unwrap();
-        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+        let (text, octets) = (String::from_utf8_lossy(&bytes).into_owned(), bytes.to_vec());
+        Answer { status: parts.status, headers: parts.headers, text, octets }
     }
 
     pub(crate) async fn call(&self, method: Method, path: &str, key: &str, body: Option<Value>) -> Answer {

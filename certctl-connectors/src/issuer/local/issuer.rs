@@ -5,9 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use certctl_core::connector::{
     Authorities, AuthorityRequest, ConnectorContext, ConnectorError, Issuance, IssueOrder, IssuePace, Issuer,
-    IssuerCapabilities, OrderState,
+    IssuerCapabilities, OrderState, TestConnection,
 };
-use certctl_core::domain::{ExtendedKeyUsage, KeyFamily, SanKind};
+use certctl_core::domain::{ExtendedKeyUsage, KeyFamily, SanKind, Timestamp};
 use certctl_core::ports::SecureRng;
 use futures_util::lock::Mutex;
 
@@ -70,6 +70,19 @@ impl Issuer for LocalIssuer {
         Err(ConnectorError::permanent(
             "the local CA has no pending orders; this state is another issuer's. Order again",
         ))
+    }
+
+    fn test_connection(&self) -> Option<&dyn TestConnection> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl TestConnection for LocalIssuer {
+    /// Opens the CA, which is made now if it was not made before, and has it sign something that is no certificate.
+    async fn test(&self, now: Timestamp) -> Result<String, ConnectorError> {
+        let until = self.ca().await?.prove(now).await?;
+        Ok(format!("the CA key signs, and its certificate is valid until {until}"))
     }
 }
 

@@ -9,9 +9,13 @@ use certctl_core::pki::certificate::{self, LeafRequest, SigningError};
 use certctl_core::pki::chain::{check_signatures, check_validity};
 use certctl_core::pki::key;
 use certctl_core::pki::lint::Scope;
+use certctl_core::pki::verify;
 use certctl_core::ports::{SecureRng, Signer};
 
 use super::config::LocalCaTerms;
+
+/// What a test signs: no DER, so it can be neither a certificate nor anything else that a CA signs.
+const PROBE: &[u8] = b"certctl asks whether this CA key signs; this is no certificate";
 
 /// A certificate holds whole seconds.
 const SECOND: Duration = Duration::from_secs(1);
@@ -56,9 +60,7 @@ impl SigningCa {
         terms: &LocalCaTerms,
         rng: &dyn SecureRng,
     ) -> Result<Chain, ConnectorError> {
-        check_validity(&self.chain, order.now).map_err(|error| {
-            ConnectorError::permanent("the CA certificate cannot be used now; configure a current one").because(error)
-        })?;
+        self.check_now(order.now)?;
         let (not_before, not_after) = self.validity(order, terms)?;
         let request = LeafRequest {
             names: order.names.clone(),
@@ -85,6 +87,23 @@ impl SigningCa {
             .map_err(|error| ConnectorError::permanent("the chain cannot be put together").because(error))
     }
 
+    /// Proves that the CA could sign: its certificates are valid now, and what its key signs is verified by its certificate.
+    /// Answers until when it can.
+    pub(super) async fn prove(&self, now: Timestamp) -> Result<Timestamp, ConnectorError> {
+        self.check_now(now)?;
+        let signature = self.signer.sign(PROBE).await.map_err(silent)?;
+        if !verify::signature(self.lends.spki(), self.signer.signature_algorithm(), PROBE, &signature) {
+            return Err(ConnectorError::permanent("what the CA key signs is not verified by the CA certificate"));
+        }
+        Ok(self.lends.not_after())
+    }
+
+    fn check_now(&self, now: Timestamp) -> Result<(), ConnectorError> {
+        check_validity(&self.chain, now).map_err(|error| {
+            ConnectorError::permanent("the CA certificate cannot be used now; configure a current one").because(error)
+        })
+    }
+
     /// First and last second. Both count, so a lifetime of an hour ends a second before the hour is full.
     fn validity(&self, order: &IssueOrder<'_>, terms: &LocalCaTerms) -> Result<(Timestamp, Timestamp), ConnectorError> {
         let lifetime = order.terms.lifetime.unwrap_or(terms.max_lifetime).min(terms.max_lifetime).max(SECOND);
@@ -103,6 +122,10 @@ impl SigningCa {
     }
 }
 
+fn silent(error: impl std::error::Error + Send + Sync + 'static) -> ConnectorError {
+    ConnectorError::transient("the CA key did not sign").because(error)
+}
+
 fn refused(error: SigningError) -> ConnectorError {
     match &error {
         SigningError::Lint(findings) => {
@@ -113,7 +136,7 @@ fn refused(error: SigningError) -> ConnectorError {
             let message = format!("lint refuses the certificate: {}", rules.join("; "));
             ConnectorError::new(ConnectorErrorKind::Policy, message)
         }
-        SigningError::Key(_) => ConnectorError::transient("the CA key did not sign").because(error),
+        SigningError::Key(_) => silent(error),
         _ => ConnectorError::permanent("the CA key cannot sign").because(error),
     }
 }

@@ -17,7 +17,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{ConnectorError, Issuance, IssueOrder, Issuer, IssuerCapabilities, Notice, Notifier, OrderState};
+use super::{
+    ConnectorError, Issuance, IssueOrder, Issuer, IssuerCapabilities, Notice, Notifier, OrderState, TestConnection,
+};
+use crate::domain::Timestamp;
 use crate::ports::Clock;
 use concurrency::Slots;
 use rate::Bucket;
@@ -119,6 +122,21 @@ impl Issuer for Layered<dyn Issuer> {
 
     async fn resume(&self, order: IssueOrder<'_>, state: &OrderState) -> Result<Issuance, ConnectorError> {
         self.stack.call("resume", outcome, || self.inner.resume(order, state)).await
+    }
+
+    fn test_connection(&self) -> Option<&dyn TestConnection> {
+        self.inner.test_connection().map(|_| self as &dyn TestConnection)
+    }
+}
+
+#[async_trait]
+impl TestConnection for Layered<dyn Issuer> {
+    async fn test(&self, now: Timestamp) -> Result<String, ConnectorError> {
+        let test = async || match self.inner.test_connection() {
+            Some(role) => role.test(now).await,
+            None => Err(ConnectorError::permanent("the issuer cannot be tried out without an order")),
+        };
+        self.stack.call("test", |_| "tested", test).await
     }
 }
 

@@ -29,6 +29,12 @@ text_enum! {
 text_enum! {
     /// Every action that is recorded.
     pub enum AuditAction {
+        /// A group of agents was created.
+        AgentGroupCreated = "create_agent_group",
+        /// A group of agents was changed.
+        AgentGroupUpdated = "update_agent_group",
+        /// A group of agents was deleted.
+        AgentGroupDeleted = "delete_agent_group",
         /// An agent was added by an operator or enrolled itself.
         AgentRegistered = "agent_registered",
         /// An agent was retired.
@@ -73,12 +79,20 @@ text_enum! {
         DeploymentCompleted = "deployment_job_completed",
         /// A deployment failed.
         DeploymentFailed = "deployment_job_failed",
+        /// A certificate left as PEM.
+        ExportedPem = "export_pem",
+        /// A certificate left as a PKCS #12 trust store.
+        ExportedPkcs12 = "export_pkcs12",
         /// An issuer was created.
         IssuerCreated = "create_issuer",
         /// An issuer was changed.
         IssuerUpdated = "update_issuer",
         /// An issuer was deleted.
         IssuerDeleted = "delete_issuer",
+        /// An issuer was tried out, and would work.
+        IssuerTestPassed = "issuer_test_connection_success",
+        /// An issuer was tried out, and would not work.
+        IssuerTestFailed = "issuer_test_connection_failed",
         /// A job was taken up by a worker or an agent.
         JobClaimed = "job_claimed",
         /// A job was cancelled.
@@ -141,6 +155,10 @@ text_enum! {
         TargetUpdated = "update_target",
         /// A target was deleted.
         TargetDeleted = "delete_target",
+        /// A target was tried out, and its agent is there.
+        TargetTestPassed = "target_test_connection_success",
+        /// A target was tried out, and its agent is not there.
+        TargetTestFailed = "target_test_connection_failed",
         /// A team was created.
         TeamCreated = "create_team",
         /// A team was changed.

@@ -39,13 +39,12 @@ impl Operation for Create {
             .map_err(|error| Error::invalid_field("/type", "unknown_type", error.to_string()))?;
         entry.validate(&self.config).map_err(config_error)?;
         let id = self.id.clone().unwrap_or_else(|| IssuerId::generate(&*cx.ports().clock, &*cx.ports().rng));
-        if id.as_str() == "system" {
-            return Err(Error::invalid_field(
-                "/id",
-                "reserved",
-                "`system` is the control plane's own authority; choose another id",
-            ));
+        match id.as_str() {
+            "system" => Err("`system` is the control plane's own authority; choose another id"),
+            "types" => Err("`types` is where the kinds of issuers are listed; choose another id"),
+            _ => Ok(()),
         }
+        .map_err(|detail| Error::invalid_field("/id", "reserved", detail))?;
         let now = cx.now();
         let config = object(&self.config);
         let issuer = IssuerRecord {

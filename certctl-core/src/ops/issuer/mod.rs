@@ -4,6 +4,8 @@ mod create;
 mod delete;
 mod get;
 mod list;
+mod test;
+mod types;
 mod update;
 
 pub use create::Create;
@@ -11,4 +13,6 @@ pub(crate) use create::{config_error, object};
 pub use delete::Delete;
 pub use get::Get;
 pub use list::List;
+pub use test::Test;
+pub use types::Types;
 pub use update::Update;

@@ -44,6 +44,10 @@ impl Operation for Create {
         entry.validate(&self.config).map_err(config_error)?;
         serving_agent(cx, &self.agent_id, entry.info.kind).await?;
         let id = self.id.clone().unwrap_or_else(|| TargetId::generate(&*cx.ports().clock, &*cx.ports().rng));
+        if id.as_str() == "types" {
+            let detail = "`types` is where the kinds of targets are listed; choose another id";
+            return Err(Error::invalid_field("/id", "reserved", detail));
+        }
         let now = cx.now();
         let config = object(&self.config);
         let target = TargetRecord {

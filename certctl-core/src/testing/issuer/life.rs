@@ -5,6 +5,7 @@ use futures_util::future::join_all;
 use super::Bench;
 use super::ordering::{fulfil, known_name, order};
 use crate::connector::{Issuance, IssuePace};
+use crate::ports::Clock;
 use crate::testing::block_on;
 
 pub(super) fn its_pace_is_as_it_says(bench: &Bench<'_>) {
@@ -13,6 +14,25 @@ pub(super) fn its_pace_is_as_it_says(bench: &Bench<'_>) {
     let first = block_on(issuer.issue(order.step(bench))).unwrap();
     let at_once = matches!(first, Issuance::Issued(_));
     assert_eq!(at_once, issuer.capabilities().pace == IssuePace::Immediate);
+}
+
+/// An issuer without the role keeps to nothing here; one with it must neither promise too much nor remember a failure.
+pub(super) fn a_connection_test_says_whether_orders_would_work(bench: &Bench<'_>) {
+    let now = bench.world.fakes.clock.now();
+    let issuer = bench.issuer();
+    let Some(role) = issuer.test_connection() else { return };
+    let configured = bench.configured();
+    let said = block_on(role.test(now)).expect("an order would work");
+    assert!(!said.is_empty());
+    configured.hides_secrets("what a test says", &said);
+    bench.subject.fail_once(&bench.world);
+    let fresh = bench.issuer();
+    let role = fresh.test_connection().expect("the role does not come and go");
+    let error = block_on(role.test(now)).expect_err("the other side is away");
+    assert!(error.kind.is_retryable(), "{}", error.explained());
+    configured.hides_secrets("the failure of a test", &format!("{error:?} {}", error.explained()));
+    block_on(role.test(now)).expect("the other side is back");
+    fulfil(bench, &*fresh, &order(bench, "job-1", &[known_name(bench)])).expect("as the test said");
 }
 
 pub(super) fn building_calls_nobody(bench: &Bench<'_>) {

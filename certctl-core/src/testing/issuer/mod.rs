@@ -42,7 +42,7 @@ pub trait Subject: Send + Sync {
     fn prepare(&self, world: &World) {
         let _ = world;
     }
-    /// The next order fails, and the one after it does not. Unless told otherwise the engine's CA keys are away.
+    /// The next order or connection test fails, and the one after it does not. Unless told otherwise the engine's CA keys are away.
     fn fail_once(&self, world: &World) {
         world.authorities.fail_next(ConnectorError::transient("the store is away"));
     }
@@ -80,6 +80,10 @@ pub const CASES: &[Case] = &[
     Case { name: "what_it_cannot_do_is_refused", run: refused::what_it_cannot_do_is_refused },
     Case { name: "a_state_of_somebody_else_is_refused", run: refused::a_state_of_somebody_else_is_refused },
     Case { name: "a_failure_passes", run: refused::a_failure_passes },
+    Case {
+        name: "a_connection_test_says_whether_orders_would_work",
+        run: life::a_connection_test_says_whether_orders_would_work,
+    },
     Case { name: "its_pace_is_as_it_says", run: life::its_pace_is_as_it_says },
     Case { name: "building_calls_nobody", run: life::building_calls_nobody },
     Case { name: "an_issuer_built_again_is_the_same_ca", run: life::an_issuer_built_again_is_the_same_ca },

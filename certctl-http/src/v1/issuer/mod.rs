@@ -4,4 +4,6 @@ pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod get;
 pub(crate) mod list;
+pub(crate) mod test;
+pub(crate) mod types;
 pub(crate) mod update;

@@ -1,0 +1,26 @@
+//! Deleting a group of agents.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use certctl_core::ops;
+
+use crate::problem::Failure;
+use crate::request::{Allowed, Ids};
+use crate::router::Api;
+
+/// Deletes a group of agents
+///
+/// The agents stay.
+#[utoipa::path(
+    delete, path = "/api/v1/agent-groups/{id}", operation_id = "deleteAgentGroup", tag = "Agent Groups",
+    params(("id" = String, Path, description = "Which")),
+    responses((status = 204, description = "It is gone")),
+)]
+pub(crate) async fn delete(
+    State(api): State<Api>,
+    Allowed(principal, ..): Allowed<ops::agent_group::Delete>,
+    Ids((id,)): Ids<(certctl_core::domain::AgentGroupId,)>,
+) -> Result<StatusCode, Failure> {
+    api.engine.execute(&principal, ops::agent_group::Delete { id }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
