@@ -6,7 +6,7 @@ use super::Engine;
 use super::drain::Underway;
 use super::finished::Finished;
 use super::wake::concerns_loops;
-use crate::domain::{ApiKey, AuditEvent, PolicyViolation, Principal};
+use crate::domain::{ApiKey, AuditEvent, Principal};
 use crate::entity::Entity;
 use crate::error::{Error, ErrorKind};
 use crate::ops::{Context, Operation, allows};
@@ -73,7 +73,7 @@ impl Engine {
         }
         let events = recorded(&changes);
         let wakes = concerns_loops(&changes, horizon);
-        let committed = self.storage().apply(changes).await.map_err(|error| self.overtaken(error))?;
+        let committed = self.storage().apply(changes).await.map_err(|error| self.0.rules.overtaken(error))?;
         self.publish(&committed);
         // The loops sleep until something is due; the first event after a look is.
         if self.trail().committed(&events) || wakes {
@@ -81,19 +81,6 @@ impl Engine {
         }
         self.0.events.tell(events);
         Ok(())
-    }
-
-    /// A rule that went away between looking at it and storing that it is violated, or the other way round: look again.
-    fn overtaken(&self, error: ApplyError) -> ApplyError {
-        let entity = PolicyViolation::SCHEMA.table;
-        match error {
-            ApplyError::Missing { entity: missing, .. } if missing == entity => {
-                self.0.rules.clear();
-                ApplyError::Stale { entity }
-            }
-            ApplyError::Referenced { by, .. } if by == entity => ApplyError::Stale { entity },
-            error => error,
-        }
     }
 
     /// Wakes whoever a commit concerns.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::Engine;
 use super::recent::{Recent, Since};
 use crate::decide::policy::ActiveRule;
-use crate::domain::{Certificate, IssuerRecord, PolicyConfig, PolicyRule, Profile, RenewalPolicy};
+use crate::domain::{Certificate, IssuerRecord, PolicyConfig, PolicyRule, PolicyViolation, Profile, RenewalPolicy};
 use crate::entity::{Entity, Record};
 use crate::error::Error;
 use crate::ports::Monotonic;
-use crate::storage::{Committed, Found, Place, Query, Reads, UnitOfWork};
+use crate::storage::{ApplyError, Committed, Found, Place, Query, Reads, UnitOfWork};
 
 /// What was read of them lately.
 #[derive(Debug, Default)]
@@ -48,6 +48,19 @@ impl RuleBook {
         }
         if committed.touches::<PolicyRule>() {
             self.compliance.clear();
+        }
+    }
+
+    /// A rule that went away between looking at it and storing that it is violated, or the other way round: look again.
+    pub(super) fn overtaken(&self, error: ApplyError) -> ApplyError {
+        let entity = PolicyViolation::SCHEMA.table;
+        match error {
+            ApplyError::Missing { entity: missing, .. } if missing == entity => {
+                self.clear();
+                ApplyError::Stale { entity }
+            }
+            ApplyError::Referenced { by, .. } if by == entity => ApplyError::Stale { entity },
+            error => error,
         }
     }
 
