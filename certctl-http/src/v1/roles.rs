@@ -1,6 +1,5 @@
 //! Route × role, in one table: what the OpenAPI document says and the tests prove. The engine enforces it.
 
-use certctl_core::ops::policy;
 use certctl_core::ops::{
     Access, Operation, agent, agent_group, audit, certificate, issuer, job, key, owner, profile, renewal_policy,
     target, team,
@@ -97,12 +96,12 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<job::Reject>("rejectJob", &[409]),
     by::<agent::Verify>("verifyDeployment", &[410]),
     by::<job::Get>("getJobVerification", &[]),
-    by::<policy::List>("listPolicies", &[]),
-    by::<policy::Create>("createPolicy", &[409]),
-    by::<policy::Get>("getPolicy", &[]),
-    by::<policy::Update>("updatePolicy", &[409]),
-    by::<policy::Delete>("deletePolicy", &[409]),
-    by::<policy::Violations>("listPolicyViolations", &[]),
+    by::<certctl_core::ops::policy::List>("listPolicies", &[]),
+    by::<certctl_core::ops::policy::Create>("createPolicy", &[409]),
+    by::<certctl_core::ops::policy::Get>("getPolicy", &[]),
+    by::<certctl_core::ops::policy::Update>("updatePolicy", &[409]),
+    by::<certctl_core::ops::policy::Delete>("deletePolicy", &[409]),
+    by::<certctl_core::ops::policy::Violations>("listPolicyViolations", &[]),
     by::<profile::List>("listProfiles", &[]),
     by::<profile::Create>("createProfile", &[409]),
     by::<profile::Get>("getProfile", &[]),
