@@ -3,6 +3,7 @@
 mod agent;
 mod agent_group;
 pub mod audit;
+mod call;
 mod certificate;
 mod certificate_facts;
 mod chain;
@@ -33,6 +34,7 @@ pub use audit::{
     ActorType, AuditAction, AuditCheckpoint, AuditCheckpointFields, AuditEvent, AuditEventFields, ChainHead, Link,
     Recorded, UNSEALED,
 };
+pub use call::{IdempotentCall, IdempotentCallFields};
 pub use certificate::{
     Certificate, CertificateFields, CertificateKey, CertificateKeyFields, CertificateStatus, CertificateTarget,
     CertificateTargetFields, Lifecycle, Version, VersionFields,
@@ -44,8 +46,8 @@ pub use csr::Csr;
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use id::{
     AgentGroupId, AgentGroupMemberId, AgentId, ApiKeyId, AuditCheckpointId, AuditEventId, AuthorityId, CertificateId,
-    CertificateTargetId, EngineKeyId, EnrolTokenId, InvalidId, IssuerId, JobId, KeyId, NotificationId, OwnerId,
-    ProfileId, RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
+    CertificateTargetId, EngineKeyId, EnrolTokenId, IdempotentCallId, InvalidId, IssuerId, JobId, KeyId,
+    NotificationId, OwnerId, ProfileId, RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
 };
 pub use id::{PolicyRuleId, PolicyViolationId};
 pub use issuer::{
@@ -87,6 +89,7 @@ pub const SCHEMAS: &[&Schema] = &[
     AgentGroupMember::SCHEMA,
     ApiKey::SCHEMA,
     EnrolToken::SCHEMA,
+    IdempotentCall::SCHEMA,
     TargetRecord::SCHEMA,
     Certificate::SCHEMA,
     PolicyViolation::SCHEMA,

@@ -16,6 +16,8 @@ pub struct Progress {
     pub renewals_begun: usize,
     /// Jobs that waited too long and were ended.
     pub jobs_timed_out: usize,
+    /// Answers to named calls that were forgotten.
+    pub calls_forgotten: usize,
     /// Jobs that were taken up.
     pub jobs_started: usize,
     /// Notifications that were taken up.
@@ -35,12 +37,13 @@ impl Engine {
     pub async fn step(&self) -> Result<Progress, Error> {
         let renewals_begun = reconcile::renewals::sweep(self).await?;
         let jobs_timed_out = reconcile::waiting::sweep(self).await?;
+        let calls_forgotten = reconcile::calls::sweep(self).await?;
         let jobs_started = jobs::claim_and_start(self).await?;
         let deliveries_started = outbox::claim_and_start(self).await?;
         self.look_out().await?;
         reconcile::reads::sweep(self).await?;
         let audit_sealed = reconcile::sealing::sweep(self).await?;
-        Ok(Progress { renewals_begun, jobs_timed_out, jobs_started, deliveries_started, audit_sealed })
+        Ok(Progress { renewals_begun, jobs_timed_out, calls_forgotten, jobs_started, deliveries_started, audit_sealed })
     }
 
     /// How long until [`step`](Self::step) has something to do, by the store's clock. `None` when nothing is planned.
@@ -53,6 +56,7 @@ impl Engine {
         let dues = [
             reconcile::renewals::next_due(self).await?,
             reconcile::waiting::next_due(self).await?,
+            reconcile::calls::next_due(self).await?,
             jobs::next_due(self).await?,
             outbox::next_due(self).await?,
             self.next_look(),
