@@ -2,11 +2,11 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use certctl_core::domain::PolicyRuleId;
+use certctl_core::domain::{self, PolicyRuleId};
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Ids};
+use crate::request::{Allowed, Ids, IfMatch};
 use crate::router::Api;
 
 /// Deletes a policy rule, and with it what violates it
@@ -19,7 +19,9 @@ pub(crate) async fn delete(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::policy::Delete>,
     Ids((id,)): Ids<(PolicyRuleId,)>,
+    condition: IfMatch,
 ) -> Result<StatusCode, Failure> {
-    api.engine.execute(&principal, ops::policy::Delete { id }).await?;
+    let condition = condition.on::<domain::PolicyRule>(&id);
+    api.engine.execute_if(&principal, ops::policy::Delete { id }, condition).await?;
     Ok(StatusCode::NO_CONTENT)
 }

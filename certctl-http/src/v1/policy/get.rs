@@ -1,12 +1,11 @@
 //! Reading a policy rule.
 
-use axum::Json;
 use axum::extract::State;
 use certctl_core::domain::PolicyRuleId;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Ids};
+use crate::request::{Allowed, Ids, Tagged};
 use crate::router::Api;
 use crate::wire::PolicyRule;
 
@@ -20,7 +19,7 @@ pub(crate) async fn get(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::policy::Get>,
     Ids((id,)): Ids<(PolicyRuleId,)>,
-) -> Result<Json<PolicyRule>, Failure> {
+) -> Result<Tagged<PolicyRule>, Failure> {
     let found = api.engine.execute(&principal, ops::policy::Get { id }).await?;
-    Ok(Json(found.into_entity().into()))
+    Ok(Tagged(found.version(), found.into_entity().into()))
 }

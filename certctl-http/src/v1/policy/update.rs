@@ -2,12 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use certctl_core::domain::PolicyRuleId;
+use certctl_core::domain::{self, PolicyRuleId};
 use certctl_core::ops;
 use serde_json::Value;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body, Ids};
+use crate::request::{Allowed, Body, Ids, IfMatch};
 use crate::router::Api;
 use crate::wire::{PolicyRule, UpdatePolicy};
 
@@ -25,10 +25,12 @@ pub(crate) async fn update(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::policy::Update>,
     Ids((id,)): Ids<(PolicyRuleId,)>,
+    condition: IfMatch,
     Body(request): Body<UpdatePolicy>,
 ) -> Result<Json<PolicyRule>, Failure> {
+    let condition = condition.on::<domain::PolicyRule>(&id);
     let UpdatePolicy { name, kind, config, enabled, severity, enforce } = request;
     let config = config.map(Value::Object);
     let change = ops::policy::Update { id: Some(id), name, kind, config, enabled, severity, enforce };
-    Ok(Json(api.engine.execute(&principal, change).await?.into()))
+    Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
 }
