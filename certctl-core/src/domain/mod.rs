@@ -20,6 +20,7 @@ mod name;
 mod notification;
 mod ownership;
 pub mod pem;
+mod policy;
 mod principal;
 mod profile;
 mod renewal;
@@ -50,6 +51,7 @@ pub use id::{
     CertificateTargetId, EngineKeyId, EnrolTokenId, IdempotentCallId, InvalidId, IssuerId, JobId, KeyId,
     NotificationId, OwnerId, ProfileId, RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
 };
+pub use id::{PolicyRuleId, PolicyViolationId};
 pub use issuer::{
     AuthorityFields, AuthorityRecord, AuthorityState, ConfigSource, EngineKey, EngineKeyFields, EngineKeyPurpose,
     IssuerFields, IssuerRecord, Setting, SettingFields, TestStatus,
@@ -59,6 +61,10 @@ pub use key::{KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 pub use name::{MAX_COMMON_NAME, MAX_NAMES, NameError, SubjectNames};
 pub use notification::{Notification, NotificationFields, NotificationState, NotificationType};
 pub use ownership::{Owner, OwnerFields, Team, TeamFields};
+pub use policy::{
+    PolicyConfig, PolicyConfigError, PolicyRule, PolicyRuleFields, PolicySeverity, PolicyType, PolicyViolation,
+    PolicyViolationFields,
+};
 pub use principal::{ApiKey, ApiKeyFields, EnrolToken, EnrolTokenFields, Principal, Role};
 pub use profile::{EnforcedTerms, ExtendedKeyUsage, KeyRule, Profile, ProfileFields, SanKind};
 pub use renewal::{RenewalPolicy, RenewalPolicyFields};
@@ -79,6 +85,7 @@ pub const SCHEMAS: &[&Schema] = &[
     Setting::SCHEMA,
     Profile::SCHEMA,
     RenewalPolicy::SCHEMA,
+    PolicyRule::SCHEMA,
     Agent::SCHEMA,
     AgentGroup::SCHEMA,
     AgentGroupMember::SCHEMA,
@@ -87,6 +94,7 @@ pub const SCHEMAS: &[&Schema] = &[
     IdempotentCall::SCHEMA,
     TargetRecord::SCHEMA,
     Certificate::SCHEMA,
+    PolicyViolation::SCHEMA,
     CertificateTarget::SCHEMA,
     Version::SCHEMA,
     CertificateKey::SCHEMA,

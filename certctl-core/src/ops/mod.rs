@@ -18,6 +18,7 @@ pub mod key;
 mod listing;
 mod merge;
 pub mod owner;
+pub mod policy;
 pub mod profile;
 pub mod renewal_policy;
 mod seed;

@@ -16,6 +16,7 @@ mod ownership;
 mod policy;
 mod raw;
 mod remote_control_plane;
+mod rule;
 mod send;
 mod stats;
 mod target;

@@ -10,6 +10,7 @@ mod job;
 mod key;
 mod metrics;
 mod owner;
+mod policy;
 mod profile;
 mod renewal_policy;
 mod roles;
@@ -84,8 +85,13 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(job::list::list))
         .routes(routes!(job::get::get))
         .routes(routes!(job::cancel::cancel))
+        .routes(routes!(job::approve::approve))
+        .routes(routes!(job::reject::reject))
         .routes(routes!(job::verify::verify))
         .routes(routes!(job::verification::verification))
+        .routes(routes!(policy::list::list, policy::create::create))
+        .routes(routes!(policy::get::get, policy::update::update, policy::delete::delete))
+        .routes(routes!(policy::violations::violations))
         .routes(routes!(profile::list::list, profile::create::create))
         .routes(routes!(profile::get::get, profile::update::update, profile::delete::delete))
         .routes(routes!(renewal_policy::list::list, renewal_policy::create::create))
