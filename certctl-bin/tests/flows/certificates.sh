@@ -7,7 +7,9 @@ order() {
           team_id: "team-default", issuer_id: "iss-local", renewal_policy_id: "rp-default"}'
 }
 
-call POST /api/v1/certificates "$(order shop production)"
+call POST /api/v1/agents '{"id":"agent-shop","name":"shop","hostname":"shop.lab.example"}'
+expect 201
+call POST /api/v1/certificates "$(order shop production | jq --compact-output '. + {agent_id: "agent-shop"}')"
 expect 201
 is .status Pending
 has 'has("expires_at") and .expires_at == null and .sans == [] and .target_ids == [] and .tags == {}'
@@ -44,12 +46,17 @@ call GET "/api/v1/certificates?page_size=1&cursor=$next"
 expect 200
 is '.data | length' 1
 
-# Issued for a request of one's own.
+# Issued for the request of its agent.
 key=$(mktemp)
 request=$(openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$key" -subj /CN=shop.lab.example 2>/dev/null)
 rm -f "$key"
-call POST "/api/v1/certificates/$shop/csr" "$(jq --null-input --arg pem "$request" '{csr_pem: $pem}')"
+call POST /api/v1/agents/agent-shop/csr \
+    "$(jq --null-input --arg pem "$request" --arg id "$shop" '{csr_pem: $pem, certificate_id: $id}')"
 expect 202
+is .status csr_signed
+call GET "/api/v1/agents/agent-shop/certificates/$shop"
+expect 200
+has '.certificate_pem | startswith("-----BEGIN CERTIFICATE-----")'
 call GET "/api/v1/certificates/$shop"
 is .status Active
 has '.expires_at | test("Z$")'
