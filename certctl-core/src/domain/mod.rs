@@ -57,7 +57,7 @@ pub use notification::{Notification, NotificationFields, NotificationState, Noti
 pub use ownership::{Owner, OwnerFields, Team, TeamFields};
 pub use principal::{ApiKey, ApiKeyFields, EnrolToken, EnrolTokenFields, Principal, Role};
 pub use profile::{EnforcedTerms, ExtendedKeyUsage, KeyRule, Profile, ProfileFields, SanKind};
-pub use renewal::{RenewalPolicy, RenewalPolicyFields};
+pub use renewal::{RenewalPolicy, RenewalPolicyFields, Replan, ReplanFields};
 pub use san::{DnsName, EmailAddress, SanUri, SubjectAltName};
 pub use serial::{InvalidSerial, Serial};
 pub use timestamp::{InvalidTimestamp, Timestamp};
@@ -75,6 +75,7 @@ pub const SCHEMAS: &[&Schema] = &[
     Setting::SCHEMA,
     Profile::SCHEMA,
     RenewalPolicy::SCHEMA,
+    Replan::SCHEMA,
     Agent::SCHEMA,
     AgentGroup::SCHEMA,
     AgentGroupMember::SCHEMA,
