@@ -67,8 +67,8 @@ async fn begin(engine: &Engine, found: &Certificate) -> Result<bool, Error> {
             unit = unit.bookkeeping();
         }
     } else {
-        certificate.renew_at = Timestamp::NEVER;
         // Archived and revoked certificates are not renewed.
+        certificate.renew_at = Timestamp::NEVER;
         unit = unit.bookkeeping();
     }
     unit.update(certificate);
