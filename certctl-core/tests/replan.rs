@@ -131,7 +131,8 @@ impl World {
         let mut unit = UnitOfWork::begin(&self.storage).await.unwrap().bookkeeping();
         for number in 0..count {
             let id = format!("copy-{number:04}");
-            let certificate = Certificate { id: id.parse().unwrap(), name: id.clone(), ..Certificate::clone(&certificate) };
+            let certificate =
+                Certificate { id: id.parse().unwrap(), name: id.clone(), ..Certificate::clone(&certificate) };
             unit.insert(certificate);
             unit.insert(Version {
                 id: format!("ver-{id}").parse().unwrap(),
@@ -307,7 +308,9 @@ fn what_does_not_concern_the_time_leaves_the_plan_alone() {
     block_on(async {
         let world = World::new().await;
         let before = world.get::<Certificate>("mc-1").await;
-        world.change(renewal_policy::Update { name: Some("ours".into()), max_retries: Some(9), ..policy("rp-1") }).await;
+        world
+            .change(renewal_policy::Update { name: Some("ours".into()), max_retries: Some(9), ..policy("rp-1") })
+            .await;
         world.change(renewal_policy::Update { alert_thresholds_days: Some(vec![9]), ..policy("rp-1") }).await;
         assert_eq!(world.settle(&world.engine).await, 0);
         assert_eq!(world.get::<Certificate>("mc-1").await.version(), before.version());
@@ -397,9 +400,12 @@ fn two_engines_share_the_batches() {
         world.fakes.clock.advance(SETTLED);
         // Right before the first batch of one engine is committed, another one does it all.
         let meanwhile = world.engine.clone();
-        world.interrupted.before(0, Box::pin(async move {
-            assert_eq!(meanwhile.step().await.unwrap().replanned, 31);
-        }));
+        world.interrupted.before(
+            0,
+            Box::pin(async move {
+                assert_eq!(meanwhile.step().await.unwrap().replanned, 31);
+            }),
+        );
         assert_eq!(world.other.step().await.unwrap().replanned, 0);
         assert!(world.interrupted.happened());
         for certificate in world.all(Query::<Certificate>::all()).await {
@@ -417,12 +423,15 @@ fn a_certificate_that_somebody_writes_holds_up_nobody() {
         world.change(window(20)).await;
         world.fakes.clock.advance(SETTLED);
         let meanwhile = world.engine.clone();
-        world.interrupted.before(0, Box::pin(async move {
-            let id = Some("copy-0003".parse().unwrap());
-            let rename = certificate::Update { id, name: Some("renamed".into()), ..certificate::Update::default() };
-            meanwhile.execute(&me(), rename).await.unwrap();
-            meanwhile.execute(&me(), moved("copy-0004", "rp-off")).await.unwrap();
-        }));
+        world.interrupted.before(
+            0,
+            Box::pin(async move {
+                let id = Some("copy-0003".parse().unwrap());
+                let rename = certificate::Update { id, name: Some("renamed".into()), ..certificate::Update::default() };
+                meanwhile.execute(&me(), rename).await.unwrap();
+                meanwhile.execute(&me(), moved("copy-0004", "rp-off")).await.unwrap();
+            }),
+        );
         assert_eq!(world.settle(&world.other).await, 31);
         assert!(world.interrupted.happened());
         for certificate in world.all(Query::<Certificate>::all()).await {
@@ -443,11 +452,14 @@ fn an_issuance_that_began_by_the_old_policy_is_planned_by_the_new_one() {
         world.create("mc-2").await;
         // While the engine certifies by a policy that does not renew, it is changed, and everything is planned anew.
         let (meanwhile, clock) = (world.engine.clone(), world.fakes.clock.clone());
-        world.interrupted.before(0, Box::pin(async move {
-            meanwhile.execute(&me(), auto_renew(true)).await.unwrap();
-            clock.advance(SETTLED);
-            assert_eq!(meanwhile.step().await.unwrap().replanned, 2);
-        }));
+        world.interrupted.before(
+            0,
+            Box::pin(async move {
+                meanwhile.execute(&me(), auto_renew(true)).await.unwrap();
+                clock.advance(SETTLED);
+                assert_eq!(meanwhile.step().await.unwrap().replanned, 2);
+            }),
+        );
         world.submit(&world.other, "mc-2").await;
         assert!(world.interrupted.happened());
         assert!(world.renew_at("mc-2").await != Timestamp::NEVER);

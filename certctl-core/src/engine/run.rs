@@ -18,6 +18,8 @@ pub struct Progress {
     pub replanned: usize,
     /// Jobs that waited too long and were ended.
     pub jobs_timed_out: usize,
+    /// Answers to named calls that were forgotten.
+    pub calls_forgotten: usize,
     /// Jobs that were taken up.
     pub jobs_started: usize,
     /// Notifications that were taken up.
@@ -27,8 +29,8 @@ pub struct Progress {
 }
 
 impl Engine {
-    /// One pass of every loop: begin due renewals, plan those anew whose policy changed, end what waited too long, take up due jobs and deliveries, wake agents that
-    /// wait for work and have some, record who read, and seal the audit trail.
+    /// One pass of every loop: begin due renewals, plan those anew whose policy changed, end what waited too long, take up due
+    /// jobs and deliveries, wake agents that wait for work and have some, record who read, and seal the audit trail.
     ///
     /// Work that was taken up goes on in tasks after this returns.
     ///
@@ -38,12 +40,21 @@ impl Engine {
         let renewals_begun = reconcile::renewals::sweep(self).await?;
         let replanned = reconcile::replans::sweep(self).await?;
         let jobs_timed_out = reconcile::waiting::sweep(self).await?;
+        let calls_forgotten = reconcile::calls::sweep(self).await?;
         let jobs_started = jobs::claim_and_start(self).await?;
         let deliveries_started = outbox::claim_and_start(self).await?;
         self.look_out().await?;
         reconcile::reads::sweep(self).await?;
         let audit_sealed = reconcile::sealing::sweep(self).await?;
-        Ok(Progress { renewals_begun, replanned, jobs_timed_out, jobs_started, deliveries_started, audit_sealed })
+        Ok(Progress {
+            renewals_begun,
+            replanned,
+            jobs_timed_out,
+            calls_forgotten,
+            jobs_started,
+            deliveries_started,
+            audit_sealed,
+        })
     }
 
     /// How long until [`step`](Self::step) has something to do, by the store's clock. `None` when nothing is planned.
@@ -57,6 +68,7 @@ impl Engine {
             reconcile::renewals::next_due(self).await?,
             reconcile::replans::next_due(self).await?,
             reconcile::waiting::next_due(self).await?,
+            reconcile::calls::next_due(self).await?,
             jobs::next_due(self).await?,
             outbox::next_due(self).await?,
             self.next_look(),

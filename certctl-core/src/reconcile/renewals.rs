@@ -10,8 +10,8 @@ use crate::engine::Engine;
 use crate::entity::Record;
 use crate::error::Error;
 use crate::jobs::live::{Standing, standing};
-use crate::jobs::plan::due_or_replanned;
 use crate::jobs::open::{Opening, key_holders, open_issue_jobs, targets_of};
+use crate::jobs::plan::due_or_replanned;
 use crate::ops::context::audit_event;
 use crate::storage::{ApplyError, Query, UnitOfWork, View};
 

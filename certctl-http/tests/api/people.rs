@@ -1,9 +1,11 @@
 //! Changing and deleting teams, owners, profiles and renewal policies.
 
+use std::time::Duration;
+
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use crate::world::{OPERATOR, VIEWER, World, check_problem};
+use crate::world::{OPERATOR, VIEWER, World, check_problem, csr};
 
 /// Where each of them is, a member to change, a wrong value of it, and the id of one that is used.
 fn kinds() -> [(&'static str, Value, Value, &'static str, Value); 4] {

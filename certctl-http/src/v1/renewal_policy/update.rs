@@ -2,10 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
+use certctl_core::domain;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body, Ids};
+use crate::request::{Allowed, Body, Ids, IfMatch};
 use crate::router::Api;
 use crate::wire::{RenewalPolicy, UpdateRenewalPolicy};
 
@@ -22,9 +23,11 @@ use crate::wire::{RenewalPolicy, UpdateRenewalPolicy};
 pub(crate) async fn update(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::renewal_policy::Update>,
-    Ids((id,)): Ids<(certctl_core::domain::RenewalPolicyId,)>,
+    Ids((id,)): Ids<(domain::RenewalPolicyId,)>,
+    condition: IfMatch,
     Body(request): Body<UpdateRenewalPolicy>,
 ) -> Result<Json<RenewalPolicy>, Failure> {
+    let condition = condition.on::<domain::RenewalPolicy>(&id);
     let UpdateRenewalPolicy {
         name,
         renewal_window_days,
@@ -42,5 +45,5 @@ pub(crate) async fn update(
         retry_interval_seconds,
         alert_thresholds_days,
     };
-    Ok(Json(api.engine.execute(&principal, change).await?.into()))
+    Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
 }
