@@ -55,9 +55,11 @@ pub fn decide(input: &ReplanInput<'_>) -> Plan {
 }
 
 /// Whether a certificate whose planned moment has come is due by the policy as it is now. The moment lies at random within a
-/// range, so all of that range counts: else each look would toss the coin again.
+/// range, so all of that range counts: else each look would toss the coin again. What failed is tried again also before that
+/// range, for people may have begun it early.
 pub fn is_due(input: &ReplanInput<'_>) -> bool {
     match input.certificate.lifecycle {
+        Lifecycle::Issued if input.certificate.failed_renewals > 0 => input.policy.auto_renew,
         Lifecycle::Issued => match verdict(input) {
             Some(verdict) => verdict.earliest.is_some_and(|earliest| earliest <= input.now),
             None => input.policy.auto_renew,
@@ -199,5 +201,9 @@ mod tests {
                 assert!(due || decide(&input).renew_at > input.now);
             }
         }
+        // People began it on day 9, and it failed.
+        let failed = Certificate { failed_renewals: 1, renew_at: day(10), ..certificate };
+        assert!(is_due(&at(10, &failed, &policy(true, 0))));
+        assert!(!is_due(&at(10, &failed, &policy(false, 0))));
     }
 }

@@ -47,7 +47,7 @@ async fn an_update_keeps_what_is_not_given_and_answers_the_whole() {
     for (path, change, wrong, _, more) in kinds() {
         let made = world.post(&format!("/api/v1/{path}"), with_id("x-1", &more)).await.expect(201);
         let one = format!("/api/v1/{path}/x-1");
-        world.fakes.clock.advance(std::time::Duration::from_secs(1));
+        world.fakes.clock.advance(Duration::from_secs(1));
         // The id and the times are no members of an update.
         let mut sent = change.clone();
         sent.as_object_mut().unwrap().extend([("id".into(), json!("x-2")), ("created_at".into(), json!(7))]);
