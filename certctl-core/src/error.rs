@@ -20,6 +20,8 @@ pub enum ErrorKind {
     NotFound,
     /// The state of things forbids it.
     Conflict,
+    /// It is not what the caller has seen; read it again.
+    PreconditionFailed,
     /// It was, and will not be again.
     Gone,
     /// The request is right, but the world does not go along.

@@ -12,7 +12,7 @@ use certctl_core::engine::Engine;
 use certctl_core::ports::SecureRng;
 use certctl_core::storage::View;
 
-use crate::edge::{Buckets, Origins, RateLimit, admit, cors, secure};
+use crate::edge::{Buckets, Origins, RateLimit, admit, cors, once, secure, unchanged};
 use crate::request::around;
 use crate::v1;
 use crate::v1::agent::Polls;
@@ -72,7 +72,9 @@ impl Api {
 /// 2. `edge/headers.rs`: headers that keep answers out of frames, caches and guesses
 /// 3. `edge/cors.rs`: other origins; answers `OPTIONS`
 /// 4. `edge/admit.rs`: who asks, and whether too often
-/// 5. the limit of bodies, and the route: its key and role, its ids, its query, its body, the engine
+/// 5. `edge/unchanged.rs`: what a client has already is not sent again
+/// 6. the limit of bodies; `edge/once.rs`: what has an `Idempotency-Key` is done once
+/// 7. the route: its key and role, its ids, its query, its body, the engine
 pub fn router(engine: Engine, options: Options) -> Router {
     let rng: Arc<dyn SecureRng> = Arc::clone(&engine.ports().rng);
     let (routes, _) = v1::routes().split_for_parts();
@@ -83,7 +85,9 @@ pub fn router(engine: Engine, options: Options) -> Router {
     routes
         .with_state(api.clone())
         .fallback(|| async { StatusCode::NOT_FOUND })
+        .layer(middleware::from_fn_with_state(api.clone(), once))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn(unchanged))
         .layer(middleware::from_fn_with_state(api, admit))
         .layer(middleware::from_fn_with_state(origins, cors))
         .layer(middleware::from_fn(secure))

@@ -4,4 +4,5 @@ pub mod agent_group;
 pub mod backoff;
 pub mod profile;
 pub mod renewal;
+pub mod replan;
 pub mod status;

@@ -110,6 +110,8 @@ ids! {
     EngineKeyId = "ek",
     /// A one-time token with which an agent enrols.
     EnrolTokenId = "enr",
+    /// A call that its sender named, by a hash of who named it how.
+    IdempotentCallId = "call",
     /// A configured issuer.
     IssuerId = "iss",
     /// A job.

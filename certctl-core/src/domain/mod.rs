@@ -3,6 +3,7 @@
 mod agent;
 mod agent_group;
 pub mod audit;
+mod call;
 mod certificate;
 mod certificate_facts;
 mod chain;
@@ -32,6 +33,7 @@ pub use audit::{
     ActorType, AuditAction, AuditCheckpoint, AuditCheckpointFields, AuditEvent, AuditEventFields, ChainHead, Link,
     Recorded, UNSEALED,
 };
+pub use call::{IdempotentCall, IdempotentCallFields};
 pub use certificate::{
     Certificate, CertificateFields, CertificateKey, CertificateKeyFields, CertificateStatus, CertificateTarget,
     CertificateTargetFields, Lifecycle, Version, VersionFields,
@@ -43,8 +45,8 @@ pub use csr::Csr;
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use id::{
     AgentGroupId, AgentGroupMemberId, AgentId, ApiKeyId, AuditCheckpointId, AuditEventId, AuthorityId, CertificateId,
-    CertificateTargetId, EngineKeyId, EnrolTokenId, InvalidId, IssuerId, JobId, KeyId, NotificationId, OwnerId,
-    ProfileId, RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
+    CertificateTargetId, EngineKeyId, EnrolTokenId, IdempotentCallId, InvalidId, IssuerId, JobId, KeyId,
+    NotificationId, OwnerId, ProfileId, RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
 };
 pub use issuer::{
     AuthorityFields, AuthorityRecord, AuthorityState, ConfigSource, EngineKey, EngineKeyFields, EngineKeyPurpose,
@@ -57,7 +59,7 @@ pub use notification::{Notification, NotificationFields, NotificationState, Noti
 pub use ownership::{Owner, OwnerFields, Team, TeamFields};
 pub use principal::{ApiKey, ApiKeyFields, EnrolToken, EnrolTokenFields, Principal, Role};
 pub use profile::{EnforcedTerms, ExtendedKeyUsage, KeyRule, Profile, ProfileFields, SanKind};
-pub use renewal::{RenewalPolicy, RenewalPolicyFields};
+pub use renewal::{RenewalPolicy, RenewalPolicyFields, Replan, ReplanFields};
 pub use san::{DnsName, EmailAddress, SanUri, SubjectAltName};
 pub use serial::{InvalidSerial, Serial};
 pub use timestamp::{InvalidTimestamp, Timestamp};
@@ -75,11 +77,13 @@ pub const SCHEMAS: &[&Schema] = &[
     Setting::SCHEMA,
     Profile::SCHEMA,
     RenewalPolicy::SCHEMA,
+    Replan::SCHEMA,
     Agent::SCHEMA,
     AgentGroup::SCHEMA,
     AgentGroupMember::SCHEMA,
     ApiKey::SCHEMA,
     EnrolToken::SCHEMA,
+    IdempotentCall::SCHEMA,
     TargetRecord::SCHEMA,
     Certificate::SCHEMA,
     CertificateTarget::SCHEMA,

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::Engine;
 use super::drain::Underway;
 use super::finished::Finished;
 use super::wake::concerns_loops;
+use super::{Engine, Precondition};
 use crate::domain::{ApiKey, AuditEvent, Principal};
 use crate::entity::Entity;
 use crate::error::{Error, ErrorKind};
@@ -24,18 +24,36 @@ impl Engine {
     /// # Errors
     /// `forbidden` when the principal's role may not; else what the operation or the store refuses.
     pub async fn execute<O: Operation>(&self, principal: &Principal, operation: O) -> Result<O::Output, Error> {
+        self.execute_if(principal, operation, None).await
+    }
+
+    /// The same, if a record is still what the caller has seen: looked at before the operation runs, and held until it is
+    /// committed.
+    ///
+    /// # Errors
+    /// `precondition_failed`; and those of [`execute`](Self::execute).
+    pub async fn execute_if<O: Operation>(
+        &self,
+        principal: &Principal,
+        operation: O,
+        condition: Option<Precondition>,
+    ) -> Result<O::Output, Error> {
         if !allows(O::ACCESS, principal.role) {
             let message = format!("a key of role {} may not do this ({})", principal.role, O::NAME);
             return Err(Error::forbidden(message).during(O::NAME));
         }
         if !O::WRITES {
             self.reads().note(principal, O::NAME, operation.subject());
-            return self.attempt(principal, &operation).await.map_err(|error| error.during(O::NAME));
+            return self
+                .attempt(principal, &operation, condition.as_ref())
+                .await
+                .map_err(|error| error.during(O::NAME));
         }
         let (engine, principal) = (self.clone(), principal.clone());
         let underway = Underway::begin(self);
         let work = async move {
-            let result = engine.repeat(&principal, &operation).await.map_err(|error| error.during(O::NAME));
+            let result =
+                engine.repeat(&principal, &operation, condition.as_ref()).await.map_err(|error| error.during(O::NAME));
             // First let go, then answer: whoever has the answer may close the store.
             drop((engine, principal, operation, underway));
             result
@@ -43,19 +61,33 @@ impl Engine {
         Finished::new(Box::pin(work), Arc::clone(&self.ports().spawner)).await
     }
 
-    async fn repeat<O: Operation>(&self, principal: &Principal, operation: &O) -> Result<O::Output, Error> {
+    async fn repeat<O: Operation>(
+        &self,
+        principal: &Principal,
+        operation: &O,
+        condition: Option<&Precondition>,
+    ) -> Result<O::Output, Error> {
         let mut tries = 0;
         loop {
-            match self.attempt(principal, operation).await {
+            match self.attempt(principal, operation, condition).await {
                 Err(error) if tries < RETRIES && passes(&error) => tries += 1,
                 result => return result,
             }
         }
     }
 
-    async fn attempt<O: Operation>(&self, principal: &Principal, operation: &O) -> Result<O::Output, Error> {
+    async fn attempt<O: Operation>(
+        &self,
+        principal: &Principal,
+        operation: &O,
+        condition: Option<&Precondition>,
+    ) -> Result<O::Output, Error> {
         let unit = UnitOfWork::begin(self.storage()).await?;
         let unit = if O::AUDITED { unit } else { unit.bookkeeping() };
+        let mut unit = unit;
+        if let Some(condition) = condition {
+            condition.hold(&mut unit).await?;
+        }
         let mut cx = Context { engine: self, principal, unit };
         let output = operation.run(&mut cx).await?;
         if O::WRITES {

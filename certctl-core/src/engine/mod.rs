@@ -9,6 +9,8 @@ mod drain;
 mod execute;
 mod finished;
 mod lookout;
+mod once;
+mod precondition;
 mod reads;
 mod recent;
 mod rules;
@@ -19,6 +21,8 @@ mod wake;
 
 pub use builder::{AgentAuth, ConfiguredKey, EngineBuilder, NotifierConfig, SetupSecret};
 pub use cadence::Cadence;
+pub use once::{Begun, FirstCall, NamedCall};
+pub use precondition::Precondition;
 pub use run::Progress;
 pub use system::{AgentTrust, ServerIdentity};
 
@@ -40,7 +44,7 @@ use lookout::Lookout;
 use reads::Reads;
 use recent::Recent;
 use rules::RuleBook;
-pub(crate) use rules::profile_id;
+pub(crate) use rules::{SETTLED, profile_id};
 pub(crate) use sealing::{Signed, Trail};
 
 /// One engine over one store. Clones share it.

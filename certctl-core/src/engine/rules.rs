@@ -1,6 +1,7 @@
 //! The issuers, profiles and renewal policies that orders are decided by: few records, read for every order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Engine;
 use super::recent::{Recent, Since};
@@ -9,6 +10,9 @@ use crate::entity::{Entity, Record};
 use crate::error::Error;
 use crate::ports::Monotonic;
 use crate::storage::{Committed, Found, Place, Reads, UnitOfWork};
+
+/// So long after a change every engine decides by it: twice what they are kept for.
+pub(crate) const SETTLED: Duration = Duration::from_secs(2);
 
 /// What was read of them lately.
 #[derive(Debug, Default)]

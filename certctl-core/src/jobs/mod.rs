@@ -9,6 +9,7 @@ pub(crate) mod lost;
 pub(crate) mod open;
 pub(crate) mod order;
 mod permit;
+pub(crate) mod plan;
 mod runner;
 pub(crate) mod step;
 pub(crate) mod subject;

@@ -102,6 +102,11 @@ impl Changes {
         self.table::<E>().pins.push(pin);
     }
 
+    /// Insists that a record of any kind has this version when the rest is applied.
+    pub(crate) fn pin_version(&mut self, schema: &'static Schema, id: &str, version: i64) {
+        self.table_of(schema).pins.push(Pin { id: id.into(), version });
+    }
+
     /// Wakes whoever waits for this, after the commit.
     pub fn signal(&mut self, hint: Hint) {
         self.hints.insert(hint);
@@ -178,7 +183,10 @@ impl Changes {
     }
 
     fn table<E: Entity>(&mut self) -> &mut TableChanges {
-        let schema = E::SCHEMA;
+        self.table_of(E::SCHEMA)
+    }
+
+    fn table_of(&mut self, schema: &'static Schema) -> &mut TableChanges {
         self.tables.entry((schema.depth(), schema.table)).or_insert_with(|| TableChanges::new(schema))
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    ApplyError, Changes, Committed, Fence, Found, Hint, Leased, Page, Query, Reads, Snapshot, Storage, StorageError,
-    View,
+    ApplyError, Changes, Committed, Fence, Found, Hint, Leased, Page, Query, Reads, Select, Snapshot, Storage,
+    StorageError, View,
 };
 use crate::domain::Timestamp;
-use crate::entity::{AppendOnly, Entity, Mutable, Record};
+use crate::entity::{AppendOnly, Entity, Mutable, Record, Schema};
 
 /// A view plus the changes decided on it. Nothing is written before [`commit`](Self::commit), and what was recorded
 /// cannot be read back.
@@ -50,6 +50,16 @@ impl UnitOfWork {
             self.changes.pin(record);
         }
         Ok(record)
+    }
+
+    /// The version of a record of any kind, if it is there.
+    pub(crate) async fn version(&self, schema: &'static Schema, id: &str) -> Result<Option<i64>, StorageError> {
+        Ok(self.view.select(&Select::by_id(schema, id)).await?.pop().map(|row| row.version))
+    }
+
+    /// Insists that a record of any kind has this version at the commit.
+    pub(crate) fn pin_version(&mut self, schema: &'static Schema, id: &str, version: i64) {
+        self.changes.pin_version(schema, id, version);
     }
 
     /// Reads a record without pinning it, for what may change under the decision without harm.

@@ -4,6 +4,8 @@ mod admit;
 mod buckets;
 mod cors;
 mod headers;
+mod once;
+mod unchanged;
 
 pub(crate) use admit::{Known, admit};
 pub(crate) use buckets::Buckets;
@@ -12,3 +14,5 @@ pub(crate) use cors::cors;
 pub(crate) use headers::{OverTls, secure};
 
 pub use buckets::RateLimit;
+pub(crate) use once::once;
+pub(crate) use unchanged::unchanged;

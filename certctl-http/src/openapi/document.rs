@@ -13,6 +13,7 @@ use utoipa::openapi::{
 };
 use utoipa::{ToResponse, ToSchema};
 
+use super::preconditions::{self, Kind};
 use super::tools::name_tool;
 use crate::problem::PROBLEM_JSON;
 use crate::v1::{self, RouteAccess, TABLE};
@@ -24,12 +25,19 @@ const KEY: &str = "bearerAuth";
 pub fn document() -> OpenApi {
     let (_, mut document) = v1::routes().split_for_parts();
     for (path, item) in &mut document.paths.paths {
-        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
-        for operation in operations.into_iter().flatten() {
+        let operations = [
+            (Kind::Read, &mut item.get),
+            (Kind::Change, &mut item.put),
+            (Kind::Post, &mut item.post),
+            (Kind::Change, &mut item.delete),
+        ];
+        for (kind, operation) in operations {
+            let Some(operation) = operation else { continue };
             let id = operation.operation_id.clone().unwrap_or_default();
             if let Some(route) = TABLE.iter().find(|route| route.operation_id == id) {
                 complete(operation, route);
             }
+            preconditions::add(path, kind, operation);
             name_tool(path, operation);
         }
     }
@@ -76,6 +84,7 @@ const PROBLEMS: &[(u16, &str, &str)] = &[
     (408, "RequestTimeout", "The body did not arrive in time"),
     (409, "Conflict", "The state of things forbids it"),
     (410, "Gone", "It was, and will not be again"),
+    (412, "PreconditionFailed", "The object is not what `If-Match` says; read it again"),
     (413, "PayloadTooLarge", "The body is too long"),
     (422, "UnprocessableEntity", "The request is right, but somebody else refused it"),
     (429, "TooManyRequests", "Too many calls in too short a time; `Retry-After` says when to try again"),

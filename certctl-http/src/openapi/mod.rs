@@ -5,6 +5,8 @@ mod document;
 mod down_level;
 mod one_answer;
 #[cfg(feature = "server")]
+mod preconditions;
+#[cfg(feature = "server")]
 mod tools;
 
 #[cfg(feature = "server")]

@@ -58,7 +58,11 @@ where
 /// From the first byte of a body to its last.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure>
+/// A whole body, within the limit and in time.
+///
+/// # Errors
+/// 413, 408, and a body that broke off.
+pub(crate) async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure>
 where
     Api: FromRef<S>,
 {

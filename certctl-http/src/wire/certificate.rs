@@ -263,7 +263,7 @@ pub struct SubmitCsr {
 }
 
 impl From<CertificateView> for ManagedCertificate {
-    fn from(CertificateView { certificate, status, target_ids, newest }: CertificateView) -> Self {
+    fn from(CertificateView { certificate, status, target_ids, newest, .. }: CertificateView) -> Self {
         let newest = newest.as_ref();
         Self {
             id: certificate.id,

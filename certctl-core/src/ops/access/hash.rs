@@ -16,6 +16,6 @@ pub(crate) fn new_secret(prefix: &str, rng: &dyn SecureRng) -> Secret {
 }
 
 /// SHA-256 in lower-case hex.
-pub(crate) fn secret_hash(secret: &str) -> String {
-    hex::encode(digest::digest(&digest::SHA256, secret.as_bytes()))
+pub(crate) fn secret_hash(secret: impl AsRef<[u8]>) -> String {
+    hex::encode(digest::digest(&digest::SHA256, secret.as_ref()))
 }

@@ -107,7 +107,7 @@ impl Operation for Create {
         cx.audit(AuditAction::CertificateCreated, ("certificate", certificate.id.as_str()), details);
         let status = status::of(&certificate, cx.now());
         let target_ids = mappings.into_iter().map(|mapping| mapping.target_id).collect();
-        Ok(CertificateView { certificate, status, target_ids, newest: None })
+        Ok(CertificateView { certificate, version: 1, status, target_ids, newest: None })
     }
 }
 

@@ -13,6 +13,8 @@ use crate::storage::{Query, UnitOfWork};
 pub struct CertificateView {
     /// What is stored.
     pub certificate: Certificate,
+    /// The stored version of it; 0 where it is not known yet, after a change.
+    pub version: i64,
     /// The status at the moment of reading.
     pub status: CertificateStatus,
     /// The targets it is deployed to.
@@ -33,7 +35,7 @@ impl CertificateView {
         let newest = Query::<Version>::sorted(Version::FIELDS.created_at.descending())
             .filter(Version::FIELDS.certificate_id.equals(certificate.id.clone()));
         let newest = unit.first(newest).await?.map(crate::entity::Record::into_entity);
-        Ok(Self { certificate, status, target_ids, newest })
+        Ok(Self { certificate, version: 0, status, target_ids, newest })
     }
 }
 
@@ -58,6 +60,7 @@ impl Operation for Get {
     async fn run(&self, cx: &mut Context<'_>) -> Result<CertificateView, Error> {
         let found = cx.unit.peek::<Certificate>(self.id.as_str()).await?;
         let found = found.ok_or_else(|| Error::not_found("certificate", &self.id))?;
-        CertificateView::of(&cx.unit, found.into_entity()).await
+        let version = found.version();
+        Ok(CertificateView { version, ..CertificateView::of(&cx.unit, found.into_entity()).await? })
     }
 }

@@ -1,12 +1,11 @@
 //! Reading an agent.
 
-use axum::Json;
 use axum::extract::State;
 use certctl_core::domain::AgentId;
 use certctl_core::ops::agent::Get;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Ids};
+use crate::request::{Allowed, Ids, Tagged};
 use crate::router::Api;
 use crate::wire::Agent;
 
@@ -20,7 +19,7 @@ pub(crate) async fn get(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<Get>,
     Ids((id,)): Ids<(AgentId,)>,
-) -> Result<Json<Agent>, Failure> {
+) -> Result<Tagged<Agent>, Failure> {
     let found = api.engine.execute(&principal, Get { id }).await?;
-    Ok(Json(Agent::at(found.into_entity(), api.now().await?)))
+    Ok(Tagged(found.version(), Agent::at(found.into_entity(), api.now().await?)))
 }

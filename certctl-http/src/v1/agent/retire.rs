@@ -9,7 +9,7 @@ use certctl_core::ops::agent::{Retire, Retirement};
 use serde::Deserialize;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Ids, Params};
+use crate::request::{Allowed, Ids, IfMatch, Params};
 use crate::router::Api;
 use crate::wire::{BlockedByDependencies, RetiredAgent};
 
@@ -50,7 +50,13 @@ pub(crate) async fn retire(
     Allowed(principal, ..): Allowed<Retire>,
     Ids((id,)): Ids<(AgentId,)>,
     Params(manner): Params<Manner>,
+    condition: IfMatch,
 ) -> Result<Response, Failure> {
+    if condition != IfMatch::Absent {
+        // It announces itself first, which makes a version that nobody has seen.
+        let detail = "a retirement takes no If-Match; leave the header out";
+        return Err(Failure::new(StatusCode::BAD_REQUEST, "if_match_not_supported", detail));
+    }
     let operation = Retire { id, force: manner.forced(), reason: manner.reason };
     match api.engine.execute(&principal, operation).await? {
         Retirement::Retired(retired) => Ok(Json(RetiredAgent::from(retired)).into_response()),

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Ids};
+use crate::request::{Allowed, Ids, IfMatch};
 use crate::router::Api;
 
 /// Deletes a group of agents
@@ -20,7 +20,9 @@ pub(crate) async fn delete(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::agent_group::Delete>,
     Ids((id,)): Ids<(certctl_core::domain::AgentGroupId,)>,
+    condition: IfMatch,
 ) -> Result<StatusCode, Failure> {
-    api.engine.execute(&principal, ops::agent_group::Delete { id }).await?;
+    let condition = condition.on::<certctl_core::domain::AgentGroup>(&id);
+    api.engine.execute_if(&principal, ops::agent_group::Delete { id }, condition).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,11 +1,10 @@
 //! Reading a group of agents.
 
-use axum::Json;
 use axum::extract::State;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Ids};
+use crate::request::{Allowed, Ids, Tagged};
 use crate::router::Api;
 use crate::wire::AgentGroup;
 
@@ -19,6 +18,7 @@ pub(crate) async fn get(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::agent_group::Get>,
     Ids((id,)): Ids<(certctl_core::domain::AgentGroupId,)>,
-) -> Result<Json<AgentGroup>, Failure> {
-    Ok(Json(api.engine.execute(&principal, ops::agent_group::Get { id }).await?.into()))
+) -> Result<Tagged<AgentGroup>, Failure> {
+    let (version, group) = api.engine.execute(&principal, ops::agent_group::Get { id }).await?;
+    Ok(Tagged(version, group.into()))
 }

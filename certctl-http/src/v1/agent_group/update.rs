@@ -5,7 +5,7 @@ use axum::extract::State;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body, Ids};
+use crate::request::{Allowed, Body, Ids, IfMatch};
 use crate::router::Api;
 use crate::wire::{AgentGroup, UpdateAgentGroup};
 
@@ -20,8 +20,10 @@ pub(crate) async fn update(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::agent_group::Update>,
     Ids((id,)): Ids<(certctl_core::domain::AgentGroupId,)>,
+    condition: IfMatch,
     Body(request): Body<UpdateAgentGroup>,
 ) -> Result<Json<AgentGroup>, Failure> {
+    let condition = condition.on::<certctl_core::domain::AgentGroup>(&id);
     let change = ops::agent_group::Update {
         id,
         name: request.name,
@@ -34,5 +36,5 @@ pub(crate) async fn update(
         exclude_agent_ids: request.exclude_agent_ids,
         enabled: request.enabled,
     };
-    Ok(Json(api.engine.execute(&principal, change).await?.into()))
+    Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
 }

@@ -2,11 +2,11 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use certctl_core::domain::CertificateId;
+use certctl_core::domain::{self, CertificateId};
 use certctl_core::ops::certificate::Archive;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Ids};
+use crate::request::{Allowed, Ids, IfMatch};
 use crate::router::Api;
 
 /// Archives a certificate and calls off its open jobs
@@ -19,7 +19,9 @@ pub(crate) async fn archive(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<Archive>,
     Ids((id,)): Ids<(CertificateId,)>,
+    condition: IfMatch,
 ) -> Result<StatusCode, Failure> {
-    api.engine.execute(&principal, Archive { id }).await?;
+    let condition = condition.on::<domain::Certificate>(&id);
+    api.engine.execute_if(&principal, Archive { id }, condition).await?;
     Ok(StatusCode::NO_CONTENT)
 }

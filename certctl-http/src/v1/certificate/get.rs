@@ -1,12 +1,11 @@
 //! Reading a certificate.
 
-use axum::Json;
 use axum::extract::State;
 use certctl_core::domain::CertificateId;
 use certctl_core::ops::certificate::Get;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Ids};
+use crate::request::{Allowed, Ids, Tagged};
 use crate::router::Api;
 use crate::wire::ManagedCertificate;
 
@@ -20,6 +19,7 @@ pub(crate) async fn get(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<Get>,
     Ids((id,)): Ids<(CertificateId,)>,
-) -> Result<Json<ManagedCertificate>, Failure> {
-    Ok(Json(api.engine.execute(&principal, Get { id }).await?.into()))
+) -> Result<Tagged<ManagedCertificate>, Failure> {
+    let found = api.engine.execute(&principal, Get { id }).await?;
+    Ok(Tagged(found.version, found.into()))
 }

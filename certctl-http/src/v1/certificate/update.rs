@@ -2,17 +2,17 @@
 
 use axum::Json;
 use axum::extract::State;
-use certctl_core::domain::CertificateId;
+use certctl_core::domain::{self, CertificateId};
 use certctl_core::ops::certificate::Update;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body, Ids};
+use crate::request::{Allowed, Body, Ids, IfMatch};
 use crate::router::Api;
 use crate::wire::{ManagedCertificate, UpdateCertificate};
 
 /// Changes the members of a certificate that are given
 ///
-/// Names, issuer and profile take effect at the next issuance.
+/// Names, issuer and profile take effect at the next issuance; by another renewal policy the next renewal is planned at once.
 #[utoipa::path(
     put, path = "/api/v1/certificates/{id}", operation_id = "updateCertificate", tag = "Certificates",
     params(("id" = String, Path, description = "Which")),
@@ -23,8 +23,10 @@ pub(crate) async fn update(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<Update>,
     Ids((id,)): Ids<(CertificateId,)>,
+    condition: IfMatch,
     Body(request): Body<UpdateCertificate>,
 ) -> Result<Json<ManagedCertificate>, Failure> {
+    let condition = condition.on::<domain::Certificate>(&id);
     let change = Update {
         id: Some(id),
         name: request.name,
@@ -40,5 +42,5 @@ pub(crate) async fn update(
         target_ids: request.target_ids,
         tags: request.tags,
     };
-    Ok(Json(api.engine.execute(&principal, change).await?.into()))
+    Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
 }

@@ -2,10 +2,11 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use certctl_core::domain;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Ids};
+use crate::request::{Allowed, Ids, IfMatch};
 use crate::router::Api;
 
 /// Deletes an issuer
@@ -19,8 +20,10 @@ use crate::router::Api;
 pub(crate) async fn delete(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::issuer::Delete>,
-    Ids((id,)): Ids<(certctl_core::domain::IssuerId,)>,
+    Ids((id,)): Ids<(domain::IssuerId,)>,
+    condition: IfMatch,
 ) -> Result<StatusCode, Failure> {
-    api.engine.execute(&principal, ops::issuer::Delete { id }).await?;
+    let condition = condition.on::<domain::IssuerRecord>(&id);
+    api.engine.execute_if(&principal, ops::issuer::Delete { id }, condition).await?;
     Ok(StatusCode::NO_CONTENT)
 }

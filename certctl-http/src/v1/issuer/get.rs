@@ -1,11 +1,10 @@
 //! Reading an issuer.
 
-use axum::Json;
 use axum::extract::State;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Ids};
+use crate::request::{Allowed, Ids, Tagged};
 use crate::router::Api;
 use crate::wire::Issuer;
 
@@ -19,7 +18,7 @@ pub(crate) async fn get(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::issuer::Get>,
     Ids((id,)): Ids<(certctl_core::domain::IssuerId,)>,
-) -> Result<Json<Issuer>, Failure> {
+) -> Result<Tagged<Issuer>, Failure> {
     let found = api.engine.execute(&principal, ops::issuer::Get { id }).await?;
-    Ok(Json(found.into_entity().into()))
+    Ok(Tagged(found.version(), found.into_entity().into()))
 }

@@ -2,11 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
+use certctl_core::domain;
 use certctl_core::ops;
 use serde_json::Value;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body, Ids};
+use crate::request::{Allowed, Body, Ids, IfMatch};
 use crate::router::Api;
 use crate::wire::{Issuer, UpdateIssuer};
 
@@ -22,10 +23,12 @@ use crate::wire::{Issuer, UpdateIssuer};
 pub(crate) async fn update(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::issuer::Update>,
-    Ids((id,)): Ids<(certctl_core::domain::IssuerId,)>,
+    Ids((id,)): Ids<(domain::IssuerId,)>,
+    condition: IfMatch,
     Body(request): Body<UpdateIssuer>,
 ) -> Result<Json<Issuer>, Failure> {
+    let condition = condition.on::<domain::IssuerRecord>(&id);
     let UpdateIssuer { name, config, enabled } = request;
     let change = ops::issuer::Update { id, name, config: config.map(Value::Object), enabled };
-    Ok(Json(api.engine.execute(&principal, change).await?.into()))
+    Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
 }

@@ -1,12 +1,11 @@
 //! Reading a job.
 
-use axum::Json;
 use axum::extract::State;
 use certctl_core::domain::JobId;
 use certctl_core::ops::job::Get;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Ids};
+use crate::request::{Allowed, Ids, Tagged};
 use crate::router::Api;
 use crate::wire::Job;
 
@@ -20,6 +19,7 @@ pub(crate) async fn get(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<Get>,
     Ids((id,)): Ids<(JobId,)>,
-) -> Result<Json<Job>, Failure> {
-    Ok(Json(api.engine.execute(&principal, Get { id }).await?.into_entity().into()))
+) -> Result<Tagged<Job>, Failure> {
+    let found = api.engine.execute(&principal, Get { id }).await?;
+    Ok(Tagged(found.version(), found.into_entity().into()))
 }

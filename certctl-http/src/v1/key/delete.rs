@@ -2,11 +2,11 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use certctl_core::domain::ApiKeyId;
+use certctl_core::domain::{self, ApiKeyId};
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Ids};
+use crate::request::{Allowed, Ids, IfMatch};
 use crate::router::Api;
 
 /// Deletes an API key
@@ -22,7 +22,9 @@ pub(crate) async fn delete(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::key::Delete>,
     Ids((id,)): Ids<(ApiKeyId,)>,
+    condition: IfMatch,
 ) -> Result<StatusCode, Failure> {
-    api.engine.execute(&principal, ops::key::Delete { id }).await?;
+    let condition = condition.on::<domain::ApiKey>(&id);
+    api.engine.execute_if(&principal, ops::key::Delete { id }, condition).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,12 +1,11 @@
 //! Reading an API key.
 
-use axum::Json;
 use axum::extract::State;
 use certctl_core::domain::ApiKeyId;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Ids};
+use crate::request::{Allowed, Ids, Tagged};
 use crate::router::Api;
 use crate::wire::ApiKey;
 
@@ -20,7 +19,7 @@ pub(crate) async fn get(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::key::Get>,
     Ids((id,)): Ids<(ApiKeyId,)>,
-) -> Result<Json<ApiKey>, Failure> {
+) -> Result<Tagged<ApiKey>, Failure> {
     let found = api.engine.execute(&principal, ops::key::Get { id }).await?;
-    Ok(Json(found.into_entity().into()))
+    Ok(Tagged(found.version(), found.into_entity().into()))
 }

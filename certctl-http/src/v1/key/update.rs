@@ -2,11 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use certctl_core::domain::ApiKeyId;
+use certctl_core::domain::{self, ApiKeyId};
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body, Ids};
+use crate::request::{Allowed, Body, Ids, IfMatch};
 use crate::router::Api;
 use crate::wire::{ApiKey, UpdateApiKey};
 
@@ -24,9 +24,11 @@ pub(crate) async fn update(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::key::Update>,
     Ids((id,)): Ids<(ApiKeyId,)>,
+    condition: IfMatch,
     Body(request): Body<UpdateApiKey>,
 ) -> Result<Json<ApiKey>, Failure> {
+    let condition = condition.on::<domain::ApiKey>(&id);
     let UpdateApiKey { name, role, disabled, expires_at } = request;
     let change = ops::key::Update { id, name, role, disabled, expires_at: expires_at.into_option() };
-    Ok(Json(api.engine.execute(&principal, change).await?.into()))
+    Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
 }

@@ -2,10 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
+use certctl_core::domain;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body, Ids};
+use crate::request::{Allowed, Body, Ids, IfMatch};
 use crate::router::Api;
 use crate::wire::{Owner, UpdateOwner};
 
@@ -19,10 +20,12 @@ use crate::wire::{Owner, UpdateOwner};
 pub(crate) async fn update(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::owner::Update>,
-    Ids((id,)): Ids<(certctl_core::domain::OwnerId,)>,
+    Ids((id,)): Ids<(domain::OwnerId,)>,
+    condition: IfMatch,
     Body(request): Body<UpdateOwner>,
 ) -> Result<Json<Owner>, Failure> {
+    let condition = condition.on::<domain::Owner>(&id);
     let UpdateOwner { name, email, team_id } = request;
     let change = ops::owner::Update { id, name, email, team_id };
-    Ok(Json(api.engine.execute(&principal, change).await?.into()))
+    Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
 }

@@ -2,10 +2,11 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use certctl_core::domain;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Ids};
+use crate::request::{Allowed, Ids, IfMatch};
 use crate::router::Api;
 
 /// Deletes a certificate profile
@@ -19,8 +20,10 @@ use crate::router::Api;
 pub(crate) async fn delete(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::profile::Delete>,
-    Ids((id,)): Ids<(certctl_core::domain::ProfileId,)>,
+    Ids((id,)): Ids<(domain::ProfileId,)>,
+    condition: IfMatch,
 ) -> Result<StatusCode, Failure> {
-    api.engine.execute(&principal, ops::profile::Delete { id }).await?;
+    let condition = condition.on::<domain::Profile>(&id);
+    api.engine.execute_if(&principal, ops::profile::Delete { id }, condition).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,11 +1,10 @@
 //! Reading a certificate profile.
 
-use axum::Json;
 use axum::extract::State;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Ids};
+use crate::request::{Allowed, Ids, Tagged};
 use crate::router::Api;
 use crate::wire::CertificateProfile;
 
@@ -19,7 +18,7 @@ pub(crate) async fn get(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::profile::Get>,
     Ids((id,)): Ids<(certctl_core::domain::ProfileId,)>,
-) -> Result<Json<CertificateProfile>, Failure> {
+) -> Result<Tagged<CertificateProfile>, Failure> {
     let found = api.engine.execute(&principal, ops::profile::Get { id }).await?;
-    Ok(Json(found.into_entity().into()))
+    Ok(Tagged(found.version(), found.into_entity().into()))
 }

@@ -2,10 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
+use certctl_core::domain;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body, Ids};
+use crate::request::{Allowed, Body, Ids, IfMatch};
 use crate::router::Api;
 use crate::wire::{CertificateProfile, UpdateProfile};
 
@@ -21,9 +22,11 @@ use crate::wire::{CertificateProfile, UpdateProfile};
 pub(crate) async fn update(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::profile::Update>,
-    Ids((id,)): Ids<(certctl_core::domain::ProfileId,)>,
+    Ids((id,)): Ids<(domain::ProfileId,)>,
+    condition: IfMatch,
     Body(request): Body<UpdateProfile>,
 ) -> Result<Json<CertificateProfile>, Failure> {
+    let condition = condition.on::<domain::Profile>(&id);
     let change = ops::profile::Update {
         id,
         name: request.name,
@@ -37,5 +40,5 @@ pub(crate) async fn update(
         must_staple: request.must_staple,
         enabled: request.enabled,
     };
-    Ok(Json(api.engine.execute(&principal, change).await?.into()))
+    Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
 }

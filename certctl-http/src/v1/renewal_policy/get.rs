@@ -1,11 +1,10 @@
 //! Reading a renewal policy.
 
-use axum::Json;
 use axum::extract::State;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Ids};
+use crate::request::{Allowed, Ids, Tagged};
 use crate::router::Api;
 use crate::wire::RenewalPolicy;
 
@@ -19,7 +18,7 @@ pub(crate) async fn get(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::renewal_policy::Get>,
     Ids((id,)): Ids<(certctl_core::domain::RenewalPolicyId,)>,
-) -> Result<Json<RenewalPolicy>, Failure> {
+) -> Result<Tagged<RenewalPolicy>, Failure> {
     let found = api.engine.execute(&principal, ops::renewal_policy::Get { id }).await?;
-    Ok(Json(found.into_entity().into()))
+    Ok(Tagged(found.version(), found.into_entity().into()))
 }

@@ -2,16 +2,18 @@
 
 use axum::Json;
 use axum::extract::State;
+use certctl_core::domain;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body, Ids};
+use crate::request::{Allowed, Body, Ids, IfMatch};
 use crate::router::Api;
 use crate::wire::{RenewalPolicy, UpdateRenewalPolicy};
 
 /// Changes the members of a renewal policy that are given
 ///
-/// When a certificate renews is planned anew when it is next issued.
+/// When it renews otherwise, the renewals of all certificates that keep to it are planned anew, beginning within seconds; a renewal
+/// that comes due before is decided by the changed policy.
 #[utoipa::path(
     put, path = "/api/v1/renewal-policies/{id}", operation_id = "updateRenewalPolicy", tag = "Renewal Policies",
     params(("id" = String, Path, description = "Which")),
@@ -21,9 +23,11 @@ use crate::wire::{RenewalPolicy, UpdateRenewalPolicy};
 pub(crate) async fn update(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::renewal_policy::Update>,
-    Ids((id,)): Ids<(certctl_core::domain::RenewalPolicyId,)>,
+    Ids((id,)): Ids<(domain::RenewalPolicyId,)>,
+    condition: IfMatch,
     Body(request): Body<UpdateRenewalPolicy>,
 ) -> Result<Json<RenewalPolicy>, Failure> {
+    let condition = condition.on::<domain::RenewalPolicy>(&id);
     let UpdateRenewalPolicy {
         name,
         renewal_window_days,
@@ -41,5 +45,5 @@ pub(crate) async fn update(
         retry_interval_seconds,
         alert_thresholds_days,
     };
-    Ok(Json(api.engine.execute(&principal, change).await?.into()))
+    Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
 }

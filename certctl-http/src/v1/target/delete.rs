@@ -2,10 +2,11 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use certctl_core::domain;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Ids};
+use crate::request::{Allowed, Ids, IfMatch};
 use crate::router::Api;
 
 /// Deletes a target
@@ -19,8 +20,10 @@ use crate::router::Api;
 pub(crate) async fn delete(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::target::Delete>,
-    Ids((id,)): Ids<(certctl_core::domain::TargetId,)>,
+    Ids((id,)): Ids<(domain::TargetId,)>,
+    condition: IfMatch,
 ) -> Result<StatusCode, Failure> {
-    api.engine.execute(&principal, ops::target::Delete { id }).await?;
+    let condition = condition.on::<domain::TargetRecord>(&id);
+    api.engine.execute_if(&principal, ops::target::Delete { id }, condition).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,11 +1,10 @@
 //! Reading a target.
 
-use axum::Json;
 use axum::extract::State;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Ids};
+use crate::request::{Allowed, Ids, Tagged};
 use crate::router::Api;
 use crate::wire::DeploymentTarget;
 
@@ -19,7 +18,7 @@ pub(crate) async fn get(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::target::Get>,
     Ids((id,)): Ids<(certctl_core::domain::TargetId,)>,
-) -> Result<Json<DeploymentTarget>, Failure> {
+) -> Result<Tagged<DeploymentTarget>, Failure> {
     let found = api.engine.execute(&principal, ops::target::Get { id }).await?;
-    Ok(Json(found.into_entity().into()))
+    Ok(Tagged(found.version(), found.into_entity().into()))
 }

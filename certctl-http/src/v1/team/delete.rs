@@ -2,10 +2,11 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use certctl_core::domain;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Ids};
+use crate::request::{Allowed, Ids, IfMatch};
 use crate::router::Api;
 
 /// Deletes a team
@@ -19,8 +20,10 @@ use crate::router::Api;
 pub(crate) async fn delete(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::team::Delete>,
-    Ids((id,)): Ids<(certctl_core::domain::TeamId,)>,
+    Ids((id,)): Ids<(domain::TeamId,)>,
+    condition: IfMatch,
 ) -> Result<StatusCode, Failure> {
-    api.engine.execute(&principal, ops::team::Delete { id }).await?;
+    let condition = condition.on::<domain::Team>(&id);
+    api.engine.execute_if(&principal, ops::team::Delete { id }, condition).await?;
     Ok(StatusCode::NO_CONTENT)
 }

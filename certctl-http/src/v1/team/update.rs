@@ -2,10 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
+use certctl_core::domain;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body, Ids};
+use crate::request::{Allowed, Body, Ids, IfMatch};
 use crate::router::Api;
 use crate::wire::{Team, UpdateTeam};
 
@@ -19,10 +20,12 @@ use crate::wire::{Team, UpdateTeam};
 pub(crate) async fn update(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::team::Update>,
-    Ids((id,)): Ids<(certctl_core::domain::TeamId,)>,
+    Ids((id,)): Ids<(domain::TeamId,)>,
+    condition: IfMatch,
     Body(request): Body<UpdateTeam>,
 ) -> Result<Json<Team>, Failure> {
+    let condition = condition.on::<domain::Team>(&id);
     let UpdateTeam { name, description } = request;
     let change = ops::team::Update { id, name, description };
-    Ok(Json(api.engine.execute(&principal, change).await?.into()))
+    Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
 }

@@ -1,0 +1,145 @@
+//! `ETag`, `If-Match` and `If-None-Match` on every object that has a page of its own.
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use certctl_http::openapi;
+use serde_json::{Value, json};
+
+use crate::world::{ADMIN, Answer, World, certificate, target_config};
+
+async fn ask(world: &World, method: Method, path: &str, header: (&str, &str), body: &Value) -> Answer {
+    let request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {ADMIN}"));
+    let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+    world.send(request.header(header.0, header.1).body(body).unwrap()).await
+}
+
+/// The paths of objects that can be changed or deleted, and how each is made.
+const CREATIONS: &[(&str, &str)] = &[
+    ("teams", r#"{"id":"x","name":"x"}"#),
+    ("owners", r#"{"id":"x","name":"x","email":"x@example.com","team_id":"team-default"}"#),
+    ("profiles", r#"{"id":"x","name":"x"}"#),
+    ("renewal-policies", r#"{"id":"x","name":"x"}"#),
+    ("issuers", r#"{"id":"x","name":"x","type":"GenericCA","config":{}}"#),
+    ("targets", r#"{"id":"x","name":"x","type":"NGINX","agent_id":"edge-1"}"#),
+    ("certificates", r#"{"id":"x"}"#),
+    ("agent-groups", r#"{"id":"x","name":"x"}"#),
+    ("auth/keys", r#"{"id":"x","name":"x","role":"viewer"}"#),
+];
+
+/// A world that holds one of each.
+async fn stocked() -> World {
+    let world = World::new().await;
+    world.agent("edge-1").await;
+    for (path, request) in CREATIONS {
+        let mut request: Value = serde_json::from_str(request).unwrap();
+        match *path {
+            "targets" => request["config"] = target_config(),
+            "certificates" => request = certificate("x", json!({})),
+            _ => {}
+        }
+        world.post(&format!("/api/v1/{path}"), request).await.expect(201);
+    }
+    world
+}
+
+/// Every route of an object that changes or deletes it. One that is missing in [`CREATIONS`] fails the test.
+fn changes() -> Vec<(Method, String)> {
+    let document = serde_json::to_value(openapi::document()).unwrap();
+    let mut changes = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (verb, method) in [("put", Method::PUT), ("delete", Method::DELETE)] {
+            // A retirement announces itself first, which makes a version of its own; it takes no If-Match.
+            if item.get(verb).is_some_and(|operation| operation["operationId"] != "retireAgent") {
+                assert!(path.ends_with("/{id}"), "{path}");
+                let collection = path.trim_start_matches("/api/v1/").trim_end_matches("/{id}");
+                assert!(CREATIONS.iter().any(|(known, _)| *known == collection), "{path}: say how one is made");
+                changes.push((method, path.replace("{id}", "x")));
+            }
+        }
+    }
+    assert!(changes.len() >= 16);
+    changes
+}
+
+#[tokio::test]
+async fn a_change_of_what_was_not_seen_is_refused_everywhere() {
+    let world = stocked().await;
+    for (method, path) in changes() {
+        let body = if method == Method::PUT { json!({}) } else { Value::Null };
+        let tag = world.get(&path).await.header("etag").to_owned();
+        assert!(tag.starts_with('"') && tag.ends_with('"') && tag.len() > 2, "{path}: {tag}");
+        let before = world.get(&path).await.text;
+        for stale in ["\"9999\"", "\"0\"", "W/\"1\"", "\"abc\"", "\"9999\", W/\"1\""] {
+            let answer = ask(&world, method.clone(), &path, ("if-match", stale), &body).await;
+            assert_eq!(answer.problem(412), "precondition_failed", "{method} {path} {stale}");
+        }
+        let answer = ask(&world, method.clone(), &path, ("if-match", "1"), &body).await;
+        assert_eq!(answer.problem(400), "invalid_request", "{method} {path}");
+        assert_eq!(world.get(&path).await.text, before, "{method} {path} changed something");
+        let none = path.replace("/x", "/none");
+        assert_eq!(ask(&world, method.clone(), &none, ("if-match", "\"1\""), &body).await.problem(404), "not_found");
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_what_was_seen_is_made_and_gives_it_a_new_tag() {
+    for (method, path) in changes() {
+        // What others refer to cannot be deleted: a world of its own for each.
+        let world = stocked().await;
+        let tag = world.get(&path).await.header("etag").to_owned();
+        let body = if method == Method::PUT { json!({ "name": "new" }) } else { Value::Null };
+        let both = format!("\"77\", {tag}");
+        let done = ask(&world, method.clone(), &path, ("if-match", &both), &body).await;
+        assert!(done.status.is_success(), "{method} {path}: {}", done.text);
+        if method == Method::PUT {
+            let now = world.get(&path).await.header("etag").to_owned();
+            assert_ne!(now, tag, "{path}");
+            // The same again comes too late; whatever there is may be changed.
+            assert_eq!(
+                ask(&world, Method::PUT, &path, ("if-match", &tag), &body).await.problem(412),
+                "precondition_failed"
+            );
+            ask(&world, Method::PUT, &path, ("if-match", "*"), &json!({ "name": "newer" })).await.expect(200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_two_who_saw_the_same_one_changes_it() {
+    let world = stocked().await;
+    let tag = world.get("/api/v1/teams/x").await.header("etag").to_owned();
+    let one = json!({ "description": "one" });
+    let two = json!({ "description": "two" });
+    let (a, b) = tokio::join!(
+        ask(&world, Method::PUT, "/api/v1/teams/x", ("if-match", &tag), &one),
+        ask(&world, Method::PUT, "/api/v1/teams/x", ("if-match", &tag), &two),
+    );
+    let mut statuses = [a.status.as_u16(), b.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 412]);
+}
+
+#[tokio::test]
+async fn what_a_client_has_is_not_sent_again() {
+    let world = stocked().await;
+    for (path, _) in CREATIONS {
+        let path = format!("/api/v1/{path}/x");
+        let tag = world.get(&path).await.header("etag").to_owned();
+        for known in [tag.clone(), format!("W/{tag}"), format!("\"0\", {tag}"), "*".to_owned()] {
+            let answer = ask(&world, Method::GET, &path, ("if-none-match", &known), &Value::Null).await;
+            assert_eq!((answer.status.as_u16(), answer.text.as_str()), (304, ""), "{path} {known}");
+            assert_eq!(answer.header("etag"), tag);
+        }
+        ask(&world, Method::GET, &path, ("if-none-match", "\"0\""), &Value::Null).await.expect(200);
+    }
+    // What is not there is not unchanged, and a list has no tag.
+    ask(&world, Method::GET, "/api/v1/teams/none", ("if-none-match", "*"), &Value::Null).await.problem(404);
+    ask(&world, Method::GET, "/api/v1/teams", ("if-none-match", "*"), &Value::Null).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_retirement_takes_no_condition() {
+    let world = stocked().await;
+    let answer = ask(&world, Method::DELETE, "/api/v1/agents/edge-1", ("if-match", "\"1\""), &Value::Null).await;
+    assert_eq!(answer.problem(400), "if_match_not_supported");
+}
