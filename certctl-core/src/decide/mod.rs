@@ -5,4 +5,5 @@ pub mod backoff;
 pub mod policy;
 pub mod profile;
 pub mod renewal;
+pub mod replan;
 pub mod status;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::Timestamp;
+use crate::domain::{RenewalPolicy, Timestamp};
 
 /// What decides about the next renewal of an issued certificate.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,25 @@ pub struct RenewalInput {
     pub first_alert: Duration,
     /// Spreads certificates that were issued together.
     pub random: u64,
+}
+
+impl RenewalInput {
+    /// What a policy says about a certificate that is valid from `not_before` to `not_after`.
+    pub fn of(policy: &RenewalPolicy, not_before: Timestamp, not_after: Timestamp, random: u64) -> Self {
+        let first_alert = policy.alert_thresholds_days.iter().copied().max().unwrap_or(0);
+        Self {
+            not_before,
+            not_after,
+            window: days(policy.renewal_window_days),
+            auto_renew: policy.auto_renew,
+            first_alert: days(first_alert),
+            random,
+        }
+    }
+}
+
+fn days(days: i64) -> Duration {
+    Duration::from_secs(u64::try_from(days).unwrap_or(0).saturating_mul(86_400))
 }
 
 /// Why renewal is due when it is.
@@ -41,6 +60,8 @@ pub enum RenewalReason {
 pub struct RenewalVerdict {
     /// When the engine renews; `None` when it does not.
     pub renew_at: Option<Timestamp>,
+    /// The earliest moment that `renew_at` could have been for another random number; `None` when the engine does not renew.
+    pub earliest: Option<Timestamp>,
     /// From when the certificate counts as expiring: the renewal due moment, or the first alert where nothing renews it.
     pub expiring_at: Timestamp,
     /// Why.
@@ -60,6 +81,7 @@ pub fn decide(input: &RenewalInput) -> RenewalVerdict {
 fn auto_renew_off(input: &RenewalInput) -> Option<RenewalVerdict> {
     (!input.auto_renew).then(|| RenewalVerdict {
         renew_at: None,
+        earliest: None,
         expiring_at: (input.not_after - input.first_alert).max(input.not_before),
         reason: RenewalReason::AutoRenewOff,
     })
@@ -93,9 +115,9 @@ fn lifetime(input: &RenewalInput) -> Duration {
 /// `left` before the end, and up to a tenth of that earlier: never later, so that a deadline is never jittered away.
 fn due(input: &RenewalInput, left: Duration, reason: RenewalReason) -> RenewalVerdict {
     let spread = u64::try_from(left.as_micros() / 10).unwrap_or(u64::MAX - 1);
-    let renew_at = input.not_after - left - Duration::from_micros(input.random % (spread + 1));
-    let renew_at = renew_at.max(input.not_before);
-    RenewalVerdict { renew_at: Some(renew_at), expiring_at: renew_at, reason }
+    let earlier = |micros| (input.not_after - left - Duration::from_micros(micros)).max(input.not_before);
+    let renew_at = earlier(input.random % (spread + 1));
+    RenewalVerdict { renew_at: Some(renew_at), earliest: Some(earlier(spread)), expiring_at: renew_at, reason }
 }
 
 #[cfg(test)]
@@ -152,13 +174,14 @@ mod tests {
             let input = RenewalInput { random, ..input(days(90)) };
             let renew_at = decide(&input).renew_at.unwrap();
             assert!(renew_at <= input.not_after - days(30) && renew_at >= input.not_after - days(33), "{random}");
+            assert_eq!(decide(&input).earliest, Some(input.not_after - days(33)));
         }
     }
 
     #[test]
     fn without_auto_renewal_the_first_alert_marks_the_end() {
         let verdict = decide(&RenewalInput { auto_renew: false, ..input(days(90)) });
-        assert_eq!(verdict.renew_at, None);
+        assert_eq!((verdict.renew_at, verdict.earliest), (None, None));
         assert_eq!(verdict.expiring_at, input(days(90)).not_after - days(30));
     }
 }

@@ -122,7 +122,7 @@ entity! {
         Index::on("managed_certificates_owner", &["owner_id"]),
         Index::on("managed_certificates_team", &["team_id"]),
         Index::on("managed_certificates_issuer", &["issuer_id"]),
-        Index::on("managed_certificates_policy", &["renewal_policy_id"]),
+        Index::on("managed_certificates_policy", &["renewal_policy_id", "id"]),
         Index::on("managed_certificates_profile", &["certificate_profile_id"]),
     ]
     references [

@@ -67,7 +67,7 @@ pub use policy::{
 };
 pub use principal::{ApiKey, ApiKeyFields, EnrolToken, EnrolTokenFields, Principal, Role};
 pub use profile::{EnforcedTerms, ExtendedKeyUsage, KeyRule, Profile, ProfileFields, SanKind};
-pub use renewal::{RenewalPolicy, RenewalPolicyFields};
+pub use renewal::{RenewalPolicy, RenewalPolicyFields, Replan, ReplanFields};
 pub use san::{DnsName, EmailAddress, SanUri, SubjectAltName};
 pub use serial::{InvalidSerial, Serial};
 pub use timestamp::{InvalidTimestamp, Timestamp};
@@ -86,6 +86,7 @@ pub const SCHEMAS: &[&Schema] = &[
     Profile::SCHEMA,
     RenewalPolicy::SCHEMA,
     PolicyRule::SCHEMA,
+    Replan::SCHEMA,
     Agent::SCHEMA,
     AgentGroup::SCHEMA,
     AgentGroupMember::SCHEMA,

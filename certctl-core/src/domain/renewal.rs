@@ -1,6 +1,6 @@
 //! Renewal policies.
 
-use super::{RenewalPolicyId, Timestamp};
+use super::{CertificateId, RenewalPolicyId, Timestamp};
 use crate::entity;
 use crate::entity::{Index, Json};
 
@@ -30,6 +30,21 @@ entity! {
         Index::unique("renewal_policies_name", &["name"]),
         Index::on("renewal_policies_by_creation", &["created_at", "id"]),
     ]
+    references []
+}
+
+entity! {
+    /// That a renewal policy changed, and how far the renewals of its certificates are planned anew. Kept when all are, so that
+    /// its version never begins again.
+    pub struct Replan in "renewal_replans" as Mutable, fields ReplanFields {
+        /// The policy.
+        id: RenewalPolicyId,
+        /// From when on every engine decides by the change; never when all are planned anew.
+        due_at: Timestamp,
+        /// The first certificate that is not planned anew yet; none at the beginning.
+        next_id: Option<CertificateId>,
+    }
+    indexes [Index::on("renewal_replans_due", &["due_at", "id"])]
     references []
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Since {
     at: Monotonic,
 }
 
-/// How long a value is kept.
+/// How long a value is kept. [`SETTLED`](super::SETTLED) is longer.
 const AGE: Duration = Duration::from_secs(1);
 /// Values at most; one more empties the shelf.
 const CAPACITY: usize = 10_000;

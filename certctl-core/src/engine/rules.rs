@@ -2,6 +2,7 @@
 //! order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Engine;
 use super::recent::{Recent, Since};
@@ -11,6 +12,9 @@ use crate::entity::{Entity, Record};
 use crate::error::Error;
 use crate::ports::Monotonic;
 use crate::storage::{ApplyError, Committed, Found, Place, Query, Reads, UnitOfWork};
+
+/// So long after a change every engine decides by it: twice what they are kept for.
+pub(crate) const SETTLED: Duration = Duration::from_secs(2);
 
 /// What was read of them lately.
 #[derive(Debug, Default)]

@@ -14,6 +14,8 @@ use crate::{jobs, outbox, reconcile};
 pub struct Progress {
     /// Certificates whose renewal was begun.
     pub renewals_begun: usize,
+    /// Certificates whose renewal was planned anew because their policy changed.
+    pub replanned: usize,
     /// Jobs that waited too long and were ended.
     pub jobs_timed_out: usize,
     /// Answers to named calls that were forgotten.
@@ -27,8 +29,8 @@ pub struct Progress {
 }
 
 impl Engine {
-    /// One pass of every loop: begin due renewals, end what waited too long, take up due jobs and deliveries, wake agents that
-    /// wait for work and have some, record who read, and seal the audit trail.
+    /// One pass of every loop: begin due renewals, plan those anew whose policy changed, end what waited too long, take up due
+    /// jobs and deliveries, wake agents that wait for work and have some, record who read, and seal the audit trail.
     ///
     /// Work that was taken up goes on in tasks after this returns.
     ///
@@ -36,6 +38,7 @@ impl Engine {
     /// The store's. Nothing is lost: the next step finds the same work again.
     pub async fn step(&self) -> Result<Progress, Error> {
         let renewals_begun = reconcile::renewals::sweep(self).await?;
+        let replanned = reconcile::replans::sweep(self).await?;
         let jobs_timed_out = reconcile::waiting::sweep(self).await?;
         let calls_forgotten = reconcile::calls::sweep(self).await?;
         let jobs_started = jobs::claim_and_start(self).await?;
@@ -43,7 +46,15 @@ impl Engine {
         self.look_out().await?;
         reconcile::reads::sweep(self).await?;
         let audit_sealed = reconcile::sealing::sweep(self).await?;
-        Ok(Progress { renewals_begun, jobs_timed_out, calls_forgotten, jobs_started, deliveries_started, audit_sealed })
+        Ok(Progress {
+            renewals_begun,
+            replanned,
+            jobs_timed_out,
+            calls_forgotten,
+            jobs_started,
+            deliveries_started,
+            audit_sealed,
+        })
     }
 
     /// How long until [`step`](Self::step) has something to do, by the store's clock. `None` when nothing is planned.
@@ -55,6 +66,7 @@ impl Engine {
     pub async fn next_due(&self) -> Result<Option<Duration>, Error> {
         let dues = [
             reconcile::renewals::next_due(self).await?,
+            reconcile::replans::next_due(self).await?,
             reconcile::waiting::next_due(self).await?,
             reconcile::calls::next_due(self).await?,
             jobs::next_due(self).await?,

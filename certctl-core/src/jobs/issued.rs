@@ -236,20 +236,10 @@ fn renewed(engine: &Engine, certificate: &mut Certificate, policy: &RenewalPolic
         return;
     }
     let not_after = others.not_after.map_or(version.not_after, |end| end.min(version.not_after));
-    let verdict = decide(&RenewalInput {
-        not_before: version.not_before,
-        not_after,
-        window: days(policy.renewal_window_days),
-        auto_renew: policy.auto_renew,
-        first_alert: days(policy.alert_thresholds_days.iter().copied().max().unwrap_or(0)),
-        random: engine.ports().rng.next_u64(),
-    });
+    let random = engine.ports().rng.next_u64();
+    let verdict = decide(&RenewalInput::of(policy, version.not_before, not_after, random));
     certificate.lifecycle = certificate.lifecycle.transition(Lifecycle::Issued).unwrap_or(certificate.lifecycle);
     (certificate.renewing, certificate.failed_renewals) = (false, 0);
     (certificate.expires_at, certificate.expiring_at) = (not_after, verdict.expiring_at);
     certificate.renew_at = verdict.renew_at.unwrap_or(Timestamp::NEVER);
-}
-
-fn days(days: i64) -> std::time::Duration {
-    std::time::Duration::from_secs(u64::try_from(days).unwrap_or(0).saturating_mul(86_400))
 }

@@ -3,5 +3,6 @@
 pub(crate) mod calls;
 pub(crate) mod reads;
 pub(crate) mod renewals;
+pub(crate) mod replans;
 pub(crate) mod sealing;
 pub(crate) mod waiting;

@@ -11,6 +11,7 @@ use crate::entity::Record;
 use crate::error::Error;
 use crate::jobs::live::{Standing, standing};
 use crate::jobs::open::{Opening, key_holders, open_issue_jobs, targets_of};
+use crate::jobs::plan::due_or_replanned;
 use crate::ops::context::audit_event;
 use crate::storage::{ApplyError, Query, UnitOfWork, View};
 
@@ -50,19 +51,29 @@ async fn begin(engine: &Engine, found: &Certificate) -> Result<bool, Error> {
     if certificate.renew_at > now {
         return Ok(false);
     }
-    certificate.renew_at = Timestamp::NEVER;
+    let mut begun = true;
     if matches!(certificate.lifecycle, Lifecycle::Issued | Lifecycle::Failed) {
-        if let Some(until) = open(engine, &mut unit, &mut certificate).await? {
-            certificate.renew_at = until;
+        let policy = unit.peek::<RenewalPolicy>(certificate.renewal_policy_id.as_str()).await?;
+        let policy = policy.ok_or_else(|| Error::not_found("renewal policy", &certificate.renewal_policy_id))?;
+        // The policy may have changed since this moment was planned.
+        if due_or_replanned(engine, &unit, &mut certificate, &policy).await? {
+            certificate.renew_at = Timestamp::NEVER;
+            if let Some(until) = open(engine, &mut unit, &mut certificate, &policy).await? {
+                certificate.renew_at = until;
+                unit = unit.bookkeeping();
+            }
+        } else {
+            begun = false;
             unit = unit.bookkeeping();
         }
     } else {
         // Archived and revoked certificates are not renewed.
+        certificate.renew_at = Timestamp::NEVER;
         unit = unit.bookkeeping();
     }
     unit.update(certificate);
     match engine.commit(unit).await {
-        Ok(()) => Ok(true),
+        Ok(()) => Ok(begun),
         Err(ApplyError::Stale { .. } | ApplyError::Conflict { .. }) => Ok(false),
         Err(error) => Err(error.into()),
     }
@@ -73,9 +84,8 @@ async fn open(
     engine: &Engine,
     unit: &mut UnitOfWork,
     certificate: &mut Record<Certificate>,
+    policy: &RenewalPolicy,
 ) -> Result<Option<Timestamp>, Error> {
-    let policy = unit.peek::<RenewalPolicy>(certificate.renewal_policy_id.as_str()).await?;
-    let policy = policy.ok_or_else(|| Error::not_found("renewal policy", &certificate.renewal_policy_id))?;
     let targets = targets_of(unit, certificate).await?;
     let mut holders = BTreeSet::new();
     for (id, standing) in standing(engine, unit, &key_holders(certificate, &targets)).await? {
@@ -93,7 +103,7 @@ async fn open(
     let profile = engine.rules(unit, certificate).await?.profile;
     let needs_approval = profile.is_some_and(|profile| profile.requires_approval);
     let requested_by = &Principal::system().id;
-    let opening = Opening { certificate, holders: &holders, kind, policy: &policy, requested_by, needs_approval };
+    let opening = Opening { certificate, holders: &holders, kind, policy, requested_by, needs_approval };
     let jobs = open_issue_jobs(engine, unit, &opening);
     let details = json!({ "job_ids": jobs });
     let event = audit_event(

@@ -1,9 +1,11 @@
 //! Changing and deleting teams, owners, profiles and renewal policies.
 
+use std::time::Duration;
+
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use crate::world::{OPERATOR, VIEWER, World, check_problem};
+use crate::world::{OPERATOR, VIEWER, World, check_problem, csr};
 
 /// Where each of them is, a member to change, a wrong value of it, and the id of one that is used.
 fn kinds() -> [(&'static str, Value, Value, &'static str, Value); 4] {
@@ -45,7 +47,7 @@ async fn an_update_keeps_what_is_not_given_and_answers_the_whole() {
     for (path, change, wrong, _, more) in kinds() {
         let made = world.post(&format!("/api/v1/{path}"), with_id("x-1", &more)).await.expect(201);
         let one = format!("/api/v1/{path}/x-1");
-        world.fakes.clock.advance(std::time::Duration::from_secs(1));
+        world.fakes.clock.advance(Duration::from_secs(1));
         // The id and the times are no members of an update.
         let mut sent = change.clone();
         sent.as_object_mut().unwrap().extend([("id".into(), json!("x-2")), ("created_at".into(), json!(7))]);
@@ -111,6 +113,37 @@ async fn the_defaults_stay() {
         assert_eq!(world.delete(&path).await.problem(409), "in_use");
         assert_eq!(world.put(&path, json!({ "name": "ours" })).await.expect(200)["name"], "ours");
     }
+}
+
+#[tokio::test]
+async fn a_renewal_policy_that_changes_plans_its_certificates_anew() {
+    let world = World::new().await;
+    let policy = json!({ "id": "rp-x", "name": "x", "renewal_window_days": 3, "auto_renew": true });
+    world.post("/api/v1/renewal-policies", policy).await.expect(201);
+    world.certificate("mc-1", json!({ "renewal_policy_id": "rp-x" })).await;
+    let request = json!({ "csr_pem": csr("mc-1", 1).await });
+    world.post("/api/v1/certificates/mc-1/csr", request).await.expect(202);
+    let (path, rules) = ("/api/v1/certificates/mc-1", "/api/v1/renewal-policies/rp-x");
+    let planned = world.get(path).await.expect(200)["renew_at"].clone();
+    assert!(planned.is_string());
+
+    let change = async |change: Value| {
+        world.put(rules, change).await.expect(200);
+        world.fakes.clock.advance(Duration::from_secs(3));
+        world.engine.step().await.unwrap();
+        world.get(path).await.expect(200)["renew_at"].clone()
+    };
+    assert_eq!(change(json!({ "auto_renew": false })).await, Value::Null);
+    assert!(change(json!({ "auto_renew": true })).await.is_string());
+    let later = change(json!({ "renewal_window_days": 1 })).await;
+    assert!(later.as_str() > planned.as_str(), "{later} {planned}");
+
+    // A certificate that moves is planned with the answer.
+    let off = json!({ "id": "rp-off", "name": "off", "auto_renew": false });
+    world.post("/api/v1/renewal-policies", off).await.expect(201);
+    let moved = world.put(path, json!({ "renewal_policy_id": "rp-off" })).await.expect(200);
+    assert_eq!(moved["renew_at"], Value::Null);
+    assert!(world.put(path, json!({ "renewal_policy_id": "rp-x" })).await.expect(200)["renew_at"].is_string());
 }
 
 #[tokio::test]

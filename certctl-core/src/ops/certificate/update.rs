@@ -9,17 +9,19 @@ use super::CertificateView;
 use super::create::{check_common_name, check_tags, live_agent};
 use super::targets::map;
 use crate::domain::{
-    AgentId, AuditAction, Certificate, CertificateId, IssuerId, Lifecycle, OwnerId, ProfileId, RenewalPolicyId,
-    TargetId, TeamId,
+    AgentId, AuditAction, Certificate, CertificateId, IssuerId, Lifecycle, OwnerId, ProfileId, RenewalPolicy,
+    RenewalPolicyId, TargetId, TeamId,
 };
 use crate::error::Error;
 use crate::jobs::open::targets_of;
 use crate::jobs::order::Order;
+use crate::jobs::plan::replan_one;
 use crate::jobs::policy;
 use crate::ops::{Access, Context, Operation, check};
 use crate::storage::Query;
 
-/// Changes what is given of a certificate. Names, issuer and profile take effect at the next issuance.
+/// Changes what is given of a certificate. Names, issuer and profile take effect at the next issuance; by another renewal
+/// policy the next renewal is planned at once.
 #[derive(Clone, Debug, Default)]
 pub struct Update {
     /// Which.
@@ -75,6 +77,12 @@ impl Operation for Update {
         judgement.allow()?;
         judgement.store(cx.engine, &mut cx.unit, cx.principal, id).await?;
         certificate.updated_at = cx.now();
+        if certificate.renewal_policy_id != before.renewal_policy_id {
+            // Pinned: if the policy changes at the same moment, the certificate may not be among those planned anew.
+            let policy = cx.unit.get::<RenewalPolicy>(certificate.renewal_policy_id.as_str()).await?;
+            let policy = policy.ok_or_else(|| Error::not_found("renewal policy", &certificate.renewal_policy_id))?;
+            replan_one(cx.engine, &cx.unit, &mut certificate, &policy).await?;
+        }
         let target_ids = self.remap(cx, &certificate).await?;
         let answer = Certificate::clone(&certificate);
         cx.unit.update(certificate);

@@ -3,12 +3,14 @@
 use async_trait::async_trait;
 
 use super::create::check;
-use crate::domain::{AuditAction, RenewalPolicy, RenewalPolicyId};
+use crate::domain::{AuditAction, RenewalPolicy, RenewalPolicyId, Replan};
+use crate::engine::SETTLED;
 use crate::error::Error;
 use crate::ops::merge::Merge;
 use crate::ops::{Access, Context, Operation};
 
-/// Changes what is given of a renewal policy. When a certificate renews is planned anew when it is next issued.
+/// Changes what is given of a renewal policy. When it renews otherwise, the renewals of all certificates that keep to it are
+/// planned anew by the loops, beginning two seconds later; until then what comes due is decided by the changed policy.
 #[derive(Clone, Debug)]
 pub struct Update {
     /// Which.
@@ -36,6 +38,7 @@ impl Operation for Update {
     async fn run(&self, cx: &mut Context<'_>) -> Result<RenewalPolicy, Error> {
         let found = cx.unit.get::<RenewalPolicy>(self.id.as_str()).await?;
         let mut policy = found.ok_or_else(|| Error::not_found("renewal policy", &self.id))?;
+        let before = timing(&policy);
         let mut merge = Merge::default();
         merge.set("name", &mut policy.name, self.name.as_ref());
         merge.set("renewal_window_days", &mut policy.renewal_window_days, self.renewal_window_days.as_ref());
@@ -46,8 +49,34 @@ impl Operation for Update {
         check(&policy)?;
         policy.updated_at = cx.now();
         let answer = RenewalPolicy::clone(&policy);
+        if timing(&answer) != before {
+            self.replan(cx).await?;
+        }
         cx.unit.update(policy);
         cx.audit(AuditAction::RenewalPolicyUpdated, ("renewal_policy", self.id.as_str()), merge.details());
         Ok(answer)
     }
+}
+
+impl Update {
+    /// Has the certificates planned anew, from the first: what was planned by an earlier change is not by this one.
+    ///
+    /// Not at once: an engine may decide for a second by what it has read, and would plan behind the back of who plans anew.
+    async fn replan(&self, cx: &mut Context<'_>) -> Result<(), Error> {
+        let due_at = cx.now() + SETTLED;
+        match cx.unit.get::<Replan>(self.id.as_str()).await? {
+            Some(mut replan) => {
+                (replan.due_at, replan.next_id) = (due_at, None);
+                cx.unit.update(replan);
+            }
+            None => cx.unit.insert(Replan { id: self.id.clone(), due_at, next_id: None }),
+        }
+        Ok(())
+    }
+}
+
+/// What of a policy decides when its certificates renew, or count as expiring.
+fn timing(policy: &RenewalPolicy) -> (bool, Option<i64>) {
+    let alerts = || policy.alert_thresholds_days.iter().copied().max();
+    (policy.auto_renew, if policy.auto_renew { Some(policy.renewal_window_days) } else { alerts() })
 }

@@ -12,7 +12,7 @@ use crate::wire::{ManagedCertificate, UpdateCertificate};
 
 /// Changes the members of a certificate that are given
 ///
-/// Names, issuer and profile take effect at the next issuance.
+/// Names, issuer and profile take effect at the next issuance; by another renewal policy the next renewal is planned at once.
 #[utoipa::path(
     put, path = "/api/v1/certificates/{id}", operation_id = "updateCertificate", tag = "Certificates",
     params(("id" = String, Path, description = "Which")),

@@ -12,7 +12,8 @@ use crate::wire::{RenewalPolicy, UpdateRenewalPolicy};
 
 /// Changes the members of a renewal policy that are given
 ///
-/// When a certificate renews is planned anew when it is next issued.
+/// When it renews otherwise, the renewals of all certificates that keep to it are planned anew, beginning within seconds; a renewal
+/// that comes due before is decided by the changed policy.
 #[utoipa::path(
     put, path = "/api/v1/renewal-policies/{id}", operation_id = "updateRenewalPolicy", tag = "Renewal Policies",
     params(("id" = String, Path, description = "Which")),

@@ -1,0 +1,209 @@
+//! When a certificate that exists already is due for renewal by the policy as it is now.
+
+use super::renewal::{RenewalInput, RenewalVerdict, decide as decide_renewal};
+use crate::domain::{Certificate, Lifecycle, RenewalPolicy, Timestamp};
+
+/// What decides about the renewal of a certificate that exists already.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplanInput<'a> {
+    /// The certificate as it is stored.
+    pub certificate: &'a Certificate,
+    /// The policy that it keeps to now.
+    pub policy: &'a RenewalPolicy,
+    /// First moment of validity of its newest version; `None` without one.
+    pub not_before: Option<Timestamp>,
+    /// The moment of the decision.
+    pub now: Timestamp,
+    /// Spreads certificates that are planned together.
+    pub random: u64,
+}
+
+/// What a certificate stores of its next renewal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// When the engine renews; never when it does not, and while a job is open.
+    pub renew_at: Timestamp,
+    /// From when the certificate counts as expiring.
+    pub expiring_at: Timestamp,
+}
+
+/// The plan by the policy as it is now. A pause after failed renewals is kept: an edit of the policy mends nothing that failed.
+pub fn decide(input: &ReplanInput<'_>) -> Plan {
+    let certificate = input.certificate;
+    let kept = Plan { renew_at: certificate.renew_at, expiring_at: certificate.expiring_at };
+    match (certificate.lifecycle, verdict(input)) {
+        (Lifecycle::Issued, Some(verdict)) => Plan {
+            renew_at: match verdict.renew_at {
+                Some(_) if certificate.renewing => Timestamp::NEVER,
+                Some(at) if certificate.failed_renewals > 0 && certificate.renew_at != Timestamp::NEVER => {
+                    at.max(certificate.renew_at)
+                }
+                Some(at) => at,
+                None => Timestamp::NEVER,
+            },
+            expiring_at: verdict.expiring_at,
+        },
+        (Lifecycle::Failed, _) if !input.policy.auto_renew => Plan { renew_at: Timestamp::NEVER, ..kept },
+        // Its first issuance is tried again, as it would have been if the policy had always renewed.
+        (Lifecycle::Failed, _) if !certificate.renewing && certificate.renew_at == Timestamp::NEVER => {
+            Plan { renew_at: input.now, ..kept }
+        }
+        (Lifecycle::Failed | Lifecycle::Issued, _) => kept,
+        // Nothing renews them by itself.
+        (Lifecycle::Pending | Lifecycle::Revoked | Lifecycle::Archived, _) => kept,
+    }
+}
+
+/// Whether a certificate whose planned moment has come is due by the policy as it is now. The moment lies at random within a
+/// range, so all of that range counts: else each look would toss the coin again. What failed is tried again also before that
+/// range, for people may have begun it early.
+pub fn is_due(input: &ReplanInput<'_>) -> bool {
+    match input.certificate.lifecycle {
+        Lifecycle::Issued if input.certificate.failed_renewals > 0 => input.policy.auto_renew,
+        Lifecycle::Issued => match verdict(input) {
+            Some(verdict) => verdict.earliest.is_some_and(|earliest| earliest <= input.now),
+            None => input.policy.auto_renew,
+        },
+        Lifecycle::Failed => input.policy.auto_renew,
+        Lifecycle::Pending | Lifecycle::Revoked | Lifecycle::Archived => false,
+    }
+}
+
+fn verdict(input: &ReplanInput<'_>) -> Option<RenewalVerdict> {
+    let not_after = input.certificate.expires_at;
+    input.not_before.map(|from| decide_renewal(&RenewalInput::of(input.policy, from, not_after, input.random)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::{IssuerId, OwnerId, RenewalPolicyId, TeamId};
+    use crate::entity::Json;
+
+    fn day(day: u64) -> Timestamp {
+        Timestamp::from_unix_seconds(1_000_000_000) + Duration::from_secs(day * 86_400)
+    }
+
+    fn policy(auto_renew: bool, window: i64) -> RenewalPolicy {
+        RenewalPolicy {
+            id: RenewalPolicyId::default(),
+            name: "policy".into(),
+            renewal_window_days: window,
+            auto_renew,
+            max_retries: 3,
+            retry_interval_seconds: 60,
+            alert_thresholds_days: Json(vec![10, 7]),
+            created_at: day(0),
+            updated_at: day(0),
+        }
+    }
+
+    /// Valid from day 0 to day 90, planned for day 60.
+    fn certificate() -> Certificate {
+        Certificate {
+            id: "mc-1".parse().unwrap(),
+            name: "one".into(),
+            common_name: "one.example.com".into(),
+            sans: Json(vec![]),
+            environment: String::new(),
+            owner_id: OwnerId::default(),
+            team_id: TeamId::default(),
+            issuer_id: IssuerId::default(),
+            renewal_policy_id: RenewalPolicyId::default(),
+            certificate_profile_id: None,
+            agent_id: None,
+            tags: Json::default(),
+            source: String::new(),
+            lifecycle: Lifecycle::Issued,
+            renewing: false,
+            expires_at: day(90),
+            expiring_at: day(60),
+            renew_at: day(60),
+            failed_renewals: 0,
+            last_renewal_at: Some(day(0)),
+            last_deployment_at: None,
+            revoked_at: None,
+            revocation_reason: None,
+            created_at: day(0),
+            updated_at: day(0),
+        }
+    }
+
+    fn at<'a>(now: u64, certificate: &'a Certificate, policy: &'a RenewalPolicy) -> ReplanInput<'a> {
+        let version = matches!(certificate.lifecycle, Lifecycle::Issued | Lifecycle::Revoked);
+        ReplanInput { certificate, policy, not_before: version.then(|| day(0)), now: day(now), random: 0 }
+    }
+
+    #[test]
+    fn the_plan_follows_the_policy() {
+        let certificate = certificate();
+        for (policy, renew_at, expiring_at) in [
+            (policy(false, 0), Timestamp::NEVER, day(80)),
+            (policy(true, 20), day(70), day(70)),
+            (policy(true, 0), day(60), day(60)),
+            (policy(true, 300), day(45), day(45)),
+        ] {
+            assert_eq!(decide(&at(30, &certificate, &policy)), Plan { renew_at, expiring_at });
+        }
+        let never = Certificate { renew_at: Timestamp::NEVER, expiring_at: day(80), ..certificate };
+        assert_eq!(decide(&at(85, &never, &policy(true, 0))).renew_at, day(60), "overdue is due at once");
+    }
+
+    #[test]
+    fn an_open_job_and_a_pause_after_failures_stay() {
+        let on = policy(true, 20);
+        let renewing = Certificate { renewing: true, renew_at: Timestamp::NEVER, ..certificate() };
+        assert_eq!(decide(&at(61, &renewing, &on)), Plan { renew_at: Timestamp::NEVER, expiring_at: day(70) });
+        let pausing = Certificate { failed_renewals: 3, renew_at: day(75), ..certificate() };
+        assert_eq!(decide(&at(74, &pausing, &on)).renew_at, day(75));
+        assert_eq!(decide(&at(74, &pausing, &policy(true, 10))).renew_at, day(80));
+        assert_eq!(decide(&at(74, &pausing, &policy(false, 10))).renew_at, Timestamp::NEVER);
+    }
+
+    #[test]
+    fn a_first_issuance_that_failed_follows_the_switch_alone() {
+        let failed = Certificate {
+            lifecycle: Lifecycle::Failed,
+            expires_at: Timestamp::NEVER,
+            expiring_at: Timestamp::NEVER,
+            renew_at: Timestamp::NEVER,
+            ..certificate()
+        };
+        assert_eq!(decide(&at(5, &failed, &policy(true, 0))).renew_at, day(5));
+        assert_eq!(decide(&at(5, &failed, &policy(false, 0))).renew_at, Timestamp::NEVER);
+        let planned = Certificate { renew_at: day(6), ..failed };
+        assert_eq!(decide(&at(5, &planned, &policy(true, 0))).renew_at, day(6));
+        assert_eq!(decide(&at(5, &planned, &policy(false, 0))).renew_at, Timestamp::NEVER);
+        for lifecycle in [Lifecycle::Pending, Lifecycle::Revoked, Lifecycle::Archived] {
+            let other = Certificate { lifecycle, renew_at: Timestamp::NEVER, ..certificate() };
+            assert_eq!(decide(&at(5, &other, &policy(true, 0))).renew_at, Timestamp::NEVER, "{lifecycle}");
+            assert!(!is_due(&at(89, &other, &policy(true, 0))), "{lifecycle}");
+        }
+    }
+
+    #[test]
+    fn what_comes_due_is_due_if_any_random_number_would_have_it_so() {
+        let certificate = certificate();
+        for (now, policy, due) in [
+            (60, policy(true, 0), true),
+            (57, policy(true, 0), true),
+            (56, policy(true, 0), false),
+            (60, policy(true, 20), false),
+            (68, policy(true, 20), true),
+            (89, policy(false, 20), false),
+        ] {
+            for random in [0, 1, u64::MAX] {
+                let input = ReplanInput { random, ..at(now, &certificate, &policy) };
+                assert_eq!(is_due(&input), due, "day {now}, window {}", policy.renewal_window_days);
+                // What is not due is never planned for a moment that has passed: it would be looked at for ever.
+                assert!(due || decide(&input).renew_at > input.now);
+            }
+        }
+        // People began it on day 9, and it failed.
+        let failed = Certificate { failed_renewals: 1, renew_at: day(10), ..certificate };
+        assert!(is_due(&at(10, &failed, &policy(true, 0))));
+        assert!(!is_due(&at(10, &failed, &policy(false, 0))));
+    }
+}
