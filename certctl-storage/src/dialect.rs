@@ -318,6 +318,14 @@ pub(crate) fn is_fatal_for_sqlite(error: &sqlx::Error) -> bool {
     matches!(code.map(|code| code & 0xff), Some(10 | 11 | 26))
 }
 
+/// Whether a cell would have been larger than SQLite allows.
+pub(crate) fn is_too_big_for_sqlite(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source))) = error else {
+        return false;
+    };
+    source.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "18")
+}
+
 fn unavailable(error: impl ToString, millis: u64) -> StorageError {
     StorageError::Unavailable { reason: error.to_string(), retry_after: Duration::from_millis(millis) }
 }

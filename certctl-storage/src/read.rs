@@ -34,11 +34,32 @@ pub(crate) struct Together {
     pub(crate) one_row: bool,
     /// Takes the answer apart.
     pub(crate) decode: fn(&[QueryResult], &[Select]) -> Answers,
+    /// How it answers a large page, where there is a better way than row by row.
+    pub(crate) packed: Option<Packed>,
 }
+
+/// How a database answers one select in a single cell.
+#[derive(Clone, Copy)]
+pub(crate) struct Packed {
+    /// The statement.
+    pub(crate) statement: fn(&Select) -> Statement,
+    /// Takes the cell apart; `None` for one that cannot be, whose rows are then read one by one.
+    pub(crate) decode: fn(&[u8], &Select) -> Option<Vec<Row>>,
+}
+
+/// A page of so many rows is large.
+const LARGE: usize = 200;
 
 #[async_trait]
 impl<C: ConnectionTrait + Send + Sync> Snapshot for SeaSnapshot<C> {
     async fn select(&self, select: &Select) -> Result<Vec<Row>, StorageError> {
+        if let Some(packed) = self.together.packed
+            && select.limit >= LARGE
+            && select.offset == 0
+            && let Some(rows) = self.packed(packed, select).await?
+        {
+            return Ok(rows);
+        }
         let mut statement = paged(select);
         statement.columns(rows::column_names(select.schema).map(Alias::new));
         let mut statement = self.connection.get_database_backend().build(&statement);
@@ -52,7 +73,7 @@ impl<C: ConnectionTrait + Send + Sync> Snapshot for SeaSnapshot<C> {
         if let [select] = selects {
             return Ok(vec![self.select(select).await?]);
         }
-        let Together { statement, one_row, decode } = self.together;
+        let Together { statement, one_row, decode, packed: _ } = self.together;
         let statement = statement(selects);
         let results = if one_row {
             self.connection.query_one_raw(statement).await.map(|row| row.into_iter().collect())
@@ -74,6 +95,20 @@ impl<C: ConnectionTrait + Send + Sync> Snapshot for SeaSnapshot<C> {
 
     fn now(&self) -> Timestamp {
         (self.now)()
+    }
+}
+
+impl<C: ConnectionTrait + Send + Sync> SeaSnapshot<C> {
+    /// The rows out of a single cell; `None` when they do not fit in one or it cannot be taken apart.
+    async fn packed(&self, packed: Packed, select: &Select) -> Result<Option<Vec<Row>>, StorageError> {
+        let answer = match self.connection.query_one_raw((packed.statement)(select)).await {
+            Ok(answer) => answer.ok_or_else(|| StorageError::fatal("a page returned no row"))?,
+            Err(error) if dialect::is_too_big_for_sqlite(&error) => return Ok(None),
+            Err(error) => return Err(dialect::orm_error(error)),
+        };
+        let cell: Option<Vec<u8>> = answer.try_get_by(0).map_err(dialect::orm_error)?;
+        // No rows make no cell.
+        Ok(cell.map_or(Some(Vec::new()), |cell| (packed.decode)(&cell, select)))
     }
 }
 

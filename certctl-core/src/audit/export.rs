@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::{SeenRow, Verification, Verifier};
@@ -24,36 +24,36 @@ pub struct ExportLine<'a> {
     kind: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     seq: Option<i64>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "borrowed", skip_serializing_if = "Option::is_none")]
     id: Option<Cow<'a, str>>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "borrowed", skip_serializing_if = "Option::is_none")]
     actor: Option<Cow<'a, str>>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "borrowed", skip_serializing_if = "Option::is_none")]
     actor_type: Option<Cow<'a, str>>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "borrowed", skip_serializing_if = "Option::is_none")]
     action: Option<Cow<'a, str>>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "borrowed", skip_serializing_if = "Option::is_none")]
     resource_type: Option<Cow<'a, str>>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "borrowed", skip_serializing_if = "Option::is_none")]
     resource_id: Option<Cow<'a, str>>,
     /// The stored text, not read and written again: its digest covers each byte.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "borrowed_json", skip_serializing_if = "Option::is_none")]
     details: Option<Cow<'a, RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     timestamp: Option<Timestamp>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "borrowed", skip_serializing_if = "Option::is_none")]
     digest: Option<Cow<'a, str>>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "borrowed", skip_serializing_if = "Option::is_none")]
     hash: Option<Cow<'a, str>>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "borrowed", skip_serializing_if = "Option::is_none")]
     store: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     signed_at: Option<Timestamp>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "borrowed", skip_serializing_if = "Option::is_none")]
     key_id: Option<Cow<'a, str>>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "borrowed", skip_serializing_if = "Option::is_none")]
     public_key: Option<Cow<'a, str>>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "borrowed", skip_serializing_if = "Option::is_none")]
     signature: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exported_at: Option<Timestamp>,
@@ -215,20 +215,30 @@ impl<'a> ExportLine<'a> {
         })
     }
 
-    /// The cells that the digest of an event covers.
-    fn content(&self) -> [Value; CONTENT] {
-        let text = |text: Option<&str>| text.map_or(Value::Null, |text| Value::Text(text.to_owned()));
-        [
-            text(self.id.as_deref()),
-            text(self.actor.as_deref()),
-            text(self.actor_type.as_deref()),
-            text(self.action.as_deref()),
-            text(self.resource_type.as_deref()),
-            text(self.resource_id.as_deref()),
-            text(self.details.as_deref().map(RawValue::get)),
-            self.timestamp.map_or(Value::Null, |at| Value::Integer(at.0)),
-        ]
+    /// The digest of an event's cells.
+    fn content(&self) -> [u8; 32] {
+        let texts = [
+            self.id.as_deref(),
+            self.actor.as_deref(),
+            self.actor_type.as_deref(),
+            self.action.as_deref(),
+            self.resource_type.as_deref(),
+            self.resource_id.as_deref(),
+            self.details.as_deref().map(RawValue::get),
+        ];
+        audit::digest_of(texts, self.timestamp.map(|at| at.0))
     }
+}
+
+/// A text that stays in the line it is read from, unless there is something to unescape: an optional one would be copied.
+fn borrowed<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'a, str>>, D::Error> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    Ok(Option::<Text<'a>>::deserialize(deserializer)?.map(|Text(text)| text))
+}
+
+fn borrowed_json<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'a, RawValue>>, D::Error> {
+    Ok(Option::<&'a RawValue>::deserialize(deserializer)?.map(Cow::Borrowed))
 }
 
 /// The stored text as it is; a text that is no JSON any more as a string, which fits no digest.
@@ -237,6 +247,14 @@ fn details(text: &str) -> Option<Cow<'_, RawValue>> {
         // White space around it is not part of a raw value.
         Ok(raw) if raw.get().len() == text.len() && !text.contains('\n') => Some(Cow::Borrowed(raw)),
         _ => serde_json::value::to_raw_value(text).ok().map(Cow::Owned),
+    }
+}
+
+/// The octets that a line says; none for digits that are no digest, which fit no row.
+fn octets<'a>(digits: Option<&str>, buffer: &'a mut [u8; 32]) -> &'a [u8] {
+    match digits.map(|digits| hex::decode_to_slice(digits, &mut *buffer)) {
+        Some(Ok(())) => buffer,
+        _ => &[],
     }
 }
 
@@ -297,14 +315,13 @@ impl ExportReader {
     }
 
     fn event(&mut self, line: &ExportLine<'_>) {
-        let decoded = |digits: Option<&str>| digits.and_then(|digits| hex::decode(digits).ok()).unwrap_or_default();
-        let (digest, hash) = (decoded(line.digest.as_deref()), decoded(line.hash.as_deref()));
+        let (mut digest, mut hash) = ([0; 32], [0; 32]);
         self.verifier.row(&SeenRow {
             id: line.id.as_deref().unwrap_or_default(),
             seq: line.seq.unwrap_or(UNSEALED),
-            content: audit::digest(&line.content()),
-            digest: &digest,
-            hash: &hash,
+            content: line.content(),
+            digest: octets(line.digest.as_deref(), &mut digest),
+            hash: octets(line.hash.as_deref(), &mut hash),
         });
     }
 

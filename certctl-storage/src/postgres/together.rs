@@ -10,7 +10,7 @@ use crate::dialect::Dialect;
 use crate::read::{Answers, Together, paged};
 
 /// How PostgreSQL does it.
-pub(super) const TOGETHER: Together = Together { statement, one_row: false, decode };
+pub(super) const TOGETHER: Together = Together { statement, one_row: false, decode, packed: None };
 
 fn statement(selects: &[Select]) -> Statement {
     let mut parts = selects.iter().enumerate().map(|(place, select)| {

@@ -8,6 +8,7 @@
 mod batch;
 mod claim;
 mod lock;
+mod packed;
 mod script;
 mod seal;
 mod statements;

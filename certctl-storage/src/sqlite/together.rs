@@ -7,12 +7,13 @@ use sea_orm::sea_query::{Alias, Expr, SqliteQueryBuilder};
 use sea_orm::{DbErr, QueryResult, Statement};
 use serde_json::Value as Json;
 
+use super::packed::PACKED;
 use crate::dialect::Dialect;
 use crate::read::{Answers, Together, limit, paged};
 use crate::rows;
 
 /// How SQLite does it: each select becomes a JSON array of rows.
-pub(super) const TOGETHER: Together = Together { statement, one_row: true, decode };
+pub(super) const TOGETHER: Together = Together { statement, one_row: true, decode, packed: Some(PACKED) };
 
 fn statement(selects: &[Select]) -> Statement {
     let (mut text, mut parameters) = ("SELECT ".to_owned(), Vec::new());

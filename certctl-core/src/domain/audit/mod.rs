@@ -3,6 +3,7 @@
 mod chain;
 mod checkpoint;
 
+pub(crate) use chain::digest_of;
 pub use chain::{CONTENT, ChainHead, Link, UNSEALED, digest, link, links};
 pub use checkpoint::{AuditCheckpoint, AuditCheckpointFields};
 

@@ -33,7 +33,7 @@ impl Operation for Verify {
         for checkpoint in outside(cx).await? {
             verifier.checkpoint(&checkpoint);
         }
-        let mut walk = Walk::new(cx.engine.storage(), 0, Vec::new());
+        let mut walk = Walk::new(cx.engine.storage(), 0, Vec::new()).reading_ahead();
         while let Some(steps) = walk.next().await? {
             for step in steps {
                 match step {

@@ -1,0 +1,120 @@
+use certctl_core::entity::{Entity, Test};
+use certctl_core::storage::Snapshot;
+use certctl_core::testing::storage::{Event, Item, SCHEMAS};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
+
+use super::super::{connect, together};
+use super::*;
+use crate::read::SeaSnapshot;
+use crate::{DatabaseConfig, migrations};
+
+/// Texts as SQL, some of which no store writes.
+const TEXTS: &[&str] = &[
+    "''",
+    "'a'",
+    "'''\"\\ :3:abc,;'",
+    "':'",
+    "'12:'",
+    "'0'",
+    "'a' || char(0) || 'b'",
+    "char(0)",
+    "'Zürich ' || char(0x10ffff, 0x2028, 10, 13)",
+    "'NULL'",
+];
+
+async fn opened() -> (tempfile::TempDir, DatabaseConnection) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("certctl.db");
+    let config = DatabaseConfig::new(format!("sqlite:{}", path.display()));
+    let connection = connect(&path, &config, false).await.unwrap();
+    migrations::open(&connection, Dialect::Sqlite, SCHEMAS).await.unwrap();
+    let numbers = ["0", "-1", "9223372036854775807", "-9223372036854775808", "42"];
+    for (n, text) in TEXTS.iter().enumerate() {
+        let number = numbers[n % numbers.len()];
+        let note = if n % 3 == 0 { "NULL" } else { text };
+        let (slot, seen) = if n % 2 == 0 { ("NULL", number) } else { (number, "NULL") };
+        let bytes = ["x''", "x'00ff3a3130'", "x'c3'", "randomblob(300)"][n % 4];
+        let item = format!(
+            "INSERT INTO sample_items (id, name, rank, slot, state, flag, note, data, seen_at, row_version) \
+             VALUES ({text} || '{n}', {text} || '{n}', {}, {slot}, 'Used', {}, {note}, {bytes}, {seen}, {})",
+            n % 3,
+            n % 2,
+            n + 1
+        );
+        let event = format!(
+            "INSERT INTO audit_events (id, detail, timestamp, digest, seq, hash) \
+             VALUES ({text} || '{n}', {text}, {number}, {bytes}, {n}, {})",
+            if n % 2 == 0 { "NULL" } else { bytes }
+        );
+        connection.execute_unprepared(&item).await.unwrap();
+        connection.execute_unprepared(&event).await.unwrap();
+    }
+    (directory, connection)
+}
+
+fn all<E: Entity>(limit: usize) -> Select {
+    Select { schema: E::SCHEMA, tests: Vec::new(), sort: 0, descending: false, after: None, offset: 0, limit }
+}
+
+async fn packed(connection: &DatabaseConnection, select: &Select) -> Option<Vec<Row>> {
+    let answer = connection.query_one_raw(statement(select)).await.unwrap().unwrap();
+    let cell: Option<Vec<u8>> = answer.try_get_by(0).unwrap();
+    cell.map_or(Some(Vec::new()), |cell| decode(&cell, select))
+}
+
+/// The rows one by one.
+async fn plain(connection: &DatabaseConnection, select: &Select) -> Result<Vec<Row>, sea_orm::DbErr> {
+    let mut statement = paged(select);
+    statement.columns(rows::column_names(select.schema).map(Alias::new));
+    let mut statement = connection.get_database_backend().build(&statement);
+    statement.sql.push_str(&limit(select));
+    let results = connection.query_all_raw(statement).await?;
+    results.iter().map(|result| rows::decode(result, select.schema, 0)).collect()
+}
+
+#[tokio::test]
+async fn a_packed_page_has_the_same_rows() {
+    let (_directory, connection) = opened().await;
+    let mut selects = vec![all::<Item>(1_000), all::<Event>(1_000), all::<Item>(3)];
+    for sort in 0..Item::SCHEMA.columns.len() {
+        for descending in [false, true] {
+            selects.push(Select { sort, descending, ..all::<Item>(1_000) });
+        }
+    }
+    let rank = Item::SCHEMA.position("rank").unwrap();
+    let after = Some((Value::Integer(1), "a".to_owned()));
+    selects.push(Select { sort: rank, after, ..all::<Item>(1_000) });
+    selects.push(Select { tests: vec![(rank, Test::Equals(Value::Integer(2)))], ..all::<Item>(1_000) });
+    selects.push(Select { tests: vec![(rank, Test::Equals(Value::Integer(9)))], ..all::<Item>(1_000) });
+    for select in selects {
+        let plain = plain(&connection, &select).await.unwrap();
+        assert_eq!(packed(&connection, &select).await, Some(plain), "{select:?}");
+    }
+    assert_eq!(packed(&connection, &all::<Item>(1_000)).await.map(|rows| rows.len()), Some(TEXTS.len()));
+}
+
+#[tokio::test]
+async fn what_cannot_be_unpacked_is_read_row_by_row() {
+    let (_directory, connection) = opened().await;
+    let broken = "UPDATE sample_items SET note = CAST(x'ff' AS TEXT)";
+    connection.execute_unprepared(broken).await.unwrap();
+    assert_eq!(packed(&connection, &all::<Item>(1_000)).await, None);
+    let now = Box::new(|| certctl_core::domain::Timestamp(0));
+    let snapshot = SeaSnapshot { connection, now, together: together::TOGETHER };
+    assert!(snapshot.select(&all::<Item>(1_000)).await.is_err(), "no text, as row by row");
+    assert_eq!(snapshot.select(&all::<Event>(1_000)).await.unwrap().len(), TEXTS.len());
+}
+
+#[test]
+fn an_answer_that_does_not_end_with_a_row_is_none() {
+    let select = all::<Event>(1_000);
+    let whole = b"1:a0:1:70:1:1:";
+    assert_eq!(decode(whole, &select).map(|rows| rows.len()), Some(1));
+    for end in 1..whole.len() {
+        assert_eq!(decode(&whole[..end], &select), None, "{end}");
+    }
+    for broken in [&b"1:a0:1:x0:1:1:"[..], b"x:a0:1:70:1:1:", b"99999999999999999999:", b"1:b0:1:70:1:1:1:a0:1:70:1:1:"]
+    {
+        assert_eq!(decode(broken, &select), None);
+    }
+}
