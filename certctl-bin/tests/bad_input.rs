@@ -112,6 +112,7 @@ fn keys_that_the_profile_does_not_allow_are_refused() {
             spiffe_uri_pattern: String::new(),
             allow_short_lived: false,
             must_staple: false,
+            requires_approval: false,
             enabled: true,
         };
         world.engine.execute(&me(), create).await.unwrap();

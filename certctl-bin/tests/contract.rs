@@ -30,7 +30,10 @@ fn main() {
     });
     let trials = vec![
         compare.with_ignored_flag(is_absent),
-        Trial::test("a_difference_of_every_kind_is_found", every_kind_is_found),
+        Trial::test("a_difference_of_every_kind_is_found", || {
+            every_kind_is_found();
+            Ok(())
+        }),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
@@ -218,7 +221,7 @@ fn choices(document: &Value, schema: &Value) -> BTreeSet<String> {
     named.chain(single).filter_map(|value| value.as_str().map(str::to_owned)).collect()
 }
 
-fn every_kind_is_found() -> Result<(), Failed> {
+fn every_kind_is_found() {
     let contract = serde_json::json!({
         "paths": {
             "/a/{id}": { "get": { "operationId": "getA", "tags": ["A"],
@@ -261,5 +264,4 @@ fn every_kind_is_found() -> Result<(), Failed> {
     assert_eq!((found, compared), (expected, 2));
     assert!(covers("PUT * body id", "PUT /a/{id}: body id") && covers("a", "a"));
     assert!(!covers("PUT * body id", "POST /a/{id}: body id") && !covers("a*a", "a"));
-    Ok(())
 }

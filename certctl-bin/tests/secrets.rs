@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "the test runs the program and looks at its files")]
 #![expect(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
+#[expect(dead_code, reason = "other tests need more of it")]
 mod program;
 
 use std::fs::File;
@@ -339,8 +340,8 @@ fn planted_secrets_appear_nowhere() {
     let credential = std::fs::read_to_string(keys_of_agent.join("credential")).unwrap();
     desk.planted.push(Planted::new("the credential of an agent that enrolled", credential.trim().as_bytes()));
     let key = block_on(TestKeys.generate(KeyAlgorithm::EcdsaP256, &SeededRng::new(9))).unwrap();
-    let names = SubjectNames::new("other.example.com", &[]).unwrap();
-    let request = json!({ "csr_pem": block_on(csr::build(&names, &*key.signer)).unwrap().to_pem() });
+    let subject = SubjectNames::new("other.example.com", &[]).unwrap();
+    let request = json!({ "csr_pem": block_on(csr::build(&subject, &*key.signer)).unwrap().to_pem() });
     let mut other = certificate;
     other["id"] = "mc-other".into();
     other["common_name"] = "other.example.com".into();

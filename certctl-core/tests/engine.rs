@@ -63,6 +63,7 @@ async fn world(seed: u64) -> World {
         spiffe_uri_pattern: String::new(),
         allow_short_lived: false,
         must_staple: false,
+        requires_approval: false,
         enabled: true,
     };
     engine.execute(&me(), create).await.unwrap();

@@ -56,6 +56,7 @@ async fn issued() -> (FakePorts, Engine) {
         spiffe_uri_pattern: None,
         allow_short_lived: None,
         must_staple: None,
+        requires_approval: None,
         enabled: None,
     };
     engine.execute(&me(), rules).await.unwrap();

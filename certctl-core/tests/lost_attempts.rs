@@ -180,6 +180,7 @@ impl World {
             spiffe_uri_pattern: String::new(),
             allow_short_lived: false,
             must_staple: false,
+            requires_approval: false,
             enabled: true,
         };
         engine.execute(&me(), create).await.unwrap();

@@ -1,7 +1,9 @@
 //! Selects, on any connection: a pool for the latest state, a transaction for a point in time.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
-use certctl_core::domain::Timestamp;
+use certctl_core::domain::{Day, Timestamp};
 use certctl_core::entity::{Row, Test, Value};
 use certctl_core::storage::{Select, Snapshot, StorageError};
 use sea_orm::sea_query::{
@@ -93,6 +95,19 @@ impl<C: ConnectionTrait + Send + Sync> Snapshot for SeaSnapshot<C> {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
+    async fn count_by_day(&self, select: &Select, column: usize) -> Result<BTreeMap<Day, u64>, StorageError> {
+        let name = select.schema.columns.get(column).map_or("", |column| column.name);
+        let mut statement = matching(select);
+        statement.and_where(Expr::col(Alias::new(name)).is_not_null());
+        statement.expr(day(name)).expr(Expr::cust("count(*)")).add_group_by([day(name)]);
+        let rows = self.connection.query_all(&statement).await.map_err(dialect::orm_error)?;
+        let count = |row: &QueryResult| {
+            let (day, count): (i64, i64) = (row.try_get_by(0)?, row.try_get_by(1)?);
+            Ok((Day(day), u64::try_from(count).unwrap_or(0)))
+        };
+        rows.iter().map(count).collect::<Result<_, _>>().map_err(dialect::orm_error)
+    }
+
     fn now(&self) -> Timestamp {
         (self.now)()
     }
@@ -157,6 +172,12 @@ fn number(n: usize) -> u64 {
 
 fn column(select: &Select, position: usize) -> SimpleExpr {
     Expr::col(Alias::new(select.schema.columns.get(position).map_or("", |column| column.name)))
+}
+
+/// The day of a moment. Both databases round the quotient of integers towards zero, and days begin below.
+fn day(column: &str) -> SimpleExpr {
+    let length = Day::MICROSECONDS;
+    Expr::cust(format!("\"{column}\" / {length} - CASE WHEN \"{column}\" % {length} < 0 THEN 1 ELSE 0 END"))
 }
 
 fn condition(column: &SimpleExpr, test: &Test) -> Condition {

@@ -103,7 +103,7 @@ fn python() -> Result<(), Failed> {
         &[
             ("openapi.json", certctl_http::openapi::COMMITTED),
             ("smoke.py", include_str!("python/smoke.py")),
-            ("config.yaml", "post_hooks: []\n"),
+            ("config.yaml", include_str!("python/config.yaml")),
         ],
     );
     let generate = ["generate", "--path", "openapi.json", "--config", "config.yaml", "--meta", "none"];

@@ -81,7 +81,8 @@ impl Store {
         let blocks = pem::parse(text, 1 << 20).unwrap();
         let mut found: Vec<Vec<u8>> = blocks.into_iter().map(|block| block.der).collect();
         let mut expected = self.chain.certificates().to_vec();
-        (found.sort(), expected.sort());
+        found.sort();
+        expected.sort();
         found == expected
     }
 }
@@ -107,8 +108,7 @@ fn openssl_sees_modern_algorithms(store: &Store) -> Result<(), Failed> {
 }
 
 fn openssl_refuses_another_password(store: &Store) -> Result<(), Failed> {
-    assert!(store.openssl("changeit", &[]).is_err());
-    Ok(())
+    refused(store.openssl("changeit", &[]))
 }
 
 fn openssl_refuses_a_changed_store(store: &Store) -> Result<(), Failed> {
@@ -116,8 +116,7 @@ fn openssl_refuses_a_changed_store(store: &Store) -> Result<(), Failed> {
     // Within the encrypted certificates, which the MAC covers.
     changed[store.octets.len() / 2] ^= 1;
     std::fs::write(store.directory.path().join("store.p12"), changed)?;
-    assert!(store.openssl(PASSWORD, &[]).is_err());
-    Ok(())
+    refused(store.openssl(PASSWORD, &[]))
 }
 
 fn keytool_lists_trusted_certificates(store: &Store) -> Result<(), Failed> {
@@ -131,6 +130,12 @@ fn keytool_lists_trusted_certificates(store: &Store) -> Result<(), Failed> {
 }
 
 fn keytool_refuses_another_password(store: &Store) -> Result<(), Failed> {
-    assert!(store.keytool("changeit").is_err());
-    Ok(())
+    refused(store.keytool("changeit"))
+}
+
+fn refused(answer: Result<String, Failed>) -> Result<(), Failed> {
+    match answer {
+        Ok(text) => Err(format!("it was read: {text}").into()),
+        Err(_) => Ok(()),
+    }
 }

@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::error::{Error, ErrorKind};
 use crate::ops::agent::{Heartbeat, Pickup, ReportStatus, ReportedStatus, SubmitCsr, Verify, WorkItem};
 use crate::ops::certificate::CsrOutcome;
+use crate::ops::policy;
 
 /// An engine, as one of its agents sees it.
 #[derive(Clone, Debug)]
@@ -60,7 +61,8 @@ impl ControlPlane for InProcess {
         let submit = SubmitCsr { agent_id, certificate_id, csr_pem: csr_pem.into() };
         match self.engine.execute(&self.principal, submit).await.map_err(control)? {
             CsrOutcome::Signed { .. } => Ok(CsrAnswer::Signed),
-            CsrOutcome::Accepted { .. } => Ok(CsrAnswer::Accepted),
+            CsrOutcome::Accepted { .. } | CsrOutcome::AwaitingApproval { .. } => Ok(CsrAnswer::Accepted),
+            CsrOutcome::Blocked { breaches, .. } => Err(control(policy::refusal(&breaches))),
             CsrOutcome::Refused { message, .. } => Err(ControlError::Refused(message)),
         }
     }

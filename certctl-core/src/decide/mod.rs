@@ -2,6 +2,7 @@
 
 pub mod agent_group;
 pub mod backoff;
+pub mod policy;
 pub mod profile;
 pub mod renewal;
 pub mod replan;

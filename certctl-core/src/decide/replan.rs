@@ -48,9 +48,8 @@ pub fn decide(input: &ReplanInput<'_>) -> Plan {
         (Lifecycle::Failed, _) if !certificate.renewing && certificate.renew_at == Timestamp::NEVER => {
             Plan { renew_at: input.now, ..kept }
         }
-        (Lifecycle::Failed | Lifecycle::Issued, _) => kept,
-        // Nothing renews them by itself.
-        (Lifecycle::Pending | Lifecycle::Revoked | Lifecycle::Archived, _) => kept,
+        // A retry stays where it is. What was never issued, is revoked or put away is not renewed by itself.
+        _ => kept,
     }
 }
 

@@ -117,6 +117,7 @@ entity! {
         Index::on("managed_certificates_by_creation", &["created_at", "id"]),
         Index::on("managed_certificates_by_update", &["updated_at", "id"]),
         Index::on("managed_certificates_by_expiry", &["expires_at", "id"]),
+        Index::on("managed_certificates_by_state", &["lifecycle", "renewing", "expires_at", "expiring_at"]),
         Index::on("managed_certificates_due", &["renew_at", "id"]),
         Index::on("managed_certificates_owner", &["owner_id"]),
         Index::on("managed_certificates_team", &["team_id"]),
@@ -188,6 +189,7 @@ entity! {
     indexes [
         Index::unique("certificate_versions_serial", &["issuer_id", "serial_number"]),
         Index::unique("certificate_versions_fingerprint", &["fingerprint_sha256"]),
+        Index::on("certificate_versions_by_creation", &["created_at", "id"]),
         Index::on("certificate_versions_of", &["certificate_id", "created_at", "id"]),
     ]
     references [certificate_id -> Certificate]

@@ -122,6 +122,10 @@ ids! {
     NotificationId = "ntf",
     /// An owner.
     OwnerId = "own",
+    /// A policy rule.
+    PolicyRuleId = "pr",
+    /// A violation of a policy rule.
+    PolicyViolationId = "pv",
     /// A certificate profile.
     ProfileId = "prof",
     /// A renewal policy.

@@ -137,6 +137,7 @@ entity! {
         Index::unique("jobs_open_slot", &["open_slot"]),
         Index::on("jobs_due", &["partition", "due_at", "id"]).only("state", Job::CLAIMABLE),
         Index::on("jobs_by_creation", &["created_at", "id"]),
+        Index::on("jobs_by_end", &["state", "completed_at"]),
         Index::on("jobs_certificate", &["certificate_id", "created_at", "id"]),
         Index::on("jobs_agent", &["agent_id", "state"]),
         Index::on("jobs_waiting", &["state", "due_at"]).only("state", Job::WAITING),

@@ -9,6 +9,7 @@ mod certificate_facts;
 mod chain;
 mod cidr;
 mod csr;
+mod day;
 mod extended_key_usage;
 mod fingerprint;
 mod id;
@@ -19,6 +20,7 @@ mod name;
 mod notification;
 mod ownership;
 pub mod pem;
+mod policy;
 mod principal;
 mod profile;
 mod renewal;
@@ -42,12 +44,14 @@ pub use certificate_facts::CertificateFacts;
 pub use chain::{Chain, InvalidChain, MAX_CHAIN, MAX_CHAIN_OCTETS};
 pub use cidr::{Cidr, InvalidCidr};
 pub use csr::Csr;
+pub use day::Day;
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use id::{
     AgentGroupId, AgentGroupMemberId, AgentId, ApiKeyId, AuditCheckpointId, AuditEventId, AuthorityId, CertificateId,
     CertificateTargetId, EngineKeyId, EnrolTokenId, IdempotentCallId, InvalidId, IssuerId, JobId, KeyId,
     NotificationId, OwnerId, ProfileId, RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
 };
+pub use id::{PolicyRuleId, PolicyViolationId};
 pub use issuer::{
     AuthorityFields, AuthorityRecord, AuthorityState, ConfigSource, EngineKey, EngineKeyFields, EngineKeyPurpose,
     IssuerFields, IssuerRecord, Setting, SettingFields, TestStatus,
@@ -57,6 +61,10 @@ pub use key::{KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 pub use name::{MAX_COMMON_NAME, MAX_NAMES, NameError, SubjectNames};
 pub use notification::{Notification, NotificationFields, NotificationState, NotificationType};
 pub use ownership::{Owner, OwnerFields, Team, TeamFields};
+pub use policy::{
+    PolicyConfig, PolicyConfigError, PolicyRule, PolicyRuleFields, PolicySeverity, PolicyType, PolicyViolation,
+    PolicyViolationFields,
+};
 pub use principal::{ApiKey, ApiKeyFields, EnrolToken, EnrolTokenFields, Principal, Role};
 pub use profile::{EnforcedTerms, ExtendedKeyUsage, KeyRule, Profile, ProfileFields, SanKind};
 pub use renewal::{RenewalPolicy, RenewalPolicyFields, Replan, ReplanFields};
@@ -77,6 +85,7 @@ pub const SCHEMAS: &[&Schema] = &[
     Setting::SCHEMA,
     Profile::SCHEMA,
     RenewalPolicy::SCHEMA,
+    PolicyRule::SCHEMA,
     Replan::SCHEMA,
     Agent::SCHEMA,
     AgentGroup::SCHEMA,
@@ -86,6 +95,7 @@ pub const SCHEMAS: &[&Schema] = &[
     IdempotentCall::SCHEMA,
     TargetRecord::SCHEMA,
     Certificate::SCHEMA,
+    PolicyViolation::SCHEMA,
     CertificateTarget::SCHEMA,
     Version::SCHEMA,
     CertificateKey::SCHEMA,

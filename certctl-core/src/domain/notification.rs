@@ -97,6 +97,7 @@ entity! {
         Index::unique("notification_events_dedup", &["dedup_key"]),
         Index::on("notification_events_due", &["partition", "due_at", "id"]).only("state", Notification::CLAIMABLE),
         Index::on("notification_events_by_creation", &["created_at", "id"]),
+        Index::on("notification_events_by_state", &["state", "created_at", "id"]),
     ]
     references []
 }

@@ -64,7 +64,7 @@ entity! {
         max_ttl_seconds: i64,
         /// What certificates of this profile are for.
         allowed_ekus: Json<Vec<ExtendedKeyUsage>>,
-        /// Regular-expression-free patterns (`*` within a label) of which each name must match one; empty allows all.
+        /// Patterns (`*` within a label) of which each name must match one; empty allows all.
         required_san_patterns: Json<Vec<String>>,
         /// A pattern that each SPIFFE URI must match; empty allows all.
         spiffe_uri_pattern: String,
@@ -72,6 +72,8 @@ entity! {
         allow_short_lived: bool,
         /// Whether its certificates ask for OCSP stapling (RFC 7633).
         must_staple: bool,
+        /// Whether somebody else than the requester has to approve each issuance.
+        requires_approval: bool,
         /// Whether it can be used.
         enabled: bool,
         /// When it was made.

@@ -180,6 +180,7 @@ impl EngineBuilder {
             authorities,
             auth: super::Recent::default(),
             rules: super::RuleBook::default(),
+            census: super::census::Kept::default(),
             in_flight: InFlight::default(),
             events: EventSink::default(),
             trail,

@@ -92,6 +92,7 @@ impl Engine {
 }
 
 #[cfg(all(test, feature = "testing"))]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 mod tests {
     use super::*;
     use crate::connector::Registry;

@@ -105,7 +105,7 @@ impl Engine {
         }
         let events = recorded(&changes);
         let wakes = concerns_loops(&changes, horizon);
-        let committed = self.storage().apply(changes).await?;
+        let committed = self.storage().apply(changes).await.map_err(|error| self.0.rules.overtaken(error))?;
         self.publish(&committed);
         // The loops sleep until something is due; the first event after a look is.
         if self.trail().committed(&events) || wakes {

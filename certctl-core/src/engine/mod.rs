@@ -3,6 +3,7 @@
 mod authorities;
 mod builder;
 mod cadence;
+mod census;
 mod checkpoint_key;
 mod connectors;
 mod drain;
@@ -21,6 +22,7 @@ mod wake;
 
 pub use builder::{AgentAuth, ConfiguredKey, EngineBuilder, NotifierConfig, SetupSecret};
 pub use cadence::Cadence;
+pub use census::Census;
 pub use once::{Begun, FirstCall, NamedCall};
 pub use precondition::Precondition;
 pub use run::Progress;
@@ -72,6 +74,7 @@ pub(crate) struct Inner {
     authorities: Arc<dyn Authorities>,
     auth: Recent<Principal>,
     rules: RuleBook,
+    census: census::Kept,
     pub(crate) in_flight: InFlight,
     pub(crate) events: EventSink,
     trail: Trail,

@@ -1,15 +1,17 @@
-//! The issuers, profiles and renewal policies that orders are decided by: few records, read for every order.
+//! The issuers, profiles, renewal policies and policy rules that orders are decided by: few records, read for every
+//! order.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Engine;
 use super::recent::{Recent, Since};
-use crate::domain::{Certificate, IssuerRecord, Profile, RenewalPolicy};
+use crate::decide::policy::ActiveRule;
+use crate::domain::{Certificate, IssuerRecord, PolicyConfig, PolicyRule, PolicyViolation, Profile, RenewalPolicy};
 use crate::entity::{Entity, Record};
 use crate::error::Error;
 use crate::ports::Monotonic;
-use crate::storage::{Committed, Found, Place, Reads, UnitOfWork};
+use crate::storage::{ApplyError, Committed, Found, Place, Query, Reads, UnitOfWork};
 
 /// So long after a change every engine decides by it: twice what they are kept for.
 pub(crate) const SETTLED: Duration = Duration::from_secs(2);
@@ -20,6 +22,8 @@ pub(crate) struct RuleBook {
     issuers: Shelf<IssuerRecord>,
     profiles: Shelf<Profile>,
     policies: Shelf<RenewalPolicy>,
+    /// All that are enabled, under one key.
+    compliance: Recent<Arc<[ActiveRule]>>,
 }
 
 type Shelf<E> = Recent<Arc<Record<E>>>;
@@ -30,6 +34,8 @@ pub(crate) struct Rules {
     pub(crate) issuer: Option<Arc<Record<IssuerRecord>>>,
     pub(crate) profile: Option<Arc<Record<Profile>>>,
     pub(crate) policy: Option<Arc<Record<RenewalPolicy>>>,
+    /// The policy rules in force; often none.
+    pub(crate) compliance: Arc<[ActiveRule]>,
 }
 
 impl RuleBook {
@@ -44,6 +50,22 @@ impl RuleBook {
         if committed.touches::<RenewalPolicy>() {
             self.policies.clear();
         }
+        if committed.touches::<PolicyRule>() {
+            self.compliance.clear();
+        }
+    }
+
+    /// A rule that went away between looking at it and storing that it is violated, or the other way round: look again.
+    pub(super) fn overtaken(&self, error: ApplyError) -> ApplyError {
+        let entity = PolicyViolation::SCHEMA.table;
+        match error {
+            ApplyError::Missing { entity: missing, .. } if missing == entity => {
+                self.clear();
+                ApplyError::Stale { entity }
+            }
+            ApplyError::Referenced { by, .. } if by == entity => ApplyError::Stale { entity },
+            error => error,
+        }
     }
 
     /// Forgets everything.
@@ -51,6 +73,7 @@ impl RuleBook {
         self.issuers.clear();
         self.profiles.clear();
         self.policies.clear();
+        self.compliance.clear();
     }
 }
 
@@ -66,9 +89,59 @@ impl Engine {
         let issuer = Look::up(&book.issuers, certificate.issuer_id.as_str(), now, &mut reads);
         let profile = Look::up(&book.profiles, profile_id(certificate), now, &mut reads);
         let policy = Look::up(&book.policies, certificate.renewal_policy_id.as_str(), now, &mut reads);
+        let compliance = Compliance::look_up(&book.compliance, now, &mut reads)?;
         let mut found = unit.read(reads).await?;
         let found = &mut found;
-        Ok(Rules { issuer: issuer.answer(found)?, profile: profile.answer(found)?, policy: policy.answer(found)? })
+        Ok(Rules {
+            issuer: issuer.answer(found)?,
+            profile: profile.answer(found)?,
+            policy: policy.answer(found)?,
+            compliance: compliance.answer(found)?,
+        })
+    }
+}
+
+/// The policy rules, known or asked for.
+enum Compliance<'a> {
+    Known(Arc<[ActiveRule]>),
+    Asked { shelf: &'a Recent<Arc<[ActiveRule]>>, since: Since, place: Place<PolicyRule> },
+}
+
+impl<'a> Compliance<'a> {
+    const KEY: &'static str = "enabled";
+
+    fn look_up(shelf: &'a Recent<Arc<[ActiveRule]>>, now: Monotonic, reads: &mut Reads) -> Result<Self, Error> {
+        if let Some(rules) = shelf.get(Self::KEY, now) {
+            return Ok(Self::Known(rules));
+        }
+        let since = shelf.since(now);
+        let enabled = PolicyRule::FIELDS.enabled.equals(true);
+        // Two may be made at the same moment, each seeing room for one: a few more than there may be are read.
+        let place = reads.list(Query::<PolicyRule>::all().filter(enabled).limit(PolicyRule::MOST * 2))?;
+        Ok(Self::Asked { shelf, since, place })
+    }
+
+    fn answer(self, found: &mut Found) -> Result<Arc<[ActiveRule]>, Error> {
+        match self {
+            Self::Known(rules) => Ok(rules),
+            Self::Asked { shelf, since, place } => {
+                let rules: Arc<[ActiveRule]> = found.all(&place)?.into_iter().filter_map(active).collect();
+                shelf.keep(since, Self::KEY.to_owned(), Arc::clone(&rules));
+                Ok(rules)
+            }
+        }
+    }
+}
+
+/// A rule that cannot be read is passed over: it was checked when it was written, so somebody else changed it.
+fn active(record: Record<PolicyRule>) -> Option<ActiveRule> {
+    let rule = record.into_entity();
+    match PolicyConfig::parse(rule.kind, &rule.config) {
+        Ok(config) => Some(ActiveRule { rule, config }),
+        Err(error) => {
+            tracing::error!(rule = %rule.id, error = %error, "a policy rule cannot be read and is passed over");
+            None
+        }
     }
 }
 

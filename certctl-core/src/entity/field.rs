@@ -68,6 +68,11 @@ impl<E: Entity, T: Cell> Field<E, T> {
         Self { position, types: PhantomData }
     }
 
+    /// Where the column stands in [`Schema::columns`].
+    pub(crate) const fn position(&self) -> usize {
+        self.position
+    }
+
     /// The column's name.
     pub fn name(&self) -> &'static str {
         E::SCHEMA.columns[self.position].name

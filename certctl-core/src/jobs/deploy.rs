@@ -28,6 +28,8 @@ pub(crate) fn insert(engine: &Engine, unit: &mut UnitOfWork, new: &NewDeployment
         kind: JobType::Deployment,
         policy: new.policy,
         requested_by: new.requested_by,
+        // What was issued was approved.
+        needs_approval: false,
     };
     let agent = &new.target.agent_id;
     let job = Job {

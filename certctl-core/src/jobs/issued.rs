@@ -6,6 +6,7 @@ use super::deploy;
 use super::live::{self, Standing};
 use super::open::key_holders;
 use super::order::Order;
+use crate::decide::policy::Validity;
 use crate::decide::renewal::{RenewalInput, decide};
 use crate::domain::{
     AuditAction, Certificate, CertificateFacts, CertificateKey, CertificateTarget, Chain, Csr, Job, JobState, JobType,
@@ -43,6 +44,16 @@ pub(crate) fn check(order: &Order, csr: &Csr, chain: &Chain, now: Timestamp) -> 
         let message = format!("the issuer answered with a certificate that does not fit the request: {error}");
         Error::new(ErrorKind::Unprocessable, "bad_issuance", message).because(error)
     })
+}
+
+/// When a chain that fits is valid; one that does not fit is refused when it is recorded.
+pub(crate) fn validity(order: &Order, csr: &Csr, chain: &Chain, now: Timestamp) -> Option<Validity> {
+    if order.compliance.is_empty() {
+        // Nobody asks.
+        return None;
+    }
+    let CertificateFacts { not_before, not_after, .. } = check(order, csr, chain, now).ok()?;
+    Some(Validity { not_before, not_after })
 }
 
 /// Records it all in the unit. Gives the id of the version.

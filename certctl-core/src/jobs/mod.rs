@@ -10,6 +10,7 @@ pub(crate) mod open;
 pub(crate) mod order;
 mod permit;
 pub(crate) mod plan;
+pub(crate) mod policy;
 mod runner;
 pub(crate) mod step;
 pub(crate) mod subject;

@@ -33,12 +33,15 @@ pub(crate) fn key_holders(certificate: &Certificate, targets: &[CertificateTarge
 }
 
 /// Why jobs are opened.
+#[derive(Clone, Copy)]
 pub(crate) struct Opening<'a> {
     pub(crate) certificate: &'a Certificate,
     pub(crate) holders: &'a BTreeSet<AgentId>,
     pub(crate) kind: JobType,
     pub(crate) policy: &'a RenewalPolicy,
     pub(crate) requested_by: &'a str,
+    /// Whether somebody has to approve first.
+    pub(crate) needs_approval: bool,
 }
 
 /// Records the jobs; the unique slot of each refuses a second one for the same certificate and holder.
@@ -50,7 +53,9 @@ pub(crate) fn open_issue_jobs(engine: &Engine, unit: &mut UnitOfWork, opening: &
     }
     for holder in opening.holders {
         ids.push(insert(engine, unit, opening, Some(holder.clone())));
-        unit.signal(Hint { topic: Engine::AGENT_WORK, key: holder.to_string() });
+        if !opening.needs_approval {
+            unit.signal(Hint { topic: Engine::AGENT_WORK, key: holder.to_string() });
+        }
     }
     ids
 }
@@ -66,8 +71,13 @@ fn insert(engine: &Engine, unit: &mut UnitOfWork, opening: &Opening<'_>, agent: 
     id
 }
 
-/// An issuing job that waits for a request, without a holder.
+/// An issuing job that waits for an approval or a request, without a holder.
 pub(crate) fn new_job(engine: &Engine, opening: &Opening<'_>, now: Timestamp) -> Job {
+    let (state, waits) = if opening.needs_approval {
+        (JobState::AwaitingApproval, engine.cadence().awaiting_approval)
+    } else {
+        (JobState::AwaitingCsr, engine.cadence().awaiting_csr)
+    };
     Job {
         id: JobId::generate(&*engine.ports().clock, &*engine.ports().rng),
         kind: opening.kind,
@@ -76,9 +86,9 @@ pub(crate) fn new_job(engine: &Engine, opening: &Opening<'_>, now: Timestamp) ->
         agent_id: None,
         key_holder: String::new(),
         version_id: None,
-        state: JobState::AwaitingCsr,
+        state,
         partition: Job::issuer_partition(opening.certificate.issuer_id.as_str()),
-        due_at: now + engine.cadence().awaiting_csr,
+        due_at: now + waits,
         attempt: 0,
         holder: None,
         open_slot: None,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::connector::Issuer;
+use crate::decide::policy::ActiveRule;
 use crate::decide::profile::{ProfileInput, enforce};
 use crate::domain::{Certificate, EnforcedTerms, KeyAlgorithm, RenewalPolicy, SubjectNames};
 use crate::engine::{Engine, profile_id};
@@ -16,6 +17,10 @@ pub(crate) struct Order {
     pub(crate) terms: EnforcedTerms,
     pub(crate) issuer: Arc<dyn Issuer>,
     pub(crate) policy: Arc<Record<RenewalPolicy>>,
+    /// The policy rules in force.
+    pub(crate) compliance: Arc<[ActiveRule]>,
+    /// Whether somebody has to approve.
+    pub(crate) requires_approval: bool,
 }
 
 impl Order {
@@ -50,6 +55,7 @@ impl Order {
             .map_err(|error| Error::invalid_field("/issuer_id", "issuer_unusable", error.to_string()))?;
         let input = ProfileInput { profile: &profile, capabilities: &live.capabilities(), names: &names, key };
         let terms = enforce(&input).map_err(|violation| Error::invalid_field("", violation.rule, violation.message))?;
-        Ok(Self { names, terms, issuer: live, policy })
+        let requires_approval = profile.requires_approval;
+        Ok(Self { names, terms, issuer: live, policy, compliance: rules.compliance, requires_approval })
     }
 }

@@ -11,6 +11,7 @@ use super::lease::keep;
 use super::lost;
 use super::order::Order;
 use super::permit::Permit;
+use super::policy;
 use super::step::Step;
 use super::subject::Subject;
 use crate::connector::{Issuance, IssueOrder};
@@ -97,6 +98,11 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
         }
         Err(error) => return Err(error),
     };
+    let ordered = (&*certificate, &order);
+    let breaches = policy::at_issuance(engine, &mut unit, &principal, ordered, None).await?;
+    if !breaches.is_empty() {
+        return fail(engine, unit, job, &forbidden(&policy::reason(&breaches), &principal)).await;
+    }
     let request = IssueOrder {
         idempotency_key: job.id.as_str(),
         csr: &step.csr,
@@ -111,6 +117,12 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
     };
     match answer {
         Ok(Issuance::Issued(chain)) => {
+            let validity = issued::validity(&order, &step.csr, &chain, unit.now());
+            let ordered = (&*certificate, &order);
+            let breaches = policy::at_issuance(engine, &mut unit, &principal, ordered, validity).await?;
+            if !breaches.is_empty() {
+                return fail(engine, unit, job, &forbidden(&policy::reason(&breaches), &principal)).await;
+            }
             let issued = Issued {
                 certificate,
                 targets,
@@ -151,6 +163,11 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
             fail(engine, unit, job, &failure).await
         }
     }
+}
+
+/// Asking again would change nothing: the job is at its end.
+fn forbidden<'a>(message: &'a str, principal: &'a Principal) -> Failure<'a> {
+    Failure { message, retryable: false, retry_after: None, principal }
 }
 
 /// A job without a request goes back to waiting for one.

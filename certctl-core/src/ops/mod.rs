@@ -18,9 +18,11 @@ pub mod key;
 mod listing;
 mod merge;
 pub mod owner;
+pub mod policy;
 pub mod profile;
 pub mod renewal_policy;
 mod seed;
+pub mod stats;
 pub mod target;
 pub mod team;
 

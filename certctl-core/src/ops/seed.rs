@@ -99,6 +99,7 @@ fn rules(unit: &mut UnitOfWork, now: Timestamp) -> Result<(), Error> {
         spiffe_uri_pattern: String::new(),
         allow_short_lived: false,
         must_staple: false,
+        requires_approval: false,
         enabled: true,
         created_at: now,
         updated_at: now,

@@ -16,7 +16,9 @@ pub(crate) async fn sweep(engine: &Engine) -> Result<usize, Error> {
         return Ok(0);
     }
     let mut changes = Changes::bookkeeping();
-    found.iter().for_each(|call| changes.delete(call));
+    for call in &found {
+        changes.delete(call);
+    }
     match engine.storage().apply(changes).await {
         Ok(_) => Ok(found.len()),
         // Another replica was faster, or one was begun anew; the next pass finds what is left.

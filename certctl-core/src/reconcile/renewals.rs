@@ -100,7 +100,10 @@ async fn open(
         }
     }
     let kind = if certificate.lifecycle == Lifecycle::Failed { JobType::Issuance } else { JobType::Renewal };
-    let opening = Opening { certificate, holders: &holders, kind, policy, requested_by: "system" };
+    let profile = engine.rules(unit, certificate).await?.profile;
+    let needs_approval = profile.is_some_and(|profile| profile.requires_approval);
+    let requested_by = &Principal::system().id;
+    let opening = Opening { certificate, holders: &holders, kind, policy, requested_by, needs_approval };
     let jobs = open_issue_jobs(engine, unit, &opening);
     let details = json!({ "job_ids": jobs });
     let event = audit_event(

@@ -13,6 +13,7 @@ mod reads;
 mod seal;
 mod unit;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,8 +27,8 @@ pub use reads::{Found, Place, Reads};
 pub use seal::{SealAudit, SealedAudit};
 pub use unit::UnitOfWork;
 
-use crate::domain::Timestamp;
-use crate::entity::{Entity, Record, Row};
+use crate::domain::{Day, Timestamp};
+use crate::entity::{Cell, Entity, Field, Record, Row};
 use crate::signal::Signal;
 
 /// A store of records.
@@ -72,6 +73,12 @@ pub enum View {
     PointInTime,
 }
 
+/// A column of moments.
+pub trait Moment: Cell {}
+
+impl Moment for Timestamp {}
+impl Moment for Option<Timestamp> {}
+
 /// Rows by schema: the untyped half that a backend implements. Callers use the typed half on `dyn Snapshot`.
 #[async_trait]
 pub trait Snapshot: Send + Sync {
@@ -89,6 +96,10 @@ pub trait Snapshot: Send + Sync {
 
     /// How many rows match, whatever the page.
     async fn count(&self, select: &Select) -> Result<u64, StorageError>;
+
+    /// How many rows match on each day of UTC by the moments in this column, whatever the page; days without one and
+    /// rows without a moment are left out. Counted by the store: no row is read into memory.
+    async fn count_by_day(&self, select: &Select, column: usize) -> Result<BTreeMap<Day, u64>, StorageError>;
 
     /// The time by the store's clock, which every replica shares.
     fn now(&self) -> Timestamp;
@@ -130,5 +141,14 @@ impl dyn Snapshot + '_ {
     /// How many records match, whatever the page.
     pub async fn total<E: Entity>(&self, query: &Query<E>) -> Result<u64, StorageError> {
         self.count(&query.to_count()).await
+    }
+
+    /// How many records match on each day of UTC by this column, whatever the page; days without one are left out.
+    pub async fn total_by_day<E: Entity, T: Moment>(
+        &self,
+        query: &Query<E>,
+        field: Field<E, T>,
+    ) -> Result<BTreeMap<Day, u64>, StorageError> {
+        self.count_by_day(&query.to_count(), field.position()).await
     }
 }

@@ -1,13 +1,14 @@
 //! The unit of work: reads, decisions and one commit.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
-    ApplyError, Changes, Committed, Fence, Found, Hint, Leased, Page, Query, Reads, Select, Snapshot, Storage,
+    ApplyError, Changes, Committed, Fence, Found, Hint, Leased, Moment, Page, Query, Reads, Select, Snapshot, Storage,
     StorageError, View,
 };
-use crate::domain::Timestamp;
-use crate::entity::{AppendOnly, Entity, Mutable, Record, Schema};
+use crate::domain::{Day, Timestamp};
+use crate::entity::{AppendOnly, Entity, Field, Mutable, Record, Schema};
 
 /// A view plus the changes decided on it. Nothing is written before [`commit`](Self::commit), and what was recorded
 /// cannot be read back.
@@ -85,6 +86,15 @@ impl UnitOfWork {
     /// How many records match.
     pub async fn total<E: Entity>(&self, query: &Query<E>) -> Result<u64, StorageError> {
         self.view.total(query).await
+    }
+
+    /// How many records match on each day of UTC by this column; days without one are left out.
+    pub async fn total_by_day<E: Entity, T: Moment>(
+        &self,
+        query: &Query<E>,
+        field: Field<E, T>,
+    ) -> Result<BTreeMap<Day, u64>, StorageError> {
+        self.view.total_by_day(query, field).await
     }
 
     /// The row, if this lease still holds it. The pin extends the answer to the moment of the commit.

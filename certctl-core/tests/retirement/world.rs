@@ -129,6 +129,7 @@ impl World {
             spiffe_uri_pattern: String::new(),
             allow_short_lived: false,
             must_staple: false,
+            requires_approval: false,
             enabled: true,
         };
         world.engine.execute(&me(), create).await.unwrap();

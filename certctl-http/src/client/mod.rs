@@ -16,7 +16,9 @@ mod ownership;
 mod policy;
 mod raw;
 mod remote_control_plane;
+mod rule;
 mod send;
+mod stats;
 mod target;
 
 use std::sync::Arc;

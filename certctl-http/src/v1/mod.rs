@@ -8,10 +8,13 @@ mod certificate;
 mod issuer;
 mod job;
 mod key;
+mod metrics;
 mod owner;
+mod policy;
 mod profile;
 mod renewal_policy;
 mod roles;
+mod stats;
 mod system;
 mod target;
 mod team;
@@ -31,6 +34,14 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(system::health::api_health))
         .routes(routes!(system::ready::ready))
         .routes(routes!(system::openapi::openapi))
+        .routes(routes!(system::version::version))
+        .routes(routes!(stats::summary::summary))
+        .routes(routes!(stats::by_status::by_status))
+        .routes(routes!(stats::expirations::expirations))
+        .routes(routes!(stats::job_trends::job_trends))
+        .routes(routes!(stats::issuances::issuances))
+        .routes(routes!(metrics::get::get))
+        .routes(routes!(metrics::prometheus::prometheus))
         .routes(routes!(access::info::info))
         .routes(routes!(access::check::check))
         .routes(routes!(access::me::me))
@@ -74,8 +85,13 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(job::list::list))
         .routes(routes!(job::get::get))
         .routes(routes!(job::cancel::cancel))
+        .routes(routes!(job::approve::approve))
+        .routes(routes!(job::reject::reject))
         .routes(routes!(job::verify::verify))
         .routes(routes!(job::verification::verification))
+        .routes(routes!(policy::list::list, policy::create::create))
+        .routes(routes!(policy::get::get, policy::update::update, policy::delete::delete))
+        .routes(routes!(policy::violations::violations))
         .routes(routes!(profile::list::list, profile::create::create))
         .routes(routes!(profile::get::get, profile::update::update, profile::delete::delete))
         .routes(routes!(renewal_policy::list::list, renewal_policy::create::create))

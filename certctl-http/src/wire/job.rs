@@ -71,6 +71,16 @@ pub struct Job {
     pub verification_fingerprint: Option<String>,
 }
 
+/// Rejects a job that waits for approval.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = RejectJobRequest)]
+pub struct RejectJob {
+    /// Why, for whoever asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 1000)]
+    pub reason: Option<String>,
+}
+
 /// What an agent saw served after a deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = VerifyDeploymentRequest)]

@@ -12,13 +12,16 @@ mod export;
 mod issuer;
 mod job;
 mod key;
+mod metrics;
 pub(crate) mod names;
 mod owner;
 mod page;
 mod patch;
+mod policy;
 mod problem;
 mod profile;
 mod renewal_policy;
+mod stats;
 mod status;
 mod target;
 mod team;
@@ -37,11 +40,13 @@ pub use certificate::{
 pub use connector_type::ConnectorType;
 pub use export::{ExportPkcs12, ExportedPem, Octets};
 pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
-pub use job::{Job, JobVerified, VerificationResult, VerifyDeployment};
+pub use job::{Job, JobVerified, RejectJob, VerificationResult, VerifyDeployment};
 pub use key::{ApiKey, CreateApiKey, UpdateApiKey};
+pub(crate) use metrics::exposition;
+pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
     ActorType, AgentStatus, AuditFindingKind, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType,
-    KeyAlgorithm, Role, TargetType, VerificationStatus,
+    KeyAlgorithm, PolicySeverity, PolicyType, Role, TargetType, VerificationStatus,
 };
 pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
@@ -49,11 +54,15 @@ pub use page::{
     ConnectorTypeList, DeploymentTargetList, IssuerList, JobList, ManagedCertificateList, OwnerList, Page,
     PaginationEnvelope, RenewalPolicyList, TeamList,
 };
+pub use page::{PolicyRuleList, PolicyViolationList};
 pub use patch::Patch;
+pub use policy::{CreatePolicy, PolicyRule, PolicyViolation, UpdatePolicy};
 pub use problem::{BlockedByDependencies, FieldProblem, Problem};
 pub use profile::{CertificateProfile, CreateProfile, KeyAlgorithmRule, UpdateProfile};
 pub use renewal_policy::{CreateRenewalPolicy, RenewalPolicy, UpdateRenewalPolicy};
-pub use status::{Health, StatusResponse};
+pub(crate) use stats::by_status;
+pub use stats::{DashboardCounts, DashboardSummary, ExpirationCount, IssuanceCount, JobTrendCount, StatusCount};
+pub use status::{Health, StatusResponse, VersionInfo};
 pub use target::{CreateTarget, DeploymentTarget, UpdateTarget};
 pub use team::{CreateTeam, Team, UpdateTeam};
 pub use version::CertificateVersion;

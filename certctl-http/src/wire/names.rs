@@ -61,6 +61,10 @@ names! {
     JobType = of(domain::JobType::ALL, domain::JobType::name);
     /// The family of a key.
     KeyAlgorithm = of(domain::KeyFamily::ALL, domain::KeyFamily::name);
+    /// How bad a violation of a policy rule is.
+    PolicySeverity = of(domain::PolicySeverity::ALL, domain::PolicySeverity::name);
+    /// What a policy rule looks at.
+    PolicyType = of(domain::PolicyType::ALL, domain::PolicyType::name);
     /// What a key may do.
     Role = of(domain::Role::ALL, domain::Role::name);
     /// A kind of target. Which of them a server and its agents have depends on how they were built.

@@ -8,6 +8,7 @@ use utoipa::openapi::schema::{AllOfBuilder, ArrayBuilder, ObjectBuilder, Schema}
 use utoipa::{PartialSchema, ToSchema};
 
 use super::names::reference;
+use super::policy::{PolicyRule, PolicyViolation};
 use super::{
     Agent, AgentGroup, ApiKey, AuditEvent, CertificateProfile, CertificateVersion, ConnectorType, DeploymentTarget,
     Issuer, Job, ManagedCertificate, Owner, RenewalPolicy, Team,
@@ -73,6 +74,10 @@ pub type JobList = Page<Job>;
 pub type ManagedCertificateList = Page<ManagedCertificate>;
 /// One page of a list of `Owner`.
 pub type OwnerList = Page<Owner>;
+/// One page of a list of `PolicyRule`.
+pub type PolicyRuleList = Page<PolicyRule>;
+/// One page of a list of `PolicyViolation`.
+pub type PolicyViolationList = Page<PolicyViolation>;
 /// One page of a list of `RenewalPolicy`.
 pub type RenewalPolicyList = Page<RenewalPolicy>;
 /// One page of a list of `Team`.

@@ -43,6 +43,8 @@ pub struct CertificateProfile {
     pub allow_short_lived: bool,
     /// Whether certificates ask for OCSP stapling (RFC 7633).
     pub must_staple: bool,
+    /// Whether somebody else than the requester has to approve each issuance.
+    pub requires_approval: bool,
     /// Whether it can be used.
     pub enabled: bool,
     /// When it was made.
@@ -90,6 +92,9 @@ pub struct CreateProfile {
     /// Whether certificates ask for OCSP stapling (RFC 7633).
     #[serde(default, deserialize_with = "unless_null")]
     pub must_staple: bool,
+    /// Whether somebody else than the requester has to approve each issuance.
+    #[serde(default, deserialize_with = "unless_null")]
+    pub requires_approval: bool,
     /// Whether it can be used; `true` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -136,6 +141,10 @@ pub struct UpdateProfile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub must_staple: Option<bool>,
+    /// Whether somebody else than the requester has to approve each issuance; jobs that are open stay as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub requires_approval: Option<bool>,
     /// Whether it can be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -167,6 +176,7 @@ impl From<Profile> for CertificateProfile {
             spiffe_uri_pattern: profile.spiffe_uri_pattern,
             allow_short_lived: profile.allow_short_lived,
             must_staple: profile.must_staple,
+            requires_approval: profile.requires_approval,
             enabled: profile.enabled,
             created_at: profile.created_at,
             updated_at: profile.updated_at,

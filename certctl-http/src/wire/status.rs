@@ -36,3 +36,14 @@ pub struct Health {
     #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
     pub timestamp: Option<Timestamp>,
 }
+
+/// Which version the server is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VersionInfo {
+    /// The release, as Semantic Versioning writes it.
+    pub version: String,
+    /// The commit that it was built from, where the build was told (`CERTCTL_COMMIT`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub commit: Option<String>,
+}

@@ -11,10 +11,10 @@ use certctl_core::domain::{CertificateStatus, JobState, Role};
 use certctl_core::ops::agent::ReportedStatus;
 use certctl_core::ports::{HttpClient, HttpError, HttpOptions, HttpRequest, HttpResponse, Method, Secret};
 use certctl_http::client::{Client, ClientError, Listing, RemoteControlPlane, Retirement};
-use certctl_http::wire::{CreateApiKey, CreateTeam, Deploy, UpdateApiKey, UpdateCertificate};
+use certctl_http::wire::{CreateApiKey, CreateTeam, Deploy, RejectJob, UpdateApiKey, UpdateCertificate, UpdatePolicy};
 use serde_json::json;
 
-use crate::world::{ADMIN, VIEWER, World, certificate, csr};
+use crate::world::{ADMIN, OPERATOR, VIEWER, World, certificate, csr};
 
 /// The router in place of a network.
 pub(crate) struct InProcess(pub(crate) World);
@@ -73,12 +73,46 @@ async fn a_client_reads_and_writes() {
 
     let request = serde_json::from_value(certificate("mc-1", json!({}))).unwrap();
     let made = admin.create_certificate(&request).await.unwrap();
+    assert_eq!(admin.summary().await.unwrap().counts.total_certificates, 1);
+    assert_eq!(admin.certificates_by_status().await.unwrap()[0].status, CertificateStatus::Pending);
+    assert_eq!(admin.expiration_timeline(7).await.unwrap().len(), 7);
+    assert_eq!(admin.job_trends(8).await.unwrap().len(), 8);
+    assert_eq!(admin.issuance_rate(9).await.unwrap().len(), 9);
+    assert_eq!(admin.metrics().await.unwrap().gauge.certificate_total, 1);
+    assert!(admin.prometheus_metrics().await.unwrap().contains("certctl_certificate_total 1\n"));
+    assert_eq!(admin.version().await.unwrap().version, env!("CARGO_PKG_VERSION"));
     let update = UpdateCertificate { environment: Some("test".into()), ..UpdateCertificate::default() };
     let changed = admin.update_certificate(&made.id, &update).await.unwrap();
     assert_eq!((changed.environment.as_str(), changed.status), ("test", CertificateStatus::Pending));
     let found = admin.list_certificates(&Listing::default().filter("environment", "test")).await.unwrap();
     assert_eq!(found.data, [changed]);
     admin.archive_certificate(&made.id).await.unwrap();
+}
+
+#[tokio::test]
+async fn rules_and_approvals_have_their_calls() {
+    let http = Arc::new(InProcess(World::new().await));
+    let (admin, operator) = (client(&http, ADMIN), client(&http, OPERATOR));
+    let rule = json!({ "name": "prod", "type": "AllowedEnvironments", "config": { "allowed": ["production"] } });
+    let rule = admin.create_policy(&serde_json::from_value(rule).unwrap()).await.unwrap();
+    assert_eq!(admin.policy(&rule.id).await.unwrap(), rule);
+    let profile = json!({ "id": "prof-careful", "name": "careful", "requires_approval": true });
+    admin.create_profile(&serde_json::from_value(profile).unwrap()).await.unwrap();
+    for id in ["mc-1", "mc-2"] {
+        let request = certificate(id, json!({ "certificate_profile_id": "prof-careful" }));
+        operator.create_certificate(&serde_json::from_value(request).unwrap()).await.unwrap();
+    }
+    let violations = admin.list_policy_violations(&rule.id, &Listing::default()).await.unwrap();
+    assert_eq!(violations.data.len(), 2);
+    let update = UpdatePolicy { enforce: Some(true), ..UpdatePolicy::default() };
+    assert!(admin.update_policy(&rule.id, &update).await.unwrap().enforce);
+    let waiting = admin.list_jobs(&Listing::default().filter("status", "AwaitingApproval")).await.unwrap().data;
+    assert_eq!(admin.approve_job(&waiting[0].id).await.unwrap().status, "job_approved");
+    let reject = RejectJob { reason: Some("no".into()) };
+    assert_eq!(admin.reject_job(&waiting[1].id, &reject).await.unwrap().status, "job_rejected");
+    assert_eq!(admin.job(&waiting[1].id).await.unwrap().last_error.as_deref(), Some("rejected: no"));
+    admin.delete_policy(&rule.id).await.unwrap();
+    assert!(admin.list_policies(&Listing::default()).await.unwrap().data.is_empty());
 }
 
 #[tokio::test]

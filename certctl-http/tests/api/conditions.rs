@@ -19,6 +19,7 @@ const CREATIONS: &[(&str, &str)] = &[
     ("owners", r#"{"id":"x","name":"x","email":"x@example.com","team_id":"team-default"}"#),
     ("profiles", r#"{"id":"x","name":"x"}"#),
     ("renewal-policies", r#"{"id":"x","name":"x"}"#),
+    ("policies", r#"{"id":"x","name":"x","type":"RenewalLeadTime"}"#),
     ("issuers", r#"{"id":"x","name":"x","type":"GenericCA","config":{}}"#),
     ("targets", r#"{"id":"x","name":"x","type":"NGINX","agent_id":"edge-1"}"#),
     ("certificates", r#"{"id":"x"}"#),

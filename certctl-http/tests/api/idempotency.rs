@@ -40,7 +40,7 @@ async fn post(world: &World, path: &str, by: &str, key: &str, body: &Value) -> A
 async fn stored(world: &World) -> Vec<IdempotentCall> {
     let view = world.engine.storage().read(View::Latest).await.unwrap();
     let found = view.list(Query::<IdempotentCall>::all()).await.unwrap();
-    found.records.into_iter().map(|record| record.into_entity()).collect()
+    found.records.into_iter().map(certctl_core::entity::Record::into_entity).collect()
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 mod access;
 mod agent;
 mod agent_groups;
+mod approval;
 mod audit;
 mod bad_input;
 mod certificate;
@@ -19,8 +20,10 @@ mod idempotency;
 mod keys;
 mod lists;
 mod people;
+mod policy;
 mod retirement;
 mod roles;
 mod settings;
+mod stats;
 mod system;
 mod world;

@@ -298,7 +298,8 @@ async fn what_somebody_may_is_what_they_are_told() {
 #[tokio::test]
 async fn what_needs_no_key_is_answered_without_one() {
     let world = World::new().await;
-    for path in ["/health", "/ready", "/api/v1/health", "/api/v1/auth/info", "/api/v1/openapi.json"] {
+    for path in ["/health", "/ready", "/api/v1/health", "/api/v1/auth/info", "/api/v1/openapi.json", "/api/v1/version"]
+    {
         world.call(Method::GET, path, "", None).await.expect(200);
         world.call(Method::GET, path, "wrong", None).await.expect(200);
     }

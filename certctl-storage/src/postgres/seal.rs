@@ -44,7 +44,11 @@ async fn attempt(pool: &PgPool, request: SealAudit) -> Result<Result<SealedAudit
         unsealed.push((row.try_get::<String, _>(0)?, row.try_get::<Vec<u8>, _>(1)?));
     }
     let links = links(head, unsealed);
-    let Some(Link { seq, hash, .. }) = links.last() else { return Ok(Ok(SealedAudit { rows: 0, head: Some(head) })) };
+    let Some(Link { seq, hash, .. }) = links.last() else {
+        // A transaction that is dropped lets go of its lock only some time later.
+        transaction.rollback().await?;
+        return Ok(Ok(SealedAudit { rows: 0, head: Some(head) }));
+    };
     let end = ChainHead { seq: *seq, hash: *hash };
     let update = format!(
         "UPDATE \"{table}\" AS t SET \"seq\" = r.\"seq\", \"hash\" = r.\"hash\" \

@@ -98,6 +98,10 @@ text_enum! {
         JobClaimed = "job_claimed",
         /// A job was cancelled.
         JobCancelled = "job_cancelled",
+        /// A job that waited for approval was approved.
+        JobApproved = "job_approved",
+        /// A job that waited for approval was rejected.
+        JobRejected = "job_rejected",
         /// A job was put back for another try.
         JobRetry = "job_retry",
         /// A job waited too long.
@@ -118,6 +122,16 @@ text_enum! {
         OwnerUpdated = "update_owner",
         /// An owner was deleted.
         OwnerDeleted = "delete_owner",
+        /// A policy rule was created.
+        PolicyRuleCreated = "policy_rule_created",
+        /// A policy rule was changed.
+        PolicyRuleUpdated = "policy_rule_updated",
+        /// A policy rule was deleted.
+        PolicyRuleDeleted = "policy_rule_deleted",
+        /// A certificate was found to violate a policy rule.
+        PolicyViolationDetected = "policy_violation_detected",
+        /// A certificate was found not to violate a policy rule any more.
+        PolicyViolationResolved = "policy_violation_resolved",
         /// A profile was created.
         ProfileCreated = "create_profile",
         /// A profile was changed.

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::domain::{AuditAction, Certificate, CertificateId, Job, Lifecycle, Timestamp};
 use crate::error::Error;
 use crate::jobs::deploy::cancel;
+use crate::jobs::policy;
 use crate::ops::{Access, Context, Operation};
 use crate::storage::Query;
 
@@ -36,6 +37,7 @@ impl Operation for Archive {
             .filter(Job::FIELDS.certificate_id.equals(self.id.clone()))
             .filter(Job::FIELDS.open_slot.is_set())
             .limit(1_000);
+        policy::forget(&mut cx.unit, &self.id).await?;
         let mut cancelled = Vec::new();
         for mut job in cx.unit.list(open).await?.records {
             cancel(&mut job, cx.unit.now(), "the certificate was archived")?;

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::CertificateView;
 use super::targets::map;
+use crate::decide::policy::PolicyFacts;
 use crate::decide::status;
 use crate::domain::SubjectAltName;
 use crate::domain::{
@@ -18,6 +19,7 @@ use crate::error::Error;
 use crate::jobs::live::{self, Standing};
 use crate::jobs::open::{Opening, key_holders, open_issue_jobs};
 use crate::jobs::order::Order;
+use crate::jobs::policy::Judgement;
 use crate::ops::{Access, Context, Operation, check};
 
 /// Creates a certificate and, unless told otherwise, the jobs of its first issuance.
@@ -85,6 +87,15 @@ impl Operation for Create {
     async fn run(&self, cx: &mut Context<'_>) -> Result<CertificateView, Error> {
         let mut certificate = self.checked(cx)?;
         let order = Order::of(cx.engine, &cx.unit, &certificate, None).await?;
+        let facts = PolicyFacts {
+            certificate: &certificate,
+            names: &order.names,
+            validity: None,
+            issuing: self.issue,
+            now: cx.now(),
+        };
+        let judgement = Judgement::of(&order, &facts);
+        judgement.allow()?;
         if let Some(agent) = &self.agent_id {
             live_agent(cx, agent).await?;
         }
@@ -99,10 +110,12 @@ impl Operation for Create {
                 kind: JobType::Issuance,
                 policy: &order.policy,
                 requested_by: &cx.principal.id,
+                needs_approval: order.requires_approval,
             };
             jobs = open_issue_jobs(cx.engine, &mut cx.unit, &opening);
         }
         cx.unit.insert(certificate.clone());
+        judgement.store_first(cx.engine, &mut cx.unit, cx.principal, &certificate.id);
         let details = json!({ "name": certificate.name, "common_name": certificate.common_name, "job_ids": jobs });
         cx.audit(AuditAction::CertificateCreated, ("certificate", certificate.id.as_str()), details);
         let status = status::of(&certificate, cx.now());

@@ -3,11 +3,13 @@
 use async_trait::async_trait;
 use serde_json::json;
 
+use crate::decide::policy::PolicyFacts;
 use crate::domain::{AuditAction, Certificate, CertificateId, Job, JobId, JobType, Lifecycle, Timestamp};
 use crate::error::Error;
 use crate::jobs::live::live;
 use crate::jobs::open::{Opening, key_holders, open_issue_jobs, targets_of};
 use crate::jobs::order::Order;
+use crate::jobs::policy::Judgement;
 use crate::ops::{Access, Context, Operation};
 use crate::storage::Query;
 
@@ -45,6 +47,9 @@ impl Operation for Renew {
             return self.under_way(cx, &certificate).await;
         }
         let order = Order::of(cx.engine, &cx.unit, &certificate, None).await?;
+        let (names, now) = (&order.names, cx.now());
+        let facts = PolicyFacts { certificate: &certificate, names, validity: None, issuing: true, now };
+        Judgement::of(&order, &facts).allow()?;
         let targets = targets_of(&cx.unit, &certificate).await?;
         let holders = live(cx.engine, &mut cx.unit, &key_holders(&certificate, &targets)).await?;
         if holders.is_empty() && certificate.lifecycle == Lifecycle::Issued {
@@ -61,6 +66,7 @@ impl Operation for Renew {
             kind,
             policy: &order.policy,
             requested_by: &cx.principal.id,
+            needs_approval: order.requires_approval,
         };
         let job_ids = open_issue_jobs(cx.engine, &mut cx.unit, &opening);
         (certificate.renewing, certificate.renew_at) = (true, Timestamp::NEVER);

@@ -4,15 +4,18 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use crate::connector::{Issuance, IssueOrder, IssuePace};
+use crate::decide::policy::PolicyBreach;
 use crate::domain::{
     AuditAction, Certificate, CertificateId, Csr, Job, JobId, JobState, JobType, Lifecycle, VersionId,
 };
+use crate::entity::Record;
 use crate::error::Error;
 use crate::jobs::failed::{self, Failure};
 use crate::jobs::issued::{self, Issued};
 use crate::jobs::live::live;
 use crate::jobs::open::{Opening, key_holders, new_job};
 use crate::jobs::order::Order;
+use crate::jobs::policy;
 use crate::jobs::step::Step;
 use crate::jobs::subject::Subject;
 use crate::ops::{Access, Context, Operation};
@@ -41,6 +44,18 @@ pub enum CsrOutcome {
     Accepted {
         /// The job that it belongs to.
         job_id: JobId,
+    },
+    /// Somebody has to approve before the issuer is asked.
+    AwaitingApproval {
+        /// The job that it belongs to.
+        job_id: JobId,
+    },
+    /// Policy rules forbid it. The job, if it was open before, has failed.
+    Blocked {
+        /// The job that it belongs to.
+        job_id: JobId,
+        /// The rules, each with what does not fit.
+        breaches: Vec<PolicyBreach>,
     },
     /// The issuer refused. The job has counted the attempt.
     Refused {
@@ -104,6 +119,10 @@ pub(crate) async fn accept(
                 if sent.is_some_and(|sent| sent.csr.key_id() == csr.key_id()) {
                     return Ok(CsrOutcome::Accepted { job_id: job.id.clone() });
                 }
+                if job.state == JobState::AwaitingApproval {
+                    let message = format!("job {} has to be approved first; send the request again after that", job.id);
+                    return Err(Error::conflict("awaiting_approval", message));
+                }
                 let message = format!("a request was sent already; job {} is {}", job.id, job.state);
                 return Err(Error::conflict("csr_already_submitted", message));
             }
@@ -138,7 +157,8 @@ fn own_job(cx: &Context<'_>, certificate: &Certificate, order: &Order) -> Job {
     let kind = if certificate.lifecycle == Lifecycle::Issued { JobType::Renewal } else { JobType::Issuance };
     let holders = std::collections::BTreeSet::new();
     let requested_by = cx.principal.id.as_str();
-    let opening = Opening { certificate, holders: &holders, kind, policy: &order.policy, requested_by };
+    let (policy, needs_approval) = (&order.policy, order.requires_approval);
+    let opening = Opening { certificate, holders: &holders, kind, policy, requested_by, needs_approval };
     new_job(cx.engine, &opening, cx.now())
 }
 
@@ -153,22 +173,30 @@ async fn certify(
     let Some(job_id) = job.as_deref().or(new_job.as_ref()).map(|job| job.id.clone()) else {
         return Err(Error::invalid("there is no job for this request"));
     };
-    if order.issuer.capabilities().pace == IssuePace::Deferred {
+    let ordered = (&*certificate, &order);
+    let breaches = policy::at_issuance(cx.engine, &mut cx.unit, cx.principal, ordered, None).await?;
+    if !breaches.is_empty() {
+        return blocked(cx, &certificate, (job, job_id), breaches).await;
+    }
+    let waits = new_job.as_ref().is_some_and(|job| job.state == JobState::AwaitingApproval);
+    if waits || order.issuer.capabilities().pace == IssuePace::Deferred {
         let step = |job: &Job| Step { csr: csr.clone(), state: None }.seal(cx.engine, job);
         if let Some(mut job) = job {
             (job.step, job.due_at) = (Some(step(&job)?), cx.unit.now());
             job.state = job.state.transition(JobState::Pending).map_err(Error::internal)?;
             cx.unit.update(job);
         } else if let Some(mut job) = new_job {
-            (job.step, job.due_at) = (Some(step(&job)?), cx.unit.now());
-            job.state = JobState::Pending;
+            job.step = Some(step(&job)?);
+            if !waits {
+                (job.state, job.due_at) = (JobState::Pending, cx.unit.now());
+            }
             job.open_slot = Some(Job::issue_slot(&certificate.id, ""));
             cx.unit.insert(job);
             (certificate.renewing, certificate.renew_at) = (true, crate::domain::Timestamp::NEVER);
             cx.unit.update(certificate);
         }
         cx.audit(AuditAction::CsrSubmitted, ("job", job_id.as_str()), json!({ "key_id": csr.key_id() }));
-        return Ok(CsrOutcome::Accepted { job_id });
+        return Ok(if waits { CsrOutcome::AwaitingApproval { job_id } } else { CsrOutcome::Accepted { job_id } });
     }
     let request = IssueOrder {
         idempotency_key: job_id.as_str(),
@@ -181,6 +209,12 @@ async fn certify(
     match order.issuer.issue(request).await {
         Ok(Issuance::Issued(chain)) => {
             let order = &order;
+            let validity = issued::validity(order, csr, &chain, cx.now());
+            let ordered = (&*certificate, order);
+            let breaches = policy::at_issuance(cx.engine, &mut cx.unit, cx.principal, ordered, validity).await?;
+            if !breaches.is_empty() {
+                return blocked(cx, &certificate, (job, job_id), breaches).await;
+            }
             let issued = Issued { certificate, targets, key, job, new_job, csr, chain, order, principal: cx.principal };
             let version_id = issued::record(cx.engine, &mut cx.unit, issued).await?;
             Ok(CsrOutcome::Signed { job_id, version_id })
@@ -206,4 +240,23 @@ async fn certify(
             Ok(CsrOutcome::Refused { job_id, message: error.explained() })
         }
     }
+}
+
+/// Nothing is issued. What is stored of it stays: the violations, and the job's end.
+async fn blocked(
+    cx: &mut Context<'_>,
+    certificate: &Certificate,
+    (job, job_id): (Option<Record<Job>>, JobId),
+    breaches: Vec<PolicyBreach>,
+) -> Result<CsrOutcome, Error> {
+    let message = policy::reason(&breaches);
+    let principal = cx.principal;
+    let failure = Failure { message: &message, retryable: false, retry_after: None, principal };
+    if let Some(job) = job {
+        failed::record(cx.engine, &mut cx.unit, job, &failure).await?;
+    } else {
+        let about = ("certificate", certificate.id.as_str());
+        cx.audit(AuditAction::RenewalJobFailed, about, json!({ "error": message }));
+    }
+    Ok(CsrOutcome::Blocked { job_id, breaches })
 }

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::jobs::open::targets_of;
 use crate::jobs::order::Order;
 use crate::jobs::plan::replan_one;
+use crate::jobs::policy;
 use crate::ops::{Access, Context, Operation, check};
 use crate::storage::Query;
 
@@ -68,11 +69,15 @@ impl Operation for Update {
         if let Some(Some(agent)) = &self.agent_id {
             live_agent(cx, agent).await?;
         }
-        let policy_id = certificate.renewal_policy_id.clone();
+        let before = Certificate::clone(&certificate);
         self.apply(&mut certificate);
-        Order::of(cx.engine, &cx.unit, &certificate, None).await?;
+        let order = Order::of(cx.engine, &cx.unit, &certificate, None).await?;
+        keep_what_is_approved(cx, &before, &certificate, &order).await?;
+        let judgement = policy::of_stored(&cx.unit, &certificate, &order).await?;
+        judgement.allow()?;
+        judgement.store(cx.engine, &mut cx.unit, cx.principal, id).await?;
         certificate.updated_at = cx.now();
-        if certificate.renewal_policy_id != policy_id {
+        if certificate.renewal_policy_id != before.renewal_policy_id {
             // Pinned: if the policy changes at the same moment, the certificate may not be among those planned anew.
             let policy = cx.unit.get::<RenewalPolicy>(certificate.renewal_policy_id.as_str()).await?;
             let policy = policy.ok_or_else(|| Error::not_found("renewal policy", &certificate.renewal_policy_id))?;
@@ -85,6 +90,29 @@ impl Operation for Update {
         let view = CertificateView::of(&cx.unit, answer).await?;
         Ok(CertificateView { target_ids: target_ids.unwrap_or(view.target_ids), ..view })
     }
+}
+
+/// Refuses to change what an open issuance is about where somebody approves it: what was approved is what is issued.
+async fn keep_what_is_approved(
+    cx: &Context<'_>,
+    before: &Certificate,
+    after: &Certificate,
+    order: &Order,
+) -> Result<(), Error> {
+    let same = before.common_name == after.common_name
+        && before.sans == after.sans
+        && before.issuer_id == after.issuer_id
+        && before.certificate_profile_id == after.certificate_profile_id;
+    if same || !before.renewing {
+        return Ok(());
+    }
+    let profile = cx.engine.rules(&cx.unit, before).await?.profile;
+    if !order.requires_approval && !profile.is_some_and(|profile| profile.requires_approval) {
+        return Ok(());
+    }
+    let message = "an issuance of this certificate is open, and its profile asks for approval; cancel its jobs, or wait for \
+                   them, before you change names, issuer or profile";
+    Err(Error::conflict("approval_open", message))
 }
 
 impl Update {

@@ -31,6 +31,8 @@ pub struct Create {
     pub allow_short_lived: bool,
     /// Whether certificates ask for OCSP stapling (RFC 7633).
     pub must_staple: bool,
+    /// Whether somebody else than the requester has to approve each issuance.
+    pub requires_approval: bool,
     /// Whether it can be used.
     pub enabled: bool,
 }
@@ -59,6 +61,7 @@ impl Operation for Create {
             spiffe_uri_pattern: self.spiffe_uri_pattern.clone(),
             allow_short_lived: self.allow_short_lived,
             must_staple: self.must_staple,
+            requires_approval: self.requires_approval,
             enabled: self.enabled,
             created_at: now,
             updated_at: now,
@@ -76,8 +79,22 @@ pub(super) fn check(profile: &Profile) -> Result<(), Error> {
     check::text("/description", &profile.description, 2_000)?;
     check::within("/max_ttl_seconds", profile.max_ttl_seconds, 0..=315_360_000)?;
     check::text("/spiffe_uri_pattern", &profile.spiffe_uri_pattern, 2_048)?;
-    for pattern in profile.required_san_patterns.iter() {
-        check::name("/required_san_patterns", pattern, 253)?;
+    let spiffe = &profile.spiffe_uri_pattern;
+    if !spiffe.is_empty() && !spiffe.starts_with("spiffe://") {
+        let detail = "a SPIFFE URI begins with `spiffe://`, and so must its pattern";
+        return Err(Error::invalid_field("/spiffe_uri_pattern", "bad_pattern", detail));
+    }
+    if profile.required_san_patterns.len() > 100 {
+        return Err(Error::invalid_field("/required_san_patterns", "too_many", "at most 100 patterns are kept"));
+    }
+    for (index, pattern) in profile.required_san_patterns.iter().enumerate() {
+        let pointer = format!("/required_san_patterns/{index}");
+        check::name(&pointer, pattern, 253)?;
+        // What people write who mean a regular expression would silently match nothing.
+        if pattern.contains(['\\', '^', '$', '(', '|']) {
+            let detail = "write a name in which `*` stands for what a label holds; regular expressions are not read";
+            return Err(Error::invalid_field(pointer, "bad_pattern", detail));
+        }
     }
     if profile.allow_short_lived && !(1..3_600).contains(&profile.max_ttl_seconds) {
         let detail = "a short-lived profile needs a max_ttl_seconds of 1 to 3599";

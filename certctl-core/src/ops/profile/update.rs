@@ -31,6 +31,8 @@ pub struct Update {
     pub allow_short_lived: Option<bool>,
     /// Whether certificates ask for OCSP stapling (RFC 7633).
     pub must_staple: Option<bool>,
+    /// Whether somebody else than the requester has to approve each issuance; jobs that are open stay as they are.
+    pub requires_approval: Option<bool>,
     /// Whether it can be used.
     pub enabled: Option<bool>,
 }
@@ -58,6 +60,7 @@ impl Operation for Update {
         merge.set("spiffe_uri_pattern", &mut profile.spiffe_uri_pattern, self.spiffe_uri_pattern.as_ref());
         merge.set("allow_short_lived", &mut profile.allow_short_lived, self.allow_short_lived.as_ref());
         merge.set("must_staple", &mut profile.must_staple, self.must_staple.as_ref());
+        merge.set("requires_approval", &mut profile.requires_approval, self.requires_approval.as_ref());
         merge.set("enabled", &mut profile.enabled, self.enabled.as_ref());
         check(&profile)?;
         profile.updated_at = cx.now();

@@ -9,6 +9,7 @@ mod seal;
 mod select;
 mod table;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use super::{
     ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, SealAudit, SealedAudit, Select,
     Snapshot, Storage, StorageError, View,
 };
-use crate::domain::Timestamp;
+use crate::domain::{Day, Timestamp};
 use crate::entity::{Row, Schema};
 use crate::ports::Clock;
 use crate::signal::Signal;
@@ -121,6 +122,9 @@ impl Snapshot for Latest {
     async fn count(&self, select: &Select) -> Result<u64, StorageError> {
         lock(&self.state).count(select)
     }
+    async fn count_by_day(&self, select: &Select, column: usize) -> Result<BTreeMap<Day, u64>, StorageError> {
+        lock(&self.state).count_by_day(select, column)
+    }
     fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -138,6 +142,9 @@ impl Snapshot for PointInTime {
     }
     async fn count(&self, select: &Select) -> Result<u64, StorageError> {
         self.state.count(select)
+    }
+    async fn count_by_day(&self, select: &Select, column: usize) -> Result<BTreeMap<Day, u64>, StorageError> {
+        self.state.count_by_day(select, column)
     }
     fn now(&self) -> Timestamp {
         self.now

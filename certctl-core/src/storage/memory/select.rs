@@ -1,9 +1,11 @@
 //! Selects: filter, sort, page.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::State;
+use crate::domain::{Day, Timestamp};
 use crate::entity::{Row, Test, Value};
 use crate::storage::{Select, StorageError};
 
@@ -16,6 +18,16 @@ impl State {
 
     pub(super) fn count(&self, select: &Select) -> Result<u64, StorageError> {
         Ok(self.matching(select)?.count() as u64)
+    }
+
+    pub(super) fn count_by_day(&self, select: &Select, column: usize) -> Result<BTreeMap<Day, u64>, StorageError> {
+        let mut days = BTreeMap::new();
+        for row in self.matching(select)? {
+            if let Some(Value::Integer(micros)) = row.values.get(column) {
+                *days.entry(Day::of(Timestamp(*micros))).or_default() += 1;
+            }
+        }
+        Ok(days)
     }
 
     fn matching<'a>(&'a self, select: &'a Select) -> Result<impl Iterator<Item = &'a Arc<Row>>, StorageError> {

@@ -153,6 +153,7 @@ impl Operator {
             spiffe_uri_pattern: String::new(),
             allow_short_lived: false,
             must_staple: false,
+            requires_approval: false,
             enabled: true,
         };
         self.insist(create).await?;

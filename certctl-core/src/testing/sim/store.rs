@@ -11,7 +11,7 @@ use super::executor::Node;
 use super::link::Link;
 use super::recorder::Recorder;
 use super::sabotage::Saboteur;
-use crate::domain::Timestamp;
+use crate::domain::{Day, Timestamp};
 use crate::entity::Row;
 use crate::signal::Signal;
 use crate::storage::{
@@ -137,6 +137,10 @@ impl Snapshot for NodeSnapshot {
     async fn count(&self, select: &Select) -> Result<u64, StorageError> {
         cross(&self.link).await?;
         self.inner.count(select).await
+    }
+    async fn count_by_day(&self, select: &Select, column: usize) -> Result<BTreeMap<Day, u64>, StorageError> {
+        cross(&self.link).await?;
+        self.inner.count_by_day(select, column).await
     }
     fn now(&self) -> Timestamp {
         self.inner.now()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::support::{Store, get, ids, insert, list};
 use super::{Item, ItemState, Owner, item, owner};
-use crate::domain::Timestamp;
+use crate::domain::{Day, Timestamp};
 use crate::storage::{Cursor, Query, StorageError, View};
 
 pub(super) async fn filters_select(store: Store) {
@@ -148,6 +148,31 @@ pub(super) async fn garbage_is_no_cursor(store: Store) {
         let refused = view.list(Query::<Item>::all().after(Some(text.parse().unwrap()))).await;
         assert_eq!(refused.map(|page| page.records.len()), Err(StorageError::BadCursor), "{text}");
     }
+}
+
+pub(super) async fn days_are_counted_by_the_store(store: Store) {
+    let day = Day::MICROSECONDS;
+    let moments = [Some(0), Some(day - 1), Some(day), Some(-1), Some(-day), Some(-day - 1), Some(i64::MAX), None];
+    let make = |(n, moment): (usize, &Option<i64>)| Item {
+        seen_at: moment.map(Timestamp),
+        rank: moment.unwrap_or(0),
+        flag: n.is_multiple_of(2),
+        ..item(n)
+    };
+    insert(&store, moments.iter().enumerate().map(make)).await.unwrap();
+    let view = store.read(View::Latest).await.unwrap();
+    let fields = Item::FIELDS;
+    let last = Day::of(Timestamp(i64::MAX));
+    let counted = view.total_by_day(&Query::<Item>::all(), fields.seen_at).await.unwrap();
+    let expected = [(Day(-2), 1), (Day(-1), 2), (Day(0), 2), (Day(1), 1), (last, 1)];
+    assert_eq!(counted.into_iter().collect::<Vec<_>>(), expected);
+    // The filter counts, the page does not.
+    let some =
+        Query::<Item>::all().filter(fields.flag.equals(true)).filter(fields.seen_at.at_least(Some(Timestamp(0))));
+    let counted = view.total_by_day(&some.limit(1), fields.seen_at).await.unwrap();
+    assert_eq!(counted.into_iter().collect::<Vec<_>>(), [(Day(0), 1), (Day(1), 1), (last, 1)]);
+    let none = Query::<Item>::all().filter(fields.name.equals("nobody".into()));
+    assert!(view.total_by_day(&none, fields.seen_at).await.unwrap().is_empty());
 }
 
 pub(super) async fn the_first_of_a_list(store: Store) {

@@ -86,6 +86,7 @@ pub const CASES: &[Case] = cases![
     lists::cursors_go_through_text,
     lists::a_cursor_belongs_to_its_list,
     lists::garbage_is_no_cursor,
+    lists::days_are_counted_by_the_store,
     lists::the_first_of_a_list,
     lists::a_view_at_a_point_in_time_does_not_move,
     claims::due_rows_are_claimed_in_order,

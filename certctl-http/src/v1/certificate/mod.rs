@@ -16,7 +16,7 @@ pub(crate) mod versions;
 use axum::Json;
 use axum::http::StatusCode;
 use certctl_core::ops::certificate::CsrOutcome;
-use certctl_core::{Error, ErrorKind};
+use certctl_core::{Error, ErrorKind, ops};
 
 use crate::problem::Failure;
 use crate::wire::StatusResponse;
@@ -26,6 +26,10 @@ pub(crate) fn csr_answer(outcome: CsrOutcome) -> Result<(StatusCode, Json<Status
     let (status, message) = match outcome {
         CsrOutcome::Signed { job_id, .. } => ("csr_signed", format!("the certificate is issued (job {job_id})")),
         CsrOutcome::Accepted { job_id } => ("csr_accepted", format!("the issuer is asked; see job {job_id}")),
+        CsrOutcome::AwaitingApproval { job_id } => {
+            ("csr_accepted", format!("somebody has to approve before the issuer is asked; see job {job_id}"))
+        }
+        CsrOutcome::Blocked { breaches, .. } => return Err(ops::policy::refusal(&breaches).into()),
         CsrOutcome::Refused { job_id, message } => {
             let message = format!("the issuer refused: {message} (job {job_id})");
             return Err(Error::new(ErrorKind::Unprocessable, "issuance_refused", message).into());

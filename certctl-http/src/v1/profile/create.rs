@@ -32,6 +32,7 @@ pub(crate) async fn create(
         spiffe_uri_pattern: request.spiffe_uri_pattern,
         allow_short_lived: request.allow_short_lived,
         must_staple: request.must_staple,
+        requires_approval: request.requires_approval,
         enabled: request.enabled.unwrap_or(true),
     };
     Ok((StatusCode::CREATED, Json(api.engine.execute(&principal, new).await?.into())))

@@ -38,6 +38,7 @@ pub(crate) async fn update(
         spiffe_uri_pattern: request.spiffe_uri_pattern,
         allow_short_lived: request.allow_short_lived,
         must_staple: request.must_staple,
+        requires_approval: request.requires_approval,
         enabled: request.enabled,
     };
     Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))

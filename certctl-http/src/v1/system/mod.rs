@@ -3,3 +3,4 @@
 pub(crate) mod health;
 pub(crate) mod openapi;
 pub(crate) mod ready;
+pub(crate) mod version;

@@ -1,0 +1,4 @@
+//! Metrics.
+
+pub(crate) mod get;
+pub(crate) mod prometheus;

@@ -1,0 +1,39 @@
+//! Making a policy rule.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use certctl_core::domain::PolicySeverity;
+use certctl_core::ops;
+use serde_json::Value;
+
+use crate::problem::Failure;
+use crate::request::{Allowed, Body};
+use crate::router::Api;
+use crate::wire::{CreatePolicy, PolicyRule};
+
+/// Makes a policy rule
+///
+/// Certificates are compared with it when they are made, changed or issued from now on.
+#[utoipa::path(
+    post, path = "/api/v1/policies", operation_id = "createPolicy", tag = "Policies",
+    request_body = CreatePolicy,
+    responses((status = 201, description = "What was made", body = PolicyRule)),
+)]
+pub(crate) async fn create(
+    State(api): State<Api>,
+    Allowed(principal, ..): Allowed<ops::policy::Create>,
+    Body(request): Body<CreatePolicy>,
+) -> Result<(StatusCode, Json<PolicyRule>), Failure> {
+    let CreatePolicy { id, name, kind, config, enabled, severity, enforce } = request;
+    let new = ops::policy::Create {
+        id,
+        name,
+        kind,
+        config: Value::Object(config),
+        enabled: enabled.unwrap_or(true),
+        severity: severity.unwrap_or(PolicySeverity::Warning),
+        enforce,
+    };
+    Ok((StatusCode::CREATED, Json(api.engine.execute(&principal, new).await?.into())))
+}

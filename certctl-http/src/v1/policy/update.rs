@@ -1,0 +1,36 @@
+//! Changing a policy rule.
+
+use axum::Json;
+use axum::extract::State;
+use certctl_core::domain::{self, PolicyRuleId};
+use certctl_core::ops;
+use serde_json::Value;
+
+use crate::problem::Failure;
+use crate::request::{Allowed, Body, Ids, IfMatch};
+use crate::router::Api;
+use crate::wire::{PolicyRule, UpdatePolicy};
+
+/// Changes the members of a policy rule that are given
+///
+/// Another type or configuration, and disabling it, forgets what violated it: certificates are compared anew when they
+/// are next changed or issued.
+#[utoipa::path(
+    put, path = "/api/v1/policies/{id}", operation_id = "updatePolicy", tag = "Policies",
+    params(("id" = String, Path, description = "Which")),
+    request_body = UpdatePolicy,
+    responses((status = 200, description = "What is stored now", body = PolicyRule)),
+)]
+pub(crate) async fn update(
+    State(api): State<Api>,
+    Allowed(principal, ..): Allowed<ops::policy::Update>,
+    Ids((id,)): Ids<(PolicyRuleId,)>,
+    condition: IfMatch,
+    Body(request): Body<UpdatePolicy>,
+) -> Result<Json<PolicyRule>, Failure> {
+    let condition = condition.on::<domain::PolicyRule>(&id);
+    let UpdatePolicy { name, kind, config, enabled, severity, enforce } = request;
+    let config = config.map(Value::Object);
+    let change = ops::policy::Update { id: Some(id), name, kind, config, enabled, severity, enforce };
+    Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
+}
