@@ -16,6 +16,7 @@ use crate::edge::{Buckets, Origins, RateLimit, admit, cors, once, secure, unchan
 use crate::request::around;
 use crate::v1;
 use crate::v1::agent::Polls;
+use crate::v1::event::Places;
 
 /// The longest body that is read, in bytes.
 pub(crate) const BODY_LIMIT: usize = 1 << 20;
@@ -49,6 +50,7 @@ pub(crate) struct Api {
     pub(crate) engine: Engine,
     pub(crate) options: Options,
     pub(crate) polls: Polls,
+    pub(crate) places: Places,
     pub(crate) buckets: Option<Arc<Buckets>>,
 }
 
@@ -80,7 +82,7 @@ pub fn router(engine: Engine, options: Options) -> Router {
     let (routes, _) = v1::routes().split_for_parts();
     let buckets = options.rate_limit.map(|limit| Arc::new(Buckets::new(limit)));
     let origins = Arc::new(options.origins.clone());
-    let api = Api { engine, options, polls: Polls::default(), buckets };
+    let api = Api { engine, options, polls: Polls::default(), places: Places::default(), buckets };
     // The last layer is the outermost.
     routes
         .with_state(api.clone())

@@ -155,8 +155,19 @@ fn down_levelled_it_holds_nothing_that_3_0_does_not_have() {
         assert!(node.get("$ref").is_none() || node.len() == 1, "beside a reference: {node:?}");
         assert!(!node.contains_key("const") && !node.contains_key("prefixItems"), "{node:?}");
     });
+    assert!(lowered.get("webhooks").is_none());
     let expires_at = lowered.pointer("/components/schemas/ManagedCertificate/properties/expires_at").unwrap();
     assert_eq!((&expires_at["type"], &expires_at["nullable"]), (&"string".into(), &true.into()));
+}
+
+#[test]
+fn what_the_server_calls_itself_is_described() {
+    let document = document();
+    let notice = &document["webhooks"]["notice"]["post"];
+    let reference = notice["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str().unwrap();
+    let schema = document.pointer(reference.trim_start_matches('#')).unwrap();
+    assert!(schema["properties"]["attempt"].is_object(), "{schema}");
+    assert!(notice["responses"]["default"].is_object());
 }
 
 fn walk(value: &Value, see: &mut dyn FnMut(&serde_json::Map<String, Value>)) {

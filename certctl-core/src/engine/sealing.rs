@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::lock;
 use crate::domain::AuditEvent;
 use crate::ports::{Monotonic, Signer};
+use crate::signal::Signal;
 
 /// The engine's side of the audit trail.
 pub(crate) struct Trail {
@@ -14,6 +15,8 @@ pub(crate) struct Trail {
     pub(crate) store: String,
     /// A file outside of the database to which checkpoints are added.
     pub(crate) checkpoint_file: Option<PathBuf>,
+    /// Tells followers that this process sealed something.
+    sealed: Signal,
     state: Mutex<State>,
 }
 
@@ -39,7 +42,12 @@ pub(crate) struct Signed {
 
 impl Trail {
     pub(super) fn new(store: String, checkpoint_file: Option<PathBuf>) -> Self {
-        Self { store, checkpoint_file, state: Mutex::default() }
+        Self { store, checkpoint_file, sealed: Signal::default(), state: Mutex::default() }
+    }
+
+    /// Fires when this process has sealed something.
+    pub(crate) fn sealed(&self) -> &Signal {
+        &self.sealed
     }
 
     /// Events were committed. True when nobody knew that there is something to seal.

@@ -34,6 +34,9 @@ pub(crate) async fn sweep(engine: &Engine) -> Result<u64, Error> {
             }
         };
         rows += sealed.rows;
+        if sealed.rows > 0 {
+            engine.trail().sealed().notify();
+        }
         head = sealed.head;
         if sealed.rows < u64::from(limit) {
             break;

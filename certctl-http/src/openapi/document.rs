@@ -1,6 +1,7 @@
 //! The document that the routes make: what every operation has in common is added here, mechanically.
 
 use certctl_core::ops::Access;
+use serde_json::Value;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::request_body::RequestBody;
@@ -15,14 +16,23 @@ use utoipa::{ToResponse, ToSchema};
 
 use super::preconditions::{self, Kind};
 use super::tools::name_tool;
+use super::webhooks::webhooks;
 use crate::problem::PROBLEM_JSON;
 use crate::v1::{self, RouteAccess, TABLE};
 use crate::wire;
 
 const KEY: &str = "bearerAuth";
 
-/// The OpenAPI 3.1 document of the routes.
-pub fn document() -> OpenApi {
+/// The OpenAPI 3.1 document of the routes, and of what the server calls itself.
+pub fn document() -> Value {
+    let mut document = serde_json::to_value(of_routes()).unwrap_or_default();
+    if let Some(members) = document.as_object_mut() {
+        members.insert("webhooks".to_owned(), webhooks());
+    }
+    document
+}
+
+fn of_routes() -> OpenApi {
     let (_, mut document) = v1::routes().split_for_parts();
     for (path, item) in &mut document.paths.paths {
         let operations = [
@@ -66,7 +76,8 @@ pub(crate) fn base() -> OpenApi {
         .security_scheme(KEY, SecurityScheme::Http(key))
         .schema_from::<wire::Problem>()
         .schema_from::<wire::FieldProblem>()
-        .schema_from::<wire::BlockedByDependencies>();
+        .schema_from::<wire::BlockedByDependencies>()
+        .schema_from::<wire::WebhookNotice>();
     OpenApiBuilder::new()
         .info(info)
         .components(Some(components.build()))
@@ -98,6 +109,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Agents", "Programs on hosts that hold keys and deploy certificates"),
     ("Audit", "Who did what to what, when"),
     ("Certificates", "Certificates that are kept alive"),
+    ("Events", "What happens, as it happens"),
     ("Health", "The server itself, and who is asking"),
     ("Issuers", "Who issues certificates"),
     ("Jobs", "Durable work"),
@@ -190,6 +202,6 @@ fn name_optional(body: &mut RequestBody) {
     }
 }
 
-fn roles(Access(roles): Access) -> serde_json::Value {
+fn roles(Access(roles): Access) -> Value {
     roles.iter().map(|role| role.name()).collect()
 }

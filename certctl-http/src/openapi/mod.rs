@@ -8,6 +8,8 @@ mod one_answer;
 mod preconditions;
 #[cfg(feature = "server")]
 mod tools;
+#[cfg(feature = "server")]
+mod webhooks;
 
 #[cfg(feature = "server")]
 pub(crate) use document::base;

@@ -5,6 +5,7 @@ pub(crate) mod agent;
 mod agent_group;
 mod audit;
 mod certificate;
+pub(crate) mod event;
 mod issuer;
 mod job;
 mod key;
@@ -82,6 +83,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(audit::export::export))
         .routes(routes!(audit::verify::verify))
         .routes(routes!(audit::get::get))
+        .routes(routes!(event::follow::follow))
         .routes(routes!(job::list::list))
         .routes(routes!(job::get::get))
         .routes(routes!(job::cancel::cancel))

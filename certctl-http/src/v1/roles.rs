@@ -2,7 +2,7 @@
 
 use certctl_core::ops::stats;
 use certctl_core::ops::{
-    Access, Operation, agent, agent_group, audit, certificate, issuer, job, key, owner, profile, renewal_policy,
+    Access, Operation, agent, agent_group, audit, certificate, event, issuer, job, key, owner, profile, renewal_policy,
     target, team,
 };
 
@@ -98,6 +98,7 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<audit::Export>("exportAuditEvents", &[]),
     by::<audit::Verify>("verifyAudit", &[]),
     by::<audit::Get>("getAuditEvent", &[]),
+    by::<event::Follow>("getEvents", &[]),
     by::<job::List>("listJobs", &[]),
     by::<job::Get>("getJob", &[]),
     by::<job::Cancel>("cancelJob", &[409]),

@@ -8,12 +8,14 @@ mod agent_group;
 mod audit;
 mod certificate;
 mod connector_type;
+mod event;
 mod export;
 mod issuer;
 mod job;
 mod key;
 mod metrics;
 pub(crate) mod names;
+mod notice;
 mod owner;
 mod page;
 mod patch;
@@ -38,6 +40,7 @@ pub use certificate::{
     CreateCertificate, Deploy, DeployTriggered, ManagedCertificate, RenewTriggered, SubmitCsr, UpdateCertificate,
 };
 pub use connector_type::ConnectorType;
+pub use event::Event;
 pub use export::{ExportPkcs12, ExportedPem, Octets};
 pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
 pub use job::{Job, JobVerified, RejectJob, VerificationResult, VerifyDeployment};
@@ -48,6 +51,7 @@ pub use names::{
     ActorType, AgentStatus, AuditFindingKind, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType,
     KeyAlgorithm, PolicySeverity, PolicyType, Role, TargetType, VerificationStatus,
 };
+pub use notice::WebhookNotice;
 pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
     AgentGroupList, AgentList, ApiKeyList, AuditEventList, CertificateProfileList, CertificateVersionList,

@@ -15,6 +15,7 @@ mod connections;
 mod drain;
 mod edge;
 mod errors;
+mod events;
 mod export;
 mod idempotency;
 mod keys;

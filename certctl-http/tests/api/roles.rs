@@ -71,6 +71,7 @@ const EXPECTED: &[(Who, &[&str])] = &[
     ),
     (Who::Auditors, &["listAuditEvents", "getAuditEvent", "exportAuditEvents", "verifyAudit"]),
     // Insight.
+    (Who::Readers, &["getEvents"]),
     (Who::Readers, &["getDashboardSummary", "getCertificatesByStatus", "getExpirationTimeline", "getJobTrends"]),
     (Who::Readers, &["getIssuanceRate", "getMetrics", "getPrometheusMetrics"]),
     (Who::Readers, &["listNotifications", "getNotification"]),
