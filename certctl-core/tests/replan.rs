@@ -189,7 +189,7 @@ impl World {
         }
     }
 
-    async fn go_to(&self, moment: Timestamp) {
+    fn go_to(&self, moment: Timestamp) {
         self.fakes.clock.advance(moment.since(self.fakes.clock.now()) + Duration::from_secs(1));
     }
 
@@ -233,7 +233,7 @@ fn off_stops_what_comes_due_at_once() {
     block_on(async {
         let world = World::new().await;
         let due = world.renew_at("mc-1").await;
-        world.go_to(due).await;
+        world.go_to(due);
         // Nothing was planned anew yet, and it is due by the plan that is stored.
         world.change(auto_renew(false)).await;
         let progress = world.engine.step().await.unwrap();
@@ -244,7 +244,7 @@ fn off_stops_what_comes_due_at_once() {
         assert_eq!(world.renewals("mc-1").await, 0);
 
         world.settle(&world.engine).await;
-        world.go_to(certificate.expires_at).await;
+        world.go_to(certificate.expires_at);
         world.engine.step().await.unwrap();
         assert_eq!(world.renewals("mc-1").await, 0);
     });
@@ -259,7 +259,7 @@ fn off_and_on_again_plans_anew() {
         assert_eq!(world.settle(&world.engine).await, 1);
         assert_eq!(world.renew_at("mc-1").await, Timestamp::NEVER);
         // Whoever turns it on while it is overdue gets a renewal at once, and one only.
-        world.go_to(before.renew_at).await;
+        world.go_to(before.renew_at);
         world.engine.step().await.unwrap();
         assert_eq!(world.renewals("mc-1").await, 0);
         world.change(auto_renew(true)).await;
@@ -291,14 +291,14 @@ fn another_window_moves_the_renewal_both_ways() {
         assert!(world.is_planned_by_window("mc-1", 12).await);
         // Due by a plan that is older than the policy: moved, not renewed.
         let due = world.renew_at("mc-1").await;
-        world.go_to(due).await;
+        world.go_to(due);
         world.change(window(2)).await;
         assert_eq!(world.engine.step().await.unwrap().renewals_begun, 0);
         assert!(world.is_planned_by_window("mc-1", 2).await);
         assert_eq!(world.renewals("mc-1").await, 0);
         world.settle(&world.engine).await;
         let due = world.renew_at("mc-1").await;
-        world.go_to(due).await;
+        world.go_to(due);
         assert_eq!(world.engine.step().await.unwrap().renewals_begun, 1);
         assert_eq!(world.renewals("mc-1").await, 1);
     });

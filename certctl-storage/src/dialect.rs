@@ -323,7 +323,8 @@ pub(crate) fn is_too_big_for_sqlite(error: &DbErr) -> bool {
     let (DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source))) = error else {
         return false;
     };
-    source.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "18")
+    let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code == "18")
 }
 
 fn unavailable(error: impl ToString, millis: u64) -> StorageError {

@@ -34,9 +34,9 @@ fn decode(answer: &[u8], select: &Select) -> Option<Vec<Row>> {
     while !cells.0.is_empty() {
         let mut values = Vec::with_capacity(schema.columns.len());
         for column in schema.columns {
-            values.push(value(column.kind, cells.next()?)?);
+            values.push(cells.take(|cell| value(column.kind, cell))?);
         }
-        let version = if schema.mutable { integer(cells.next()??)? } else { 0 };
+        let version = if schema.mutable { cells.take(|cell| integer(cell?))? } else { 0 };
         rows.push(Row { values, version });
     }
     // SQLite puts texts together in the order in which they come, and does not promise to.
@@ -55,8 +55,8 @@ fn place(row: &Row, sort: usize) -> (Option<&Value>, &str) {
 struct Cells<'a>(&'a [u8]);
 
 impl<'a> Cells<'a> {
-    /// The next cell, `None` within for null; `None` when there is none.
-    fn next(&mut self) -> Option<Option<&'a [u8]>> {
+    /// What is made of the next cell, or of `None` for null; `None` when there is no cell or nothing can be made of it.
+    fn take<T>(&mut self, read: impl Fn(Option<&'a [u8]>) -> Option<T>) -> Option<T> {
         let mut length: Option<usize> = None;
         loop {
             let (byte, rest) = self.0.split_first()?;
@@ -70,10 +70,10 @@ impl<'a> Cells<'a> {
                 _ => return None,
             }
         }
-        let Some(length) = length else { return Some(None) };
+        let Some(length) = length else { return read(None) };
         let (cell, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
-        Some(Some(cell))
+        read(Some(cell))
     }
 }
 

@@ -159,7 +159,8 @@ impl Walk {
     fn ask_ahead(&mut self) {
         while self.ahead.len() < AHEAD {
             let (storage, first) = (Arc::clone(&self.storage), self.ahead_from);
-            self.ahead_from = first.saturating_add(NUMBERS).min(UNSEALED);
+            // No further than `UNSEALED`, which is no part of a range.
+            self.ahead_from = first.saturating_add(NUMBERS);
             let select = range(first, self.ahead_from);
             let read = async move { storage.read(View::Latest).await?.select(&select).await };
             self.ahead.push_back(maybe_done(read.boxed()));
