@@ -42,8 +42,8 @@ pub(crate) async fn groups_of(
         named.iter().map(|member| (&member.agent_group_id, &member.agent_id, member.membership_type)).collect();
     let has_one = |group: &AgentGroup| {
         agents.iter().any(|agent| {
-            let names = |kind| named.contains(&(&group.id, &agent.id, kind));
-            let (included, excluded) = (names(MembershipType::Include), names(MembershipType::Exclude));
+            let says = |kind| named.contains(&(&group.id, &agent.id, kind));
+            let (included, excluded) = (says(MembershipType::Include), says(MembershipType::Exclude));
             decide(&MembershipInput { group, agent, included, excluded }).member
         })
     };
