@@ -1,6 +1,7 @@
 //! Measures certctl against the limits of the machine it runs on; prints Markdown tables.
 //!
-//! `certctl-bench all` does everything in order, with a calibration before and after. `scripts/bench` builds and runs it.
+//! `certctl-bench all` does everything in order but `lists`, which fills databases for minutes, with a calibration before and
+//! after. `scripts/bench` builds and runs it.
 //! `certctl-bench drive HOST:PORT CLIENTS COUNT` has a server that is running issue certificates, to look at it with perf.
 
 #![expect(
@@ -17,6 +18,7 @@ mod connection;
 mod footprint;
 mod issue;
 mod jobs;
+mod lists;
 mod process;
 mod server;
 
@@ -47,8 +49,7 @@ async fn main() -> ExitCode {
     }
 }
 
-const USAGE: &str =
-    "usage: certctl-bench audit | agents | calibrate | issue | jobs | footprint | all | drive HOST:PORT CLIENTS COUNT";
+const USAGE: &str = "usage: certctl-bench audit | agents | calibrate | issue | jobs | lists | footprint | all | drive HOST:PORT CLIENTS COUNT";
 
 async fn run(what: &str) -> Result<(), Failure> {
     let scale = std::env::var("BENCH_SCALE").ok().and_then(|text| text.parse().ok());
@@ -58,6 +59,7 @@ async fn run(what: &str) -> Result<(), Failure> {
         "calibrate" => calibrate::run(scale).await,
         "issue" => issue::run(scale).await,
         "jobs" => jobs::run(scale).await,
+        "lists" => lists::run(scale).await,
         "footprint" => footprint::run(scale).await,
         "agents" => agents::run(scale).await,
         "all" => {

@@ -122,6 +122,7 @@ mod tests {
             renew_at: day(60),
             failed_renewals: 0,
             last_renewal_at: Some(day(0)),
+            newest_version_id: None,
             last_deployment_at: None,
             revoked_at: None,
             revocation_reason: None,

@@ -97,6 +97,8 @@ entity! {
         expiring_at: Timestamp,
         /// When the next renewal is due; never while an Issuance or Renewal job is open, and where none is planned.
         renew_at: Timestamp,
+        /// The version that was issued last; absent before the first issuance.
+        newest_version_id: Option<VersionId>,
         /// How many renewals in a row used up their attempts.
         failed_renewals: i64,
         /// When it was last issued.
@@ -118,12 +120,13 @@ entity! {
         Index::on("managed_certificates_by_update", &["updated_at", "id"]),
         Index::on("managed_certificates_by_expiry", &["expires_at", "id"]),
         Index::on("managed_certificates_by_state", &["lifecycle", "renewing", "expires_at", "expiring_at"]),
+        Index::on("managed_certificates_by_warning", &["lifecycle", "renewing", "expiring_at", "expires_at"]),
         Index::on("managed_certificates_due", &["renew_at", "id"]),
-        Index::on("managed_certificates_owner", &["owner_id"]),
-        Index::on("managed_certificates_team", &["team_id"]),
-        Index::on("managed_certificates_issuer", &["issuer_id"]),
+        Index::on("managed_certificates_owner", &["owner_id", "created_at", "id"]),
+        Index::on("managed_certificates_team", &["team_id", "created_at", "id"]),
+        Index::on("managed_certificates_issuer", &["issuer_id", "created_at", "id"]),
         Index::on("managed_certificates_policy", &["renewal_policy_id", "id"]),
-        Index::on("managed_certificates_profile", &["certificate_profile_id"]),
+        Index::on("managed_certificates_profile", &["certificate_profile_id", "created_at", "id"]),
     ]
     references [
         owner_id -> Owner,
@@ -150,6 +153,7 @@ entity! {
     indexes [
         Index::unique("certificate_targets_pair", &["certificate_id", "target_id"]),
         Index::on("certificate_targets_target", &["target_id"]),
+        Index::on("certificate_targets_agent", &["agent_id"]),
     ]
     references [certificate_id -> Certificate, target_id -> TargetRecord]
 }

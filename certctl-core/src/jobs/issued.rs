@@ -231,6 +231,7 @@ impl Others {
 fn renewed(engine: &Engine, certificate: &mut Certificate, policy: &RenewalPolicy, version: &Version, others: &Others) {
     let now = version.created_at;
     (certificate.last_renewal_at, certificate.updated_at) = (Some(now), now);
+    certificate.newest_version_id = Some(version.id.clone());
     if others.open {
         // It counts as renewed when all key holders are.
         return;

@@ -36,11 +36,12 @@ pub(crate) async fn once(State(api): State<Api>, request: Request, next: Next) -
 }
 
 async fn named(api: Api, request: Request, next: Next) -> Result<Response, Failure> {
-    let key = key(request.headers())?;
     let (mut parts, body) = request.into_parts();
+    // Whoever is not known is told that first.
     let Ok(Caller(principal)) = Caller::from_request_parts(&mut parts, &api).await else {
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
+    let key = key(&parts.headers)?;
     let route = format!("{} {}", parts.method, parts.uri.path());
     let body = read(Request::from_parts(parts.clone(), body), &api).await?;
     // The query decides what is done as the body does.

@@ -227,6 +227,8 @@ async fn after_a_day_the_name_is_free_and_the_answer_forgotten() {
 #[tokio::test]
 async fn a_name_that_cannot_be_used_is_refused() {
     let world = World::new().await;
+    // But for who is not known, who is told that first.
+    assert_eq!(post(&world, TEAMS, "guess", "", &json!({ "name": "x" })).await.problem(401), "unauthenticated");
     let long = "k".repeat(256);
     for bad in ["", "a b", &long] {
         let answer = post(&world, TEAMS, ADMIN, bad, &json!({ "name": "a" })).await;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{World, check_problem};
+use crate::world::{World, check_problem, csr};
 
 fn names(list: &Value) -> Vec<&str> {
     list["data"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap()).collect()
@@ -139,4 +139,68 @@ async fn jobs_are_filtered() {
     assert_eq!(count("type=Issuance&status=AwaitingCSR").await, 2);
     assert_eq!(count("type=Deployment").await, 0);
     assert_eq!(count("target_id=tgt-1&agent_id=edge-1").await, 0);
+}
+
+#[tokio::test]
+async fn each_certificate_of_a_page_has_its_own_targets_and_newest_version() {
+    let world = World::new().await;
+    world.agent("edge-2").await;
+    for (number, id) in ["mc-1", "mc-2", "mc-3"].iter().enumerate() {
+        world.certificate(id, json!({})).await;
+        if number < 2 {
+            for turn in 0..2 {
+                world.fakes.clock.advance(std::time::Duration::from_secs(1));
+                let request = json!({ "csr_pem": csr(id, (number * 10 + turn) as u64).await });
+                world.post(&format!("/api/v1/certificates/{id}/csr"), request).await.expect(202);
+                world.post(&format!("/api/v1/certificates/{id}/renew"), json!({})).await;
+            }
+        }
+    }
+    world.target("tgt-1", "edge-2").await;
+    world.target("tgt-2", "edge-2").await;
+    world.certificate("mc-4", json!({ "target_ids": ["tgt-2", "tgt-1"] })).await;
+    let list = world.get("/api/v1/certificates?sort=name").await.expect(200);
+    assert_eq!(names(&list), ["mc-1", "mc-2", "mc-3", "mc-4"]);
+    for listed in list["data"].as_array().unwrap() {
+        let id = listed["id"].as_str().unwrap();
+        assert_eq!(*listed, world.get(&format!("/api/v1/certificates/{id}")).await.expect(200), "{id}");
+        let versions = world.get(&format!("/api/v1/certificates/{id}/versions")).await.expect(200);
+        assert_eq!(listed.get("serial_number"), versions["data"][0].get("serial_number"), "{id}");
+    }
+    for status in ["Active", "Expiring", "Pending", "RenewalInProgress"] {
+        let by_number = world.get(&format!("/api/v1/certificates?status={status}")).await.expect(200);
+        let by_cursor = world.get(&format!("/api/v1/certificates?status={status}&page_size=50")).await.expect(200);
+        assert_eq!(by_number["data"], by_cursor["data"], "{status}");
+        let here = list["data"].as_array().unwrap().iter().filter(|row| row["status"] == status);
+        assert_eq!(by_number["data"].as_array().unwrap().len(), here.count(), "{status}");
+    }
+    assert_ne!(list["data"][0]["serial_number"], list["data"][1]["serial_number"]);
+    assert!(list["data"][2].get("serial_number").is_none());
+    assert_eq!(list["data"][3]["target_ids"].as_array().unwrap().len(), 2);
+    for field in ["serial_number", "fingerprint_sha256", "key_algorithm", "key_size", "issued_at", "target_ids"] {
+        let sparse = world.get(&format!("/api/v1/certificates?sort=name&fields=id,{field}")).await.expect(200);
+        let whole = list["data"].as_array().unwrap().iter().map(|row| row.get(field));
+        assert!(whole.eq(sparse["data"].as_array().unwrap().iter().map(|row| row.get(field))), "{field}");
+    }
+}
+
+#[tokio::test]
+async fn a_filter_by_an_agent_gives_all_of_its_certificates_or_says_that_it_cannot() {
+    let world = World::new().await;
+    world.agent("edge-2").await;
+    let mut targets = Vec::new();
+    for number in 0..500 {
+        targets.push(format!("tgt-{number}"));
+        world.target(targets.last().unwrap(), "edge-2").await;
+    }
+    for number in 0..20 {
+        world.certificate(&format!("mc-{number}"), json!({ "target_ids": targets })).await;
+    }
+    let path = "/api/v1/certificates?agent_id=edge-2";
+    assert_eq!(world.get(path).await.expect(200)["total"], 20);
+    world.certificate("mc-20", json!({ "target_ids": ["tgt-7"] })).await;
+    let problem = check_problem(&world.get(path).await, 400);
+    let error = &problem["errors"][0];
+    assert_eq!((&error["code"], &error["pointer"]), (&json!("too_many"), &json!("/agent_id")));
+    assert_eq!(world.get("/api/v1/certificates").await.expect(200)["total"], 21);
 }

@@ -156,6 +156,7 @@ impl Create {
             renew_at: Timestamp::NEVER,
             failed_renewals: 0,
             last_renewal_at: None,
+            newest_version_id: None,
             last_deployment_at: None,
             revoked_at: None,
             revocation_reason: None,

@@ -1,12 +1,14 @@
 //! Reading a certificate.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use crate::decide::status;
-use crate::domain::{Certificate, CertificateId, CertificateStatus, CertificateTarget, TargetId, Version};
+use crate::domain::{Certificate, CertificateId, CertificateStatus, CertificateTarget, TargetId, Version, VersionId};
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation};
-use crate::storage::{Query, UnitOfWork};
+use crate::storage::{Query, Reads, UnitOfWork};
 
 /// A certificate as callers see it.
 #[derive(Clone, Debug)]
@@ -23,19 +25,67 @@ pub struct CertificateView {
     pub newest: Option<Version>,
 }
 
+/// What is read beside certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// The targets.
+    pub targets: bool,
+    /// The newest version.
+    pub newest: bool,
+}
+
+impl Beside {
+    /// All of it.
+    pub const ALL: Self = Self { targets: true, newest: true };
+}
+
 impl CertificateView {
     /// Adds the status and the targets, and the newest version if there is one.
     pub(crate) async fn of(unit: &UnitOfWork, certificate: Certificate) -> Result<Self, Error> {
         let status = status::of(&certificate, unit.now());
-        let mapped = Query::<CertificateTarget>::sorted(CertificateTarget::FIELDS.id.ascending())
-            .filter(CertificateTarget::FIELDS.certificate_id.equals(certificate.id.clone()))
-            .limit(crate::jobs::open::MAX_TARGETS);
-        let target_ids = unit.list(mapped).await?.records.into_iter().map(|mapping| mapping.into_entity().target_id);
-        let target_ids = target_ids.collect();
-        let newest = Query::<Version>::sorted(Version::FIELDS.created_at.descending())
-            .filter(Version::FIELDS.certificate_id.equals(certificate.id.clone()));
-        let newest = unit.first(newest).await?.map(crate::entity::Record::into_entity);
-        Ok(Self { certificate, version: 0, status, target_ids, newest })
+        let bare = Self { certificate: certificate.clone(), version: 0, status, target_ids: Vec::new(), newest: None };
+        Ok(Self::all(unit, vec![certificate], Beside::ALL).await?.pop().unwrap_or(bare))
+    }
+
+    /// The same for several, in their order and in one trip to the store, however many there are.
+    pub(crate) async fn all(
+        unit: &UnitOfWork,
+        certificates: Vec<Certificate>,
+        beside: Beside,
+    ) -> Result<Vec<Self>, Error> {
+        let (mapping, version) = (CertificateTarget::FIELDS, Version::FIELDS);
+        let ids: Vec<_> = certificates.iter().map(|certificate| certificate.id.clone()).collect();
+        let newest: Vec<_> =
+            certificates.iter().filter_map(|certificate| certificate.newest_version_id.clone()).collect();
+        let mut reads = Reads::default();
+        // Few different limits make few different statements, which databases keep prepared.
+        let rows = ids.len().next_power_of_two();
+        let most = rows.saturating_mul(crate::jobs::open::MAX_TARGETS);
+        let mapped = Query::<CertificateTarget>::sorted(mapping.id.ascending()).limit(most);
+        let mapped = (beside.targets && !ids.is_empty())
+            .then(|| reads.list(mapped.filter(mapping.certificate_id.one_of(ids))))
+            .transpose()?;
+        let versions = Query::<Version>::all().limit(rows);
+        let versions = (beside.newest && !newest.is_empty())
+            .then(|| reads.list(versions.filter(version.id.one_of(newest))))
+            .transpose()?;
+        let mut found = unit.read(reads).await?;
+        let mut targets: BTreeMap<CertificateId, Vec<TargetId>> = BTreeMap::new();
+        for mapping in mapped.map(|place| found.all(&place)).transpose()?.unwrap_or_default() {
+            let mapping: CertificateTarget = mapping.into_entity();
+            targets.entry(mapping.certificate_id).or_default().push(mapping.target_id);
+        }
+        let versions = versions.map(|place| found.all::<Version>(&place)).transpose()?.unwrap_or_default();
+        let mut versions: BTreeMap<VersionId, Version> =
+            versions.into_iter().map(|version| (version.id.clone(), version.into_entity())).collect();
+        let view = |certificate: Certificate| Self {
+            version: 0,
+            status: status::of(&certificate, unit.now()),
+            target_ids: targets.remove(&certificate.id).unwrap_or_default(),
+            newest: certificate.newest_version_id.as_ref().and_then(|id| versions.remove(id)),
+            certificate,
+        };
+        Ok(certificates.into_iter().map(view).collect())
     }
 }
 

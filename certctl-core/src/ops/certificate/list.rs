@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::CertificateView;
+use super::{Beside, CertificateView};
 use crate::decide::status;
 use crate::domain::{
     AgentId, Certificate, CertificateStatus, CertificateTarget, IssuerId, Lifecycle, OwnerId, ProfileId, TeamId,
@@ -62,6 +62,10 @@ pub struct ListFilter {
     pub updated_after: Option<Timestamp>,
 }
 
+/// How many targets of certificates the filter by agent looks through at most; more are refused, because a part of the list
+/// would look like the whole.
+const MAX_MAPPED: usize = 10_000;
+
 /// Lists certificates.
 #[derive(Clone, Debug)]
 pub struct List {
@@ -73,13 +77,15 @@ pub struct List {
     pub descending: bool,
     /// Which part.
     pub page: PageRequest,
+    /// What is read beside the certificates: nothing that nobody looks at.
+    pub beside: Beside,
 }
 
 impl Default for List {
     /// All but archived ones, newest first.
     fn default() -> Self {
         let (filter, page) = (ListFilter::default(), PageRequest::default());
-        Self { filter, sort: CertificateSort::CreatedAt, descending: true, page }
+        Self { filter, sort: CertificateSort::CreatedAt, descending: true, page, beside: Beside::ALL }
     }
 }
 
@@ -93,10 +99,8 @@ impl Operation for List {
     async fn run(&self, cx: &mut Context<'_>) -> Result<Self::Output, Error> {
         let query = self.query(cx).await?;
         let listed = self.page.read(&cx.unit, query).await?;
-        let mut views = Vec::with_capacity(listed.records.len());
-        for record in &listed.records {
-            views.push(CertificateView::of(&cx.unit, Certificate::clone(record)).await?);
-        }
+        let certificates = listed.records.iter().map(|record| Certificate::clone(record)).collect();
+        let views = CertificateView::all(&cx.unit, certificates, self.beside).await?;
         Ok((listed, views))
     }
 }
@@ -106,6 +110,9 @@ impl List {
         let fields = Certificate::FIELDS;
         let filter = &self.filter;
         let mut conditions = match filter.status {
+            Some(CertificateStatus::Active) if matches!(self.page, PageRequest::Cursor { .. }) => {
+                status::active_along_a_list(cx.now())
+            }
             Some(status) => status::filter(status, cx.now()),
             None => vec![fields.lifecycle.differs(Lifecycle::Archived)],
         };
@@ -125,9 +132,14 @@ impl List {
         if let Some(agent) = &filter.agent_id {
             let mapped = Query::<CertificateTarget>::all()
                 .filter(CertificateTarget::FIELDS.agent_id.equals(agent.clone()))
-                .limit(10_000);
-            let mapped =
-                cx.unit.list(mapped).await?.records.into_iter().map(|mapping| mapping.into_entity().certificate_id);
+                .limit(MAX_MAPPED + 1);
+            let mapped = cx.unit.list(mapped).await?.records;
+            if mapped.len() > MAX_MAPPED {
+                let detail =
+                    format!("the agent has more than {MAX_MAPPED} deployments of certificates; list without it");
+                return Err(Error::invalid_field("/agent_id", "too_many", detail));
+            }
+            let mapped = mapped.into_iter().map(|mapping| mapping.into_entity().certificate_id);
             conditions.push(fields.id.one_of(mapped.collect::<std::collections::BTreeSet<_>>()));
         }
         Ok(conditions.into_iter().fold(self.sorted(), Query::filter))

@@ -21,7 +21,7 @@ pub use deploy::{Deploy, Deploying};
 pub use deployments::Deployments;
 pub use export_pem::ExportPem;
 pub use export_pkcs12::ExportPkcs12;
-pub use get::{CertificateView, Get};
+pub use get::{Beside, CertificateView, Get};
 pub use list::{CertificateSort, List, ListFilter};
 pub use renew::{Renew, Renewing};
 pub use submit_csr::{CsrOutcome, SubmitCsr};

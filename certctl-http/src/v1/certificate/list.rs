@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use certctl_core::Error;
-use certctl_core::ops::certificate::{CertificateSort, List, ListFilter};
+use certctl_core::ops::certificate::{Beside, CertificateSort, List, ListFilter};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -35,7 +35,7 @@ pub(crate) struct Wanted {
     /// Exactly this profile.
     #[param(nullable = false)]
     profile_id: Option<String>,
-    /// With a target of this agent.
+    /// With a target of this agent. Refused where the agent serves more than 10,000 targets of certificates.
     #[param(nullable = false)]
     agent_id: Option<String>,
     /// Ends before this.
@@ -111,12 +111,21 @@ pub(crate) async fn list(
 ) -> Result<Response, Failure> {
     let request = query.request()?;
     let (sort, descending) = wanted.sort()?;
-    let operation = List { filter: wanted.filter()?, sort, descending, page: request.clone() };
+    let fields = wanted.fields();
+    let beside = fields.as_deref().map_or(Beside::ALL, beside);
+    let operation = List { filter: wanted.filter()?, sort, descending, page: request.clone(), beside };
     let (found, views) = api.engine.execute(&principal, operation).await?;
     let found = page(&found, &request, views.into_iter().map(ManagedCertificate::from).collect());
-    let Some(fields) = wanted.fields() else { return Ok(Json(found).into_response()) };
+    let Some(fields) = fields else { return Ok(Json(found).into_response()) };
     let data = found.data.iter().map(|certificate| sparse(certificate, &fields)).collect::<Result<Vec<_>, _>>()?;
     Ok(Json(Page { data, envelope: found.envelope }).into_response())
+}
+
+/// What has to be read for these members.
+fn beside(fields: &[&str]) -> Beside {
+    const NEWEST: &[&str] = &["serial_number", "fingerprint_sha256", "key_algorithm", "key_size", "issued_at"];
+    let newest = fields.iter().any(|field| NEWEST.contains(field));
+    Beside { targets: fields.contains(&"target_ids"), newest }
 }
 
 fn sparse(certificate: &ManagedCertificate, fields: &[&str]) -> Result<Value, Error> {
