@@ -15,7 +15,7 @@ use certctl_core::domain::{
 use certctl_core::engine::SetupSecret;
 use certctl_core::ops::agent::{self, Registration};
 use certctl_core::ops::certificate::{self, CsrOutcome};
-use certctl_core::ops::{PageRequest, issuer, job, policy, profile};
+use certctl_core::ops::{PageRequest, agent_group, issuer, job, policy, profile};
 use certctl_core::pki;
 use certctl_core::ports::Clock;
 use certctl_core::seal::SealingKey;
@@ -37,6 +37,47 @@ fn asker() -> Principal {
 
 fn approver() -> Principal {
     Principal::embedder("approver")
+}
+
+fn new_rule(id: &str, kind: PolicyType, config: Value, enforce: bool) -> policy::Create {
+    policy::Create {
+        id: Some(id.parse().unwrap()),
+        name: id.into(),
+        kind,
+        config,
+        enabled: true,
+        severity: PolicySeverity::Error,
+        enforce,
+        agent_group_id: None,
+    }
+}
+
+/// A group that has the one agent or, disabled, nobody.
+async fn group(world: &World, agent: &str) {
+    let create = agent_group::Create {
+        id: Some("g-edge".parse().unwrap()),
+        name: "edge".into(),
+        include_agent_ids: vec![agent.parse().unwrap()],
+        enabled: false,
+        ..agent_group::Create::default()
+    };
+    world.engine.execute(&asker(), create).await.unwrap();
+}
+
+async fn enable_group(world: &World, enabled: bool) {
+    let update = agent_group::Update {
+        id: "g-edge".parse().unwrap(),
+        name: None,
+        description: None,
+        match_os: None,
+        match_architecture: None,
+        match_ip_cidr: None,
+        match_version: None,
+        include_agent_ids: None,
+        exclude_agent_ids: None,
+        enabled: Some(enabled),
+    };
+    world.engine.execute(&asker(), update).await.unwrap();
 }
 
 impl World {
@@ -114,16 +155,7 @@ impl World {
     }
 
     async fn rule(&self, id: &str, kind: PolicyType, config: Value, enforce: bool) {
-        let create = policy::Create {
-            id: Some(id.parse().unwrap()),
-            name: id.into(),
-            kind,
-            config,
-            enabled: true,
-            severity: PolicySeverity::Error,
-            enforce,
-        };
-        self.engine.execute(&asker(), create).await.unwrap();
+        self.engine.execute(&asker(), new_rule(id, kind, config, enforce)).await.unwrap();
     }
 
     async fn pass(&self, time: Duration) {
@@ -196,6 +228,47 @@ fn an_enforcing_rule_that_comes_while_an_order_waits_ends_it() {
         assert_eq!((world.status("mc-a").await, world.versions().await), (CertificateStatus::Failed, 0));
         assert_eq!(world.violations("pr-env").await.len(), 1);
         assert_eq!(world.audited(AuditAction::PolicyViolationDetected).await.len(), 1);
+    });
+}
+
+#[test]
+fn a_rule_for_a_group_is_decided_by_who_is_in_it_when_the_issuer_is_asked() {
+    block_on(async {
+        let world = World::new(9, false).await;
+        world.agent("edge-1").await;
+        group(&world, "edge-1").await;
+        let rule = new_rule("pr-env", PolicyType::AllowedEnvironments, json!({ "allowed": ["production"] }), true);
+        let rule = policy::Create { agent_group_id: Some("g-edge".parse().unwrap()), ..rule };
+        world.engine.execute(&asker(), rule).await.unwrap();
+        for (id, member, ends) in
+            [("mc-a", false, CertificateStatus::Active), ("mc-b", true, CertificateStatus::Failed)]
+        {
+            world.ca.then([CaStep::Wait(Duration::from_secs(30)), CaStep::Issue]);
+            enable_group(&world, false).await;
+            world.certificate(id, Some("edge-1"), true).await;
+            let submit = agent::SubmitCsr {
+                agent_id: "edge-1".parse().unwrap(),
+                certificate_id: id.parse().unwrap(),
+                csr_pem: world.csr(id).await,
+            };
+            world.engine.execute(&Principal::agent("edge-1".parse().unwrap()), submit).await.unwrap();
+            world.pass(Duration::from_secs(10)).await;
+            assert!(world.violations("pr-env").await.is_empty());
+            enable_group(&world, member).await;
+            world.pass(Duration::from_secs(120)).await;
+            assert_eq!(world.status(id).await, ends, "{id}");
+        }
+        assert_eq!(world.violations("pr-env").await.len(), 1);
+        // Whoever left the group violates nothing: that is seen at the next change.
+        enable_group(&world, false).await;
+        let update = certificate::Update {
+            id: Some("mc-b".parse().unwrap()),
+            name: Some("b".into()),
+            ..certificate::Update::default()
+        };
+        world.engine.execute(&asker(), update).await.unwrap();
+        assert!(world.violations("pr-env").await.is_empty());
+        assert_eq!(world.audited(AuditAction::PolicyViolationResolved).await.len(), 1);
     });
 }
 

@@ -1,9 +1,10 @@
 //! Whether a certificate keeps to the policy rules (requirements B13).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::domain::{
-    Certificate, DnsName, Lifecycle, PolicyConfig, PolicyRule, PolicyRuleId, PolicySeverity, PolicyType,
+    AgentGroupId, Certificate, DnsName, Lifecycle, PolicyConfig, PolicyRule, PolicyRuleId, PolicySeverity, PolicyType,
     SubjectAltName, SubjectNames, Timestamp,
 };
 
@@ -37,6 +38,8 @@ pub struct PolicyFacts<'a> {
     /// Whether a version is about to be made or recorded: only then do rules about time refuse, because only then is
     /// there a choice.
     pub issuing: bool,
+    /// The groups of agents that one of its key holders is a member of; those that no rule is for may be left out.
+    pub groups: &'a BTreeSet<AgentGroupId>,
     /// The moment.
     pub now: Timestamp,
 }
@@ -83,6 +86,9 @@ pub fn evaluate<'r>(rules: &'r [ActiveRule], facts: &PolicyFacts<'_>) -> Vec<(&'
 }
 
 fn judge(ActiveRule { rule, config }: &ActiveRule, facts: &PolicyFacts<'_>) -> PolicyVerdict {
+    if rule.agent_group_id.as_ref().is_some_and(|group| !facts.groups.contains(group)) {
+        return PolicyVerdict::Kept;
+    }
     let misfit = match config {
         PolicyConfig::AllowedIssuers(allowed) => {
             let id = &facts.certificate.issuer_id;
@@ -270,6 +276,7 @@ mod tests {
             enabled: true,
             severity: PolicySeverity::Error,
             enforce: true,
+            agent_group_id: None,
             created_at: NOW,
             updated_at: NOW,
         };
@@ -283,7 +290,8 @@ mod tests {
     /// The pointer of a breach, `-` for none, `?` where nothing can be said.
     fn place(rule: ActiveRule, certificate: &Certificate, validity: Option<Validity>, issuing: bool) -> String {
         let names = SubjectNames::new(&certificate.common_name, &certificate.sans).unwrap();
-        match verdict(rule, &PolicyFacts { certificate, names: &names, validity, issuing, now: NOW }) {
+        let groups = &[AgentGroupId::parse("ag-edge").unwrap()].into();
+        match verdict(rule, &PolicyFacts { certificate, names: &names, validity, issuing, groups, now: NOW }) {
             PolicyVerdict::Kept => "-".into(),
             PolicyVerdict::Open => "?".into(),
             PolicyVerdict::Violated(breach) => {
@@ -370,5 +378,19 @@ mod tests {
         let mut rule = rule(PolicyType::AllowedEnvironments, json!({ "allowed": ["test"] }));
         rule.rule.enforce = false;
         assert_eq!(place(rule, &certificate, None, true), "/environment noted");
+    }
+    #[test]
+    fn a_rule_for_a_group_concerns_the_certificates_of_its_members_alone() {
+        let certificate = certificate("www.example.com", &[]);
+        for (group, expected) in [(None, "/environment"), (Some("ag-edge"), "/environment"), (Some("ag-core"), "-")] {
+            let mut rule = rule(PolicyType::AllowedEnvironments, json!({ "allowed": ["test"] }));
+            rule.rule.agent_group_id = group.map(|id| id.parse().unwrap());
+            assert_eq!(place(rule, &certificate, None, true), expected, "{group:?}");
+            // Nothing is left open either: a violation from when it was a member ends.
+            let mut rule = self::rule(PolicyType::CertificateLifetime, json!({ "max_days": 90 }));
+            rule.rule.agent_group_id = group.map(|id| id.parse().unwrap());
+            let open = if group == Some("ag-core") { "-" } else { "?" };
+            assert_eq!(place(rule, &certificate, None, true), open, "{group:?}");
+        }
     }
 }

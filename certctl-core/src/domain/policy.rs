@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{Certificate, CertificateId, DnsName, IssuerId, PolicyRuleId, PolicyViolationId, Timestamp, nearest};
+use super::{
+    AgentGroup, AgentGroupId, Certificate, CertificateId, DnsName, IssuerId, PolicyRuleId, PolicyViolationId,
+    Timestamp, nearest,
+};
 use crate::entity::{Index, Json};
 use crate::{entity, text_enum};
 
@@ -56,6 +59,9 @@ entity! {
         severity: PolicySeverity,
         /// Whether what violates it is refused, rather than noted.
         enforce: bool,
+        /// The group of agents that it is for: only certificates whose key one of them holds are compared with it. Absent for
+        /// all certificates.
+        agent_group_id: Option<AgentGroupId>,
         /// When it was made.
         created_at: Timestamp,
         /// When it was last changed.
@@ -64,8 +70,9 @@ entity! {
     indexes [
         Index::unique("policy_rules_name", &["name"]),
         Index::on("policy_rules_by_creation", &["created_at", "id"]),
+        Index::on("policy_rules_of_group", &["agent_group_id"]),
     ]
-    references []
+    references [agent_group_id -> AgentGroup]
 }
 
 impl PolicyRule {

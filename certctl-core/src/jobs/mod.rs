@@ -12,6 +12,7 @@ mod permit;
 pub(crate) mod plan;
 pub(crate) mod policy;
 mod runner;
+pub(crate) mod scope;
 pub(crate) mod step;
 pub(crate) mod subject;
 

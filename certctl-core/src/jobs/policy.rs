@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::open::{key_holders, targets_query};
 use super::order::Order;
+use super::scope;
 use crate::decide::policy::{PolicyBreach, PolicyFacts, PolicyVerdict, Validity, evaluate};
 use crate::domain::{
-    AuditAction, Certificate, CertificateId, PolicyRule, PolicyRuleId, PolicyViolation, PolicyViolationId, Principal,
-    Version,
+    AuditAction, Certificate, CertificateId, CertificateTarget, PolicyRule, PolicyRuleId, PolicyViolation,
+    PolicyViolationId, Principal, Version,
 };
 use crate::engine::Engine;
 use crate::entity::Record;
@@ -120,19 +122,29 @@ impl Judgement {
     }
 }
 
+/// What is ordered.
+#[derive(Clone, Copy)]
+pub(crate) struct Ordered<'a> {
+    pub(crate) certificate: &'a Certificate,
+    pub(crate) order: &'a Order,
+    /// All targets of the certificate.
+    pub(crate) targets: &'a [CertificateTarget],
+}
+
 /// Compares an order with the rules: before the issuer is asked, without a validity, and before what it made is
 /// recorded, with it. Gives what forbids the order; that is stored, and so is everything once there is a validity.
 pub(crate) async fn at_issuance(
     engine: &Engine,
     unit: &mut UnitOfWork,
     principal: &Principal,
-    (certificate, order): (&Certificate, &Order),
+    Ordered { certificate, order, targets }: Ordered<'_>,
     validity: Option<Validity>,
 ) -> Result<Vec<PolicyBreach>, Error> {
     if order.compliance.is_empty() {
         return Ok(Vec::new());
     }
-    let facts = PolicyFacts { certificate, names: &order.names, validity, issuing: true, now: unit.now() };
+    let groups = &scope::groups_of(unit, &order.compliance, &key_holders(certificate, targets)).await?;
+    let facts = PolicyFacts { certificate, names: &order.names, validity, issuing: true, groups, now: unit.now() };
     let judgement = Judgement::of(order, &facts);
     let blocking = judgement.blocking();
     if validity.is_some() || !blocking.is_empty() {
@@ -141,8 +153,14 @@ pub(crate) async fn at_issuance(
     Ok(blocking)
 }
 
-/// Compares a changed certificate with the rules, its newest version included.
-pub(crate) async fn of_stored(unit: &UnitOfWork, certificate: &Certificate, order: &Order) -> Result<Judgement, Error> {
+/// Compares a changed certificate with the rules, its newest version included. Without targets it has those that are
+/// stored.
+pub(crate) async fn of_stored(
+    unit: &UnitOfWork,
+    certificate: &Certificate,
+    order: &Order,
+    targets: Option<&[CertificateTarget]>,
+) -> Result<Judgement, Error> {
     if order.compliance.is_empty() {
         return Ok(Judgement::default());
     }
@@ -150,9 +168,16 @@ pub(crate) async fn of_stored(unit: &UnitOfWork, certificate: &Certificate, orde
     let newest = Query::<Version>::sorted(Version::FIELDS.created_at.descending())
         .filter(Version::FIELDS.certificate_id.equals(certificate.id.clone()));
     let newest = reads.list(newest.limit(1))?;
-    let newest = unit.read(reads).await?.one(&newest)?;
+    let scoped = targets.is_none() && scope::is_needed(&order.compliance);
+    let stored = if scoped { Some(reads.list(targets_query(&certificate.id))?) } else { None };
+    let mut found = unit.read(reads).await?;
+    let newest = found.one(&newest)?;
+    let stored = stored.map_or(Ok(Vec::new()), |stored| found.all(&stored))?;
+    let stored: Vec<CertificateTarget> = stored.into_iter().map(Record::into_entity).collect();
+    let holders = key_holders(certificate, targets.unwrap_or(&stored));
+    let groups = &scope::groups_of(unit, &order.compliance, &holders).await?;
     let validity = newest.map(|version| Validity { not_before: version.not_before, not_after: version.not_after });
-    let facts = PolicyFacts { certificate, names: &order.names, validity, issuing: false, now: unit.now() };
+    let facts = PolicyFacts { certificate, names: &order.names, validity, issuing: false, groups, now: unit.now() };
     Ok(Judgement::of(order, &facts))
 }
 

@@ -98,7 +98,7 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
         }
         Err(error) => return Err(error),
     };
-    let ordered = (&*certificate, &order);
+    let ordered = policy::Ordered { certificate: &certificate, order: &order, targets: &targets };
     let breaches = policy::at_issuance(engine, &mut unit, &principal, ordered, None).await?;
     if !breaches.is_empty() {
         return fail(engine, unit, job, &forbidden(&policy::reason(&breaches), &principal)).await;
@@ -118,7 +118,6 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
     match answer {
         Ok(Issuance::Issued(chain)) => {
             let validity = issued::validity(&order, &step.csr, &chain, unit.now());
-            let ordered = (&*certificate, &order);
             let breaches = policy::at_issuance(engine, &mut unit, &principal, ordered, validity).await?;
             if !breaches.is_empty() {
                 return fail(engine, unit, job, &forbidden(&policy::reason(&breaches), &principal)).await;

@@ -1,14 +1,14 @@
 //! Policy rules and their violations.
 
 use certctl_core::domain::{
-    self, CertificateId, PolicyRuleId, PolicySeverity, PolicyType, PolicyViolationId, Timestamp,
+    self, AgentGroupId, CertificateId, PolicyRuleId, PolicySeverity, PolicyType, PolicyViolationId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::names;
-use super::patch::{unless_empty, unless_null};
+use super::patch::{Patch, unless_empty, unless_null};
 
 /// A rule that certificates are compared with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -32,6 +32,10 @@ pub struct PolicyRule {
     pub severity: PolicySeverity,
     /// Whether what violates it is refused, rather than noted.
     pub enforce: bool,
+    /// The group of agents that it is for; absent for all certificates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    pub agent_group_id: Option<AgentGroupId>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -93,6 +97,11 @@ pub struct CreatePolicy {
     /// Whether what violates it is refused, rather than noted.
     #[serde(default, deserialize_with = "unless_null")]
     pub enforce: bool,
+    /// The group of agents that it is for: only certificates whose key one of its members holds are compared with it. All
+    /// certificates when absent.
+    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    pub agent_group_id: Option<AgentGroupId>,
 }
 
 /// Changes the members that are given.
@@ -123,6 +132,10 @@ pub struct UpdatePolicy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub enforce: Option<bool>,
+    /// Another group of agents that it is for; null for all certificates.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    #[schema(value_type = Option<String>)]
+    pub agent_group_id: Patch<AgentGroupId>,
 }
 
 impl From<domain::PolicyRule> for PolicyRule {
@@ -135,6 +148,7 @@ impl From<domain::PolicyRule> for PolicyRule {
             enabled: rule.enabled,
             severity: rule.severity,
             enforce: rule.enforce,
+            agent_group_id: rule.agent_group_id,
             created_at: rule.created_at,
             updated_at: rule.updated_at,
         }

@@ -234,3 +234,72 @@ async fn an_agents_request_is_compared_too() {
     world.call(Method::POST, &path, &credential, Some(json!({ "status": "Failed" }))).await.expect(200);
     assert_eq!(world.call(Method::GET, "/api/v1/agents/edge-9/work", &credential, None).await.expect(200)["count"], 0);
 }
+
+#[tokio::test]
+async fn a_rule_for_a_group_concerns_the_certificates_of_its_members() {
+    let world = World::new().await;
+    let edge = world.agent("edge-9").await;
+    let core = world.agent("core-9").await;
+    world.target("tgt-edge", "edge-9").await;
+    world.target("tgt-core", "core-9").await;
+    let group = json!({ "id": "g-edge", "name": "edge", "include_agent_ids": ["edge-9"] });
+    world.post("/api/v1/agent-groups", group).await.expect(201);
+    let config = || json!({ "allowed": ["production"] });
+    let unknown = rule("pr-env", "AllowedEnvironments", config(), json!({ "agent_group_id": "g-none" }));
+    let problem = check_problem(&world.post("/api/v1/policies", unknown).await, 400);
+    assert_eq!(
+        (&problem["errors"][0]["pointer"], &problem["errors"][0]["code"]),
+        (&json!("/agent_group_id"), &json!("unknown_reference"))
+    );
+    let made = world.rule("pr-env", "AllowedEnvironments", config(), json!({ "agent_group_id": "g-edge" })).await;
+    assert_eq!(made["agent_group_id"], "g-edge");
+    let path = "/api/v1/policies/pr-env";
+    assert_eq!(check_problem(&world.put(path, json!({ "agent_group_id": "g-none" })).await, 400)["status"], 400);
+    assert_eq!(world.get(path).await.expect(200), made);
+
+    let violating = || async {
+        let found = world.violations("pr-env").await;
+        let mut ids: Vec<String> =
+            found.iter().map(|violation| violation["certificate_id"].as_str().unwrap().to_owned()).collect();
+        ids.sort();
+        ids
+    };
+    world.certificate("mc-own", json!({})).await;
+    world.certificate("mc-core", json!({ "target_ids": ["tgt-core"] })).await;
+    world.certificate("mc-edge", json!({ "target_ids": ["tgt-edge"] })).await;
+    world.certificate("mc-held", json!({ "agent_id": "edge-9" })).await;
+    world.certificate("mc-both", json!({ "target_ids": ["tgt-core", "tgt-edge"] })).await;
+    assert_eq!(violating().await, ["mc-both", "mc-edge", "mc-held"]);
+
+    // Who holds the key decides, as it is after the change; what it violated before is resolved.
+    world.put("/api/v1/certificates/mc-edge", json!({ "target_ids": ["tgt-core"] })).await.expect(200);
+    assert_eq!(violating().await, ["mc-both", "mc-held"]);
+    world.put("/api/v1/certificates/mc-edge", json!({ "target_ids": ["tgt-edge"] })).await.expect(200);
+    assert_eq!(violating().await, ["mc-both", "mc-edge", "mc-held"]);
+    // A disabled group has nobody.
+    world.put("/api/v1/agent-groups/g-edge", json!({ "enabled": false })).await.expect(200);
+    world.put("/api/v1/certificates/mc-held", json!({ "name": "mc-held" })).await.expect(200);
+    assert_eq!(violating().await, ["mc-both", "mc-edge"]);
+    world.put("/api/v1/agent-groups/g-edge", json!({ "enabled": true })).await.expect(200);
+
+    world.put(path, json!({ "enforce": true })).await.expect(200);
+    let refused = |more| world.post("/api/v1/certificates", certificate("mc-new", more));
+    assert_eq!(refused(json!({ "target_ids": ["tgt-edge"] })).await.problem(422), "policy_violation");
+    world.certificate("mc-new", json!({ "target_ids": ["tgt-core"] })).await;
+    for (agent, credential, id, status) in
+        [("edge-9", &edge, "mc-both", 422), ("core-9", &core, "mc-both", 422), ("core-9", &core, "mc-core", 202)]
+    {
+        let request = json!({ "certificate_id": id, "csr_pem": csr(id, 1).await });
+        let answer = world.call(Method::POST, &format!("/api/v1/agents/{agent}/csr"), credential, Some(request)).await;
+        assert_eq!(answer.status.as_u16(), status, "{agent} {id}: {}", answer.text);
+    }
+    assert_eq!(world.post("/api/v1/certificates/mc-both/renew", json!({})).await.problem(422), "policy_violation");
+
+    // The group stays while a rule is for it.
+    assert_eq!(world.delete("/api/v1/agent-groups/g-edge").await.problem(409), "in_use");
+    let changed = world.put(path, json!({ "agent_group_id": null })).await.expect(200);
+    assert_eq!(changed.get("agent_group_id"), None);
+    assert!(violating().await.is_empty(), "it is another rule now");
+    assert_eq!(refused(json!({ "id": "mc-more", "target_ids": ["tgt-core"] })).await.problem(422), "policy_violation");
+    world.delete("/api/v1/agent-groups/g-edge").await.expect(204);
+}

@@ -20,6 +20,7 @@ use crate::jobs::live::{self, Standing};
 use crate::jobs::open::{Opening, key_holders, open_issue_jobs};
 use crate::jobs::order::Order;
 use crate::jobs::policy::Judgement;
+use crate::jobs::scope;
 use crate::ops::{Access, Context, Operation, check};
 
 /// Creates a certificate and, unless told otherwise, the jobs of its first issuance.
@@ -87,23 +88,25 @@ impl Operation for Create {
     async fn run(&self, cx: &mut Context<'_>) -> Result<CertificateView, Error> {
         let mut certificate = self.checked(cx)?;
         let order = Order::of(cx.engine, &cx.unit, &certificate, None).await?;
+        if let Some(agent) = &self.agent_id {
+            live_agent(cx, agent).await?;
+        }
+        let mappings = map(cx, &certificate.id, &self.target_ids).await?;
+        let holders = key_holders(&certificate, &mappings);
+        let groups = &scope::groups_of(&cx.unit, &order.compliance, &holders).await?;
         let facts = PolicyFacts {
             certificate: &certificate,
             names: &order.names,
             validity: None,
             issuing: self.issue,
+            groups,
             now: cx.now(),
         };
         let judgement = Judgement::of(&order, &facts);
         judgement.allow()?;
-        if let Some(agent) = &self.agent_id {
-            live_agent(cx, agent).await?;
-        }
-        let mappings = map(cx, &certificate.id, &self.target_ids).await?;
         let mut jobs = Vec::new();
         if self.issue {
             certificate.renewing = true;
-            let holders = key_holders(&certificate, &mappings);
             let opening = Opening {
                 certificate: &certificate,
                 holders: &holders,

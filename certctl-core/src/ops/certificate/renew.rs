@@ -10,6 +10,7 @@ use crate::jobs::live::live;
 use crate::jobs::open::{Opening, key_holders, open_issue_jobs, targets_of};
 use crate::jobs::order::Order;
 use crate::jobs::policy::Judgement;
+use crate::jobs::scope;
 use crate::ops::{Access, Context, Operation};
 use crate::storage::Query;
 
@@ -48,10 +49,12 @@ impl Operation for Renew {
         }
         let order = Order::of(cx.engine, &cx.unit, &certificate, None).await?;
         let (names, now) = (&order.names, cx.now());
-        let facts = PolicyFacts { certificate: &certificate, names, validity: None, issuing: true, now };
-        Judgement::of(&order, &facts).allow()?;
         let targets = targets_of(&cx.unit, &certificate).await?;
-        let holders = live(cx.engine, &mut cx.unit, &key_holders(&certificate, &targets)).await?;
+        let holders = key_holders(&certificate, &targets);
+        let groups = &scope::groups_of(&cx.unit, &order.compliance, &holders).await?;
+        let facts = PolicyFacts { certificate: &certificate, names, validity: None, issuing: true, groups, now };
+        Judgement::of(&order, &facts).allow()?;
+        let holders = live(cx.engine, &mut cx.unit, &holders).await?;
         if holders.is_empty() && certificate.lifecycle == Lifecycle::Issued {
             return Err(Error::conflict(
                 "no_key_holder",

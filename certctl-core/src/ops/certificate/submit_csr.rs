@@ -173,7 +173,7 @@ async fn certify(
     let Some(job_id) = job.as_deref().or(new_job.as_ref()).map(|job| job.id.clone()) else {
         return Err(Error::invalid("there is no job for this request"));
     };
-    let ordered = (&*certificate, &order);
+    let ordered = policy::Ordered { certificate: &certificate, order: &order, targets: &targets };
     let breaches = policy::at_issuance(cx.engine, &mut cx.unit, cx.principal, ordered, None).await?;
     if !breaches.is_empty() {
         return blocked(cx, &certificate, (job, job_id), breaches).await;
@@ -210,7 +210,6 @@ async fn certify(
         Ok(Issuance::Issued(chain)) => {
             let order = &order;
             let validity = issued::validity(order, csr, &chain, cx.now());
-            let ordered = (&*certificate, order);
             let breaches = policy::at_issuance(cx.engine, &mut cx.unit, cx.principal, ordered, validity).await?;
             if !breaches.is_empty() {
                 return blocked(cx, &certificate, (job, job_id), breaches).await;

@@ -9,8 +9,8 @@ use super::CertificateView;
 use super::create::{check_common_name, check_tags, live_agent};
 use super::targets::map;
 use crate::domain::{
-    AgentId, AuditAction, Certificate, CertificateId, IssuerId, Lifecycle, OwnerId, ProfileId, RenewalPolicy,
-    RenewalPolicyId, TargetId, TeamId,
+    AgentId, AuditAction, Certificate, CertificateId, CertificateTarget, IssuerId, Lifecycle, OwnerId, ProfileId,
+    RenewalPolicy, RenewalPolicyId, TargetId, TeamId,
 };
 use crate::error::Error;
 use crate::jobs::open::targets_of;
@@ -18,7 +18,6 @@ use crate::jobs::order::Order;
 use crate::jobs::plan::replan_one;
 use crate::jobs::policy;
 use crate::ops::{Access, Context, Operation, check};
-use crate::storage::Query;
 
 /// Changes what is given of a certificate. Names, issuer and profile take effect at the next issuance; by another renewal
 /// policy the next renewal is planned at once.
@@ -73,7 +72,8 @@ impl Operation for Update {
         self.apply(&mut certificate);
         let order = Order::of(cx.engine, &cx.unit, &certificate, None).await?;
         keep_what_is_approved(cx, &before, &certificate, &order).await?;
-        let judgement = policy::of_stored(&cx.unit, &certificate, &order).await?;
+        let targets = self.remap(cx, &certificate).await?;
+        let judgement = policy::of_stored(&cx.unit, &certificate, &order, targets.as_deref()).await?;
         judgement.allow()?;
         judgement.store(cx.engine, &mut cx.unit, cx.principal, id).await?;
         certificate.updated_at = cx.now();
@@ -83,12 +83,11 @@ impl Operation for Update {
             let policy = policy.ok_or_else(|| Error::not_found("renewal policy", &certificate.renewal_policy_id))?;
             replan_one(cx.engine, &cx.unit, &mut certificate, &policy).await?;
         }
-        let target_ids = self.remap(cx, &certificate).await?;
         let answer = Certificate::clone(&certificate);
         cx.unit.update(certificate);
         cx.audit(AuditAction::CertificateUpdated, ("certificate", id.as_str()), json!({ "changed": self.changed() }));
         let view = CertificateView::of(&cx.unit, answer).await?;
-        Ok(CertificateView { target_ids: target_ids.unwrap_or(view.target_ids), ..view })
+        Ok(CertificateView { target_ids: self.target_ids.clone().unwrap_or(view.target_ids), ..view })
     }
 }
 
@@ -160,22 +159,24 @@ impl Update {
         given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
     }
 
-    /// Adds and removes mappings so that the targets are exactly those given.
-    async fn remap(&self, cx: &mut Context<'_>, certificate: &Certificate) -> Result<Option<Vec<TargetId>>, Error> {
+    /// Adds and removes mappings so that the targets are exactly those given; gives all that there are then.
+    async fn remap(
+        &self,
+        cx: &mut Context<'_>,
+        certificate: &Certificate,
+    ) -> Result<Option<Vec<CertificateTarget>>, Error> {
         let Some(wanted) = &self.target_ids else { return Ok(None) };
-        let stored: BTreeSet<TargetId> =
-            targets_of(&cx.unit, certificate).await?.into_iter().map(|mapping| mapping.target_id).collect();
-        let added: Vec<TargetId> = wanted.iter().filter(|id| !stored.contains(*id)).cloned().collect();
-        map(cx, &certificate.id, &added).await?;
-        let fields = crate::domain::CertificateTarget::FIELDS;
-        for id in stored.iter().filter(|id| !wanted.contains(id)) {
-            let mapping = Query::all()
-                .filter(fields.certificate_id.equals(certificate.id.clone()))
-                .filter(fields.target_id.equals(id.clone()));
-            if let Some(mapping) = cx.unit.first(mapping).await? {
+        let ids: BTreeSet<&TargetId> = wanted.iter().collect();
+        let stored = targets_of(&cx.unit, certificate).await?.into_iter();
+        let (mut mappings, dropped): (Vec<_>, Vec<_>) = stored.partition(|mapping| ids.contains(&mapping.target_id));
+        let kept: BTreeSet<&TargetId> = mappings.iter().map(|mapping| &mapping.target_id).collect();
+        let added: Vec<TargetId> = wanted.iter().filter(|id| !kept.contains(id)).cloned().collect();
+        mappings.extend(map(cx, &certificate.id, &added).await?);
+        for mapping in dropped {
+            if let Some(mapping) = cx.unit.get::<CertificateTarget>(mapping.id.as_str()).await? {
                 cx.unit.delete(&mapping);
             }
         }
-        Ok(Some(wanted.clone()))
+        Ok(Some(mappings))
     }
 }

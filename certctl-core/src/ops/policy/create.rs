@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::check_config;
-use crate::domain::{AuditAction, PolicyRule, PolicyRuleId, PolicySeverity, PolicyType};
+use crate::domain::{AgentGroupId, AuditAction, PolicyRule, PolicyRuleId, PolicySeverity, PolicyType};
 use crate::entity::Json;
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation, check};
@@ -27,6 +27,8 @@ pub struct Create {
     pub severity: PolicySeverity,
     /// Whether what violates it is refused.
     pub enforce: bool,
+    /// The group of agents that it is for; absent for all certificates.
+    pub agent_group_id: Option<AgentGroupId>,
 }
 
 #[async_trait]
@@ -53,13 +55,14 @@ impl Operation for Create {
             enabled: self.enabled,
             severity: self.severity,
             enforce: self.enforce,
+            agent_group_id: self.agent_group_id.clone(),
             created_at: now,
             updated_at: now,
         };
         cx.unit.insert(rule.clone());
         let details = json!({
             "name": rule.name, "type": rule.kind, "config": rule.config.0, "enabled": rule.enabled,
-            "severity": rule.severity, "enforce": rule.enforce,
+            "severity": rule.severity, "enforce": rule.enforce, "agent_group_id": rule.agent_group_id,
         });
         cx.audit(AuditAction::PolicyRuleCreated, ("policy_rule", rule.id.as_str()), details);
         Ok(rule)

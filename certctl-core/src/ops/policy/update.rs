@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{check_config, violations_of};
-use crate::domain::{AuditAction, PolicyRule, PolicyRuleId, PolicySeverity, PolicyType};
+use crate::domain::{AgentGroupId, AuditAction, PolicyRule, PolicyRuleId, PolicySeverity, PolicyType};
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation, check};
 
-/// Changes what is given of a policy rule. What violated it is forgotten when it asks for something else from now on, or
-/// for nothing: certificates are compared anew when they are next changed or issued.
+/// Changes what is given of a policy rule. What violated it is forgotten when it asks for something else from now on, or of
+/// others, or for nothing: certificates are compared anew when they are next changed or issued.
 #[derive(Clone, Debug, Default)]
 pub struct Update {
     /// Which.
@@ -26,6 +26,8 @@ pub struct Update {
     pub severity: Option<PolicySeverity>,
     /// Whether what violates it is refused.
     pub enforce: Option<bool>,
+    /// Another group of agents that it is for; `Some(None)` for all certificates.
+    pub agent_group_id: Option<Option<AgentGroupId>>,
 }
 
 #[async_trait]
@@ -51,12 +53,15 @@ impl Operation for Update {
         rule.enabled = self.enabled.unwrap_or(rule.enabled);
         rule.severity = self.severity.unwrap_or(rule.severity);
         rule.enforce = self.enforce.unwrap_or(rule.enforce);
+        if let Some(group) = &self.agent_group_id {
+            rule.agent_group_id.clone_from(group);
+        }
         rule.updated_at = cx.now();
         self.keep_up(cx, &before, &rule).await?;
         let answer = PolicyRule::clone(&rule);
         let details = json!({
             "name": rule.name, "type": rule.kind, "config": rule.config.0, "enabled": rule.enabled,
-            "severity": rule.severity, "enforce": rule.enforce,
+            "severity": rule.severity, "enforce": rule.enforce, "agent_group_id": rule.agent_group_id,
         });
         cx.audit(AuditAction::PolicyRuleUpdated, ("policy_rule", id.as_str()), details);
         cx.unit.update(rule);
@@ -67,7 +72,10 @@ impl Operation for Update {
 impl Update {
     /// The violations follow the rule.
     async fn keep_up(&self, cx: &mut Context<'_>, before: &PolicyRule, after: &PolicyRule) -> Result<(), Error> {
-        let asks_the_same = before.kind == after.kind && before.config == after.config && after.enabled;
+        let asks_the_same = before.kind == after.kind
+            && before.config == after.config
+            && before.agent_group_id == after.agent_group_id
+            && after.enabled;
         if asks_the_same && before.severity == after.severity {
             return Ok(());
         }

@@ -25,7 +25,7 @@ pub(crate) async fn create(
     Allowed(principal, ..): Allowed<ops::policy::Create>,
     Body(request): Body<CreatePolicy>,
 ) -> Result<(StatusCode, Json<PolicyRule>), Failure> {
-    let CreatePolicy { id, name, kind, config, enabled, severity, enforce } = request;
+    let CreatePolicy { id, name, kind, config, enabled, severity, enforce, agent_group_id } = request;
     let new = ops::policy::Create {
         id,
         name,
@@ -34,6 +34,7 @@ pub(crate) async fn create(
         enabled: enabled.unwrap_or(true),
         severity: severity.unwrap_or(PolicySeverity::Warning),
         enforce,
+        agent_group_id,
     };
     Ok((StatusCode::CREATED, Json(api.engine.execute(&principal, new).await?.into())))
 }

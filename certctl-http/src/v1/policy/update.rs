@@ -13,7 +13,7 @@ use crate::wire::{PolicyRule, UpdatePolicy};
 
 /// Changes the members of a policy rule that are given
 ///
-/// Another type or configuration, and disabling it, forgets what violated it: certificates are compared anew when they
+/// Another type, configuration or group of agents, and disabling it, forgets what violated it: certificates are compared anew when they
 /// are next changed or issued.
 #[utoipa::path(
     put, path = "/api/v1/policies/{id}", operation_id = "updatePolicy", tag = "Policies",
@@ -29,8 +29,8 @@ pub(crate) async fn update(
     Body(request): Body<UpdatePolicy>,
 ) -> Result<Json<PolicyRule>, Failure> {
     let condition = condition.on::<domain::PolicyRule>(&id);
-    let UpdatePolicy { name, kind, config, enabled, severity, enforce } = request;
-    let config = config.map(Value::Object);
-    let change = ops::policy::Update { id: Some(id), name, kind, config, enabled, severity, enforce };
+    let UpdatePolicy { name, kind, config, enabled, severity, enforce, agent_group_id } = request;
+    let (config, agent_group_id) = (config.map(Value::Object), agent_group_id.into_option());
+    let change = ops::policy::Update { id: Some(id), name, kind, config, enabled, severity, enforce, agent_group_id };
     Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
 }
