@@ -28,19 +28,19 @@ use crate::{Failure, Scale};
 /// Certificates.
 const COUNTS: [u32; 3] = [10_000, 100_000, 1_000_000];
 /// How often each page is asked for.
-const TURNS: usize = 100;
+const TURNS: u32 = 100;
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Milliseconds of each thing that was measured, at one size.
 type Times = BTreeMap<String, f64>;
 
 pub(crate) async fn run(scale: Scale) -> Result<(), Failure> {
-    let counts = COUNTS.map(|count| scale.of(count));
+    let (counts, turns) = (COUNTS.map(|count| scale.of(count)), scale.of(TURNS));
     let directory = tempfile::tempdir()?;
     let mut all = Vec::new();
     for count in counts {
         let path = directory.path().join(format!("{count}.db"));
-        all.push(measure(&format!("sqlite:{}", path.display()), count).await?);
+        all.push(measure(&format!("sqlite:{}", path.display()), (count, turns)).await?);
         std::fs::remove_file(path)?;
     }
     print("SQLite", counts, &all);
@@ -48,7 +48,7 @@ pub(crate) async fn run(scale: Scale) -> Result<(), Failure> {
     let mut all = Vec::new();
     for count in counts {
         let url = server.database(&format!("lists{count}")).ok_or("no database")?;
-        all.push(measure(&url, count).await?);
+        all.push(measure(&url, (count, turns)).await?);
     }
     print("PostgreSQL", counts, &all);
     Ok(())
@@ -68,7 +68,7 @@ fn print(name: &str, counts: [usize; 3], all: &[Times]) {
     }
 }
 
-async fn measure(url: &str, count: usize) -> Result<Times, Failure> {
+async fn measure(url: &str, (count, turns): (usize, usize)) -> Result<Times, Failure> {
     let ports = ports(&HostConfig::default())?;
     let store = SeaStorage::connect(&DatabaseConfig::new(url), SCHEMAS, Arc::clone(&ports.clock)).await?;
     let store: Arc<dyn Storage> = Arc::new(store);
@@ -84,19 +84,19 @@ async fn measure(url: &str, count: usize) -> Result<Times, Failure> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?.to_string();
     let server = tokio::spawn(axum::serve(listener, router(engine, options)).into_future());
-    let times = ask(&address, now).await;
+    let times = ask(&address, now, turns).await;
     server.abort();
     times
 }
 
-async fn ask(address: &str, now: Timestamp) -> Result<Times, Failure> {
+async fn ask(address: &str, now: Timestamp, turns: usize) -> Result<Times, Failure> {
     let mut times = Times::new();
     let mut connection = Connection::open(address).await?;
     for path in ["/api/v1/stats/summary", "/api/v1/metrics"] {
         let begun = Instant::now();
         connection.get(path).await?.expect(200)?;
         times.insert(format!("{path}, first"), begun.elapsed().as_secs_f64() * 1e3);
-        times.insert(format!("{path}, later"), median(address, path).await?);
+        times.insert(format!("{path}, later"), median(address, path, turns).await?);
         // Until what was counted is too old, and so that nothing counts beside what is measured next.
         tokio::time::sleep(Duration::from_millis(1100)).await;
     }
@@ -113,13 +113,16 @@ async fn ask(address: &str, now: Timestamp) -> Result<Times, Failure> {
         let list = "/api/v1/certificates";
         let page = read(&mut connection, &format!("{list}?per_page=100&{query}")).await?;
         let total = page["total"].as_u64().ok_or("no total")?;
-        times.insert(format!("{what}: first page"), median(address, &format!("{list}?page_size=100&{query}")).await?);
+        times.insert(
+            format!("{what}: first page"),
+            median(address, &format!("{list}?page_size=100&{query}"), turns).await?,
+        );
         for (place, before) in [("middle", total / 200), ("last", (total / 100).saturating_sub(1))] {
             // The page before it, by number, says where it begins.
             let page = read(&mut connection, &format!("{list}?page={}&per_page=100&{query}", before.max(1))).await?;
             let Some(cursor) = page["next_cursor"].as_str() else { continue };
             let path = format!("{list}?page_size=100&cursor={cursor}&{query}");
-            times.insert(format!("{what}: {place} page"), median(address, &path).await?);
+            times.insert(format!("{what}: {place} page"), median(address, &path, turns).await?);
         }
     }
     let sparse = "/api/v1/certificates?page_size=500&fields=id,name";
@@ -128,7 +131,7 @@ async fn ask(address: &str, now: Timestamp) -> Result<Times, Failure> {
     if let Some(row) = rows.iter().find(|row| row.as_object().is_none_or(|members| members.len() != 2)) {
         return Err(format!("asked for two members: {row}").into());
     }
-    times.insert("500 rows of id and name".to_owned(), median(address, sparse).await?);
+    times.insert("500 rows of id and name".to_owned(), median(address, sparse, turns).await?);
     Ok(times)
 }
 
@@ -136,9 +139,9 @@ async fn read(connection: &mut Connection, path: &str) -> Result<Value, Failure>
     Ok(serde_json::from_slice(&connection.get(path).await?.expect(200)?.body)?)
 }
 
-async fn median(address: &str, path: &str) -> Result<f64, Failure> {
+async fn median(address: &str, path: &str, turns: usize) -> Result<f64, Failure> {
     let request = Request { path: path.to_owned(), json: None, status: 200 };
-    Ok(closed_loop::run(address, 1, vec![request; TURNS]).await?.percentile(50))
+    Ok(closed_loop::run(address, 1, vec![request; turns]).await?.percentile(50))
 }
 
 /// The issuer of every tenth certificate.
