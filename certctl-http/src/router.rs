@@ -79,12 +79,11 @@ impl Api {
 /// 7. the route: its key and role, its ids, its query, its body, the engine
 pub fn router(engine: Engine, options: Options) -> Router {
     let rng: Arc<dyn SecureRng> = Arc::clone(&engine.ports().rng);
-    let (routes, _) = v1::routes().split_for_parts();
     let buckets = options.rate_limit.map(|limit| Arc::new(Buckets::new(limit)));
     let origins = Arc::new(options.origins.clone());
     let api = Api { engine, options, polls: Polls::default(), places: Places::default(), buckets };
     // The last layer is the outermost.
-    routes
+    v1::handlers()
         .with_state(api.clone())
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(middleware::from_fn_with_state(api.clone(), once))

@@ -20,86 +20,124 @@ mod system;
 mod target;
 mod team;
 
+use axum::Router;
+use axum::routing::MethodFilter;
+use utoipa::Path as _;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
+use utoipa_axum::{paste, routes};
 
 use crate::openapi::base;
 use crate::router::Api;
 
 pub(crate) use roles::{RouteAccess, TABLE};
 
+/// Hands every route to a macro: handlers that share a path, and each as NOUN::FILE::HANDLER.
+macro_rules! every_route {
+    ($make:ident) => {
+        $make! {
+            [system::health::health],
+            [system::health::api_health],
+            [system::ready::ready],
+            [system::openapi::openapi],
+            [system::version::version],
+            [stats::summary::summary],
+            [stats::by_status::by_status],
+            [stats::expirations::expirations],
+            [stats::job_trends::job_trends],
+            [stats::issuances::issuances],
+            [metrics::get::get],
+            [metrics::prometheus::prometheus],
+            [access::info::info],
+            [access::check::check],
+            [access::me::me],
+            [access::bootstrap::bootstrap],
+            [key::list::list, key::create::create],
+            [key::get::get, key::update::update, key::delete::delete],
+            [key::rotate::rotate],
+            [certificate::list::list, certificate::create::create],
+            [certificate::get::get, certificate::update::update, certificate::archive::archive],
+            [certificate::versions::versions],
+            [certificate::deployments::deployments],
+            [certificate::renew::renew],
+            [certificate::deploy::deploy],
+            [certificate::csr::csr],
+            [certificate::export_pem::export_pem],
+            [certificate::export_pkcs12::export_pkcs12],
+            [issuer::list::list, issuer::create::create],
+            [issuer::get::get, issuer::update::update, issuer::delete::delete],
+            [issuer::types::types],
+            [issuer::test::test],
+            [target::list::list, target::create::create],
+            [target::get::get, target::update::update, target::delete::delete],
+            [target::types::types],
+            [target::test::test],
+            [agent::list::list, agent::register::register],
+            [agent::enrol_token::enrol_token],
+            [agent::list_retired::list_retired],
+            [agent::get::get, agent::retire::retire],
+            [agent::heartbeat::heartbeat],
+            [agent::work::work],
+            [agent::csr::csr],
+            [agent::pickup::pickup],
+            [agent::report::report],
+            [agent_group::list::list, agent_group::create::create],
+            [agent_group::get::get, agent_group::update::update, agent_group::delete::delete],
+            [agent_group::members::members],
+            [audit::list::list],
+            [audit::export::export],
+            [audit::verify::verify],
+            [audit::get::get],
+            [event::follow::follow],
+            [job::list::list],
+            [job::get::get],
+            [job::cancel::cancel],
+            [job::approve::approve],
+            [job::reject::reject],
+            [job::verify::verify],
+            [job::verification::verification],
+            [policy::list::list, policy::create::create],
+            [policy::get::get, policy::update::update, policy::delete::delete],
+            [policy::violations::violations],
+            [profile::list::list, profile::create::create],
+            [profile::get::get, profile::update::update, profile::delete::delete],
+            [renewal_policy::list::list, renewal_policy::create::create],
+            [renewal_policy::get::get, renewal_policy::update::update, renewal_policy::delete::delete],
+            [owner::list::list, owner::create::create],
+            [owner::get::get, owner::update::update, owner::delete::delete],
+            [team::list::list, team::create::create],
+            [team::get::get, team::update::update, team::delete::delete],
+        }
+    };
+}
+
+macro_rules! described {
+    ($([$($handler:path),+],)+) => {
+        OpenApiRouter::with_openapi(base())$(.routes(routes!($($handler),+)))+
+    };
+}
+
+macro_rules! served {
+    ($([$($noun:ident::$file:ident::$handler:ident),+],)+) => {
+        paste! {
+            Router::new()$($(.route(
+                &$noun::$file::[<__path_ $handler>]::path(),
+                axum::routing::on(filter(&$noun::$file::[<__path_ $handler>]::methods()), $noun::$file::$handler),
+            ))+)+
+        }
+    };
+}
+
 /// Every route with its description.
 pub(crate) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::with_openapi(base())
-        .routes(routes!(system::health::health))
-        .routes(routes!(system::health::api_health))
-        .routes(routes!(system::ready::ready))
-        .routes(routes!(system::openapi::openapi))
-        .routes(routes!(system::version::version))
-        .routes(routes!(stats::summary::summary))
-        .routes(routes!(stats::by_status::by_status))
-        .routes(routes!(stats::expirations::expirations))
-        .routes(routes!(stats::job_trends::job_trends))
-        .routes(routes!(stats::issuances::issuances))
-        .routes(routes!(metrics::get::get))
-        .routes(routes!(metrics::prometheus::prometheus))
-        .routes(routes!(access::info::info))
-        .routes(routes!(access::check::check))
-        .routes(routes!(access::me::me))
-        .routes(routes!(access::bootstrap::bootstrap))
-        .routes(routes!(key::list::list, key::create::create))
-        .routes(routes!(key::get::get, key::update::update, key::delete::delete))
-        .routes(routes!(key::rotate::rotate))
-        .routes(routes!(certificate::list::list, certificate::create::create))
-        .routes(routes!(certificate::get::get, certificate::update::update, certificate::archive::archive))
-        .routes(routes!(certificate::versions::versions))
-        .routes(routes!(certificate::deployments::deployments))
-        .routes(routes!(certificate::renew::renew))
-        .routes(routes!(certificate::deploy::deploy))
-        .routes(routes!(certificate::csr::csr))
-        .routes(routes!(certificate::export_pem::export_pem))
-        .routes(routes!(certificate::export_pkcs12::export_pkcs12))
-        .routes(routes!(issuer::list::list, issuer::create::create))
-        .routes(routes!(issuer::get::get, issuer::update::update, issuer::delete::delete))
-        .routes(routes!(issuer::types::types))
-        .routes(routes!(issuer::test::test))
-        .routes(routes!(target::list::list, target::create::create))
-        .routes(routes!(target::get::get, target::update::update, target::delete::delete))
-        .routes(routes!(target::types::types))
-        .routes(routes!(target::test::test))
-        .routes(routes!(agent::list::list, agent::register::register))
-        .routes(routes!(agent::enrol_token::enrol_token))
-        .routes(routes!(agent::list_retired::list_retired))
-        .routes(routes!(agent::get::get, agent::retire::retire))
-        .routes(routes!(agent::heartbeat::heartbeat))
-        .routes(routes!(agent::work::work))
-        .routes(routes!(agent::csr::csr))
-        .routes(routes!(agent::pickup::pickup))
-        .routes(routes!(agent::report::report))
-        .routes(routes!(agent_group::list::list, agent_group::create::create))
-        .routes(routes!(agent_group::get::get, agent_group::update::update, agent_group::delete::delete))
-        .routes(routes!(agent_group::members::members))
-        .routes(routes!(audit::list::list))
-        .routes(routes!(audit::export::export))
-        .routes(routes!(audit::verify::verify))
-        .routes(routes!(audit::get::get))
-        .routes(routes!(event::follow::follow))
-        .routes(routes!(job::list::list))
-        .routes(routes!(job::get::get))
-        .routes(routes!(job::cancel::cancel))
-        .routes(routes!(job::approve::approve))
-        .routes(routes!(job::reject::reject))
-        .routes(routes!(job::verify::verify))
-        .routes(routes!(job::verification::verification))
-        .routes(routes!(policy::list::list, policy::create::create))
-        .routes(routes!(policy::get::get, policy::update::update, policy::delete::delete))
-        .routes(routes!(policy::violations::violations))
-        .routes(routes!(profile::list::list, profile::create::create))
-        .routes(routes!(profile::get::get, profile::update::update, profile::delete::delete))
-        .routes(routes!(renewal_policy::list::list, renewal_policy::create::create))
-        .routes(routes!(renewal_policy::get::get, renewal_policy::update::update, renewal_policy::delete::delete))
-        .routes(routes!(owner::list::list, owner::create::create))
-        .routes(routes!(owner::get::get, owner::update::update, owner::delete::delete))
-        .routes(routes!(team::list::list, team::create::create))
-        .routes(routes!(team::get::get, team::update::update, team::delete::delete))
+    every_route!(described)
+}
+
+/// Every route alone: a server that describes none of them needs less memory for as long as it runs.
+pub(crate) fn handlers() -> Router<Api> {
+    every_route!(served)
+}
+
+/// A handler has one method.
+fn filter(methods: &[utoipa::openapi::HttpMethod]) -> MethodFilter {
+    methods.first().map_or(MethodFilter::GET, utoipa_axum::PathItemExt::to_method_filter)
 }
