@@ -121,7 +121,11 @@ entity! {
         Index::on("managed_certificates_by_expiry", &["expires_at", "id"]),
         Index::on("managed_certificates_by_state", &["lifecycle", "renewing", "expires_at", "expiring_at"]),
         Index::on("managed_certificates_by_rest", &["lifecycle", "renewing", "created_at", "id"]),
-        Index::on("managed_certificates_by_warning", &["lifecycle", "renewing", "expiring_at", "expires_at"]),
+        // With the order of lists behind the conditions: what is near its end is found and sorted without its rows.
+        Index::on(
+            "managed_certificates_by_warning",
+            &["lifecycle", "renewing", "expiring_at", "expires_at", "created_at", "id"],
+        ),
         Index::on("managed_certificates_due", &["renew_at", "id"]),
         Index::on("managed_certificates_owner", &["owner_id", "created_at", "id"]),
         Index::on("managed_certificates_team", &["team_id", "created_at", "id"]),
