@@ -88,6 +88,8 @@ text_enum! {
         DiscoveryScanCompleted = "discovery_scan_completed",
         /// A part of what a search found was recorded.
         DiscoveryScanContinued = "discovery_scan_continued",
+        /// A search began that tells what it finds as it goes.
+        DiscoveryScanStarted = "discovery_scan_started",
         /// A certificate left as PEM.
         ExportedPem = "export_pem",
         /// A certificate left as a PKCS #12 trust store.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::acting::acting;
 use crate::domain::{AgentId, DiscoveryScan, Finding, Fingerprint};
 use crate::error::Error;
-use crate::ops::discovery::{Sighting, record};
+use crate::ops::discovery::Recorder;
 use crate::ops::{Access, Context, Operation, check};
 
 /// Reports what a search on an agent's host found. Whatever it found earlier and does not find now stays as it was.
@@ -37,15 +37,13 @@ impl Operation for Discover {
             check(index, finding)?;
         }
         // Recorded in commits of its own: this unit writes nothing.
-        let sighting = Sighting {
-            agent_id: &self.agent_id,
-            directories: &self.directories,
-            findings: &self.findings,
-            errors: &self.errors,
-            errors_count: self.errors.len(),
-            took: self.took,
-        };
-        record(cx.engine, cx.principal, sighting).await
+        let (id, started_at) = (self.agent_id.clone(), cx.now() - self.took);
+        let mut recorder = Recorder::new(cx.engine, cx.principal, id, &self.directories, started_at);
+        self.errors.iter().for_each(|why| recorder.fail(why));
+        for finding in &self.findings {
+            recorder.add(finding.clone()).await?;
+        }
+        recorder.finish(self.took).await
     }
 }
 

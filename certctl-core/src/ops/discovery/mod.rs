@@ -13,5 +13,5 @@ pub use dismiss::Dismiss;
 pub use get::Get;
 pub use list::{List, ListFilter};
 pub use list_scans::ListScans;
-pub(crate) use record::{Sighting, record};
+pub(crate) use record::Recorder;
 pub use summary::{Summary, SummaryCounts};

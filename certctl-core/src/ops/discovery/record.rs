@@ -16,23 +16,6 @@ use crate::ops::context::audit_event;
 use crate::pki;
 use crate::storage::{ApplyError, Query, Reads, UnitOfWork};
 
-/// What a search came to.
-#[derive(Clone, Debug)]
-pub(crate) struct Sighting<'a> {
-    /// Who searched.
-    pub(crate) agent_id: &'a AgentId,
-    /// Where.
-    pub(crate) directories: &'a [String],
-    /// What was found.
-    pub(crate) findings: &'a [Finding],
-    /// Why some places could not be looked at.
-    pub(crate) errors: &'a [String],
-    /// How many those are: more than there are causes, where somebody kept only some.
-    pub(crate) errors_count: usize,
-    /// How long it took.
-    pub(crate) took: Duration,
-}
-
 /// Findings that are recorded in one commit: so many that a report of thousands is no thousand commits, and so few that
 /// others get their turn in between.
 const PART: usize = 250;
@@ -40,68 +23,82 @@ const PART: usize = 250;
 /// Runs after the first, when somebody else wrote a part of the same at the same moment.
 const RETRIES: u32 = 5;
 
-/// Records it in parts, each in a commit of its own with its audit event. What broke off is recorded by the next search: a
-/// certificate at a place is one record, however often it is told.
-///
-/// # Errors
-/// The store's.
-pub(crate) async fn record(
-    engine: &Engine,
-    principal: &Principal,
-    sighting: Sighting<'_>,
-) -> Result<DiscoveryScan, Error> {
-    let found: BTreeMap<DiscoveredCertificateId, &Finding> = sighting
-        .findings
-        .iter()
-        .map(|finding| {
-            (DiscoveredCertificateId::of(&finding.fingerprint, sighting.agent_id, &finding.source_path), finding)
-        })
-        .collect();
-    let found: Vec<(DiscoveredCertificateId, &Finding)> = found.into_iter().collect();
-    let recording = Recording {
-        engine,
-        principal,
-        id: DiscoveryScanId::generate(&*engine.ports().clock, &*engine.ports().rng),
-        sighting,
-        found: found.len(),
-    };
-    // A search that found nothing is recorded, too.
-    let last = found.len().saturating_sub(1) / PART;
-    let mut parts = found.chunks(PART);
-    let mut number = 0;
-    loop {
-        let part = parts.next().unwrap_or_default();
-        let scan = recording.part(part, Place { is_first: number == 0, is_last: number == last }).await?;
-        if number == last {
-            return Ok(scan);
-        }
-        number += 1;
-    }
-}
-
-struct Recording<'a> {
+/// Records one search as it goes: what was found, in parts, each a commit of its own with its audit event, and what could
+/// not be looked at. What breaks off is completed by the next search: a certificate at a place is one record, however often
+/// it is told.
+pub(crate) struct Recorder<'a> {
     engine: &'a Engine,
     principal: &'a Principal,
-    id: DiscoveryScanId,
-    sighting: Sighting<'a>,
-    found: usize,
+    /// The search as it will be stored next.
+    scan: DiscoveryScan,
+    is_stored: bool,
+    pending: BTreeMap<DiscoveredCertificateId, Finding>,
 }
 
-/// Where a part stands among the others.
-#[derive(Clone, Copy)]
-struct Place {
-    is_first: bool,
-    is_last: bool,
-}
+impl<'a> Recorder<'a> {
+    /// A search that began at this moment of the store's clock, by an agent or a sentinel, at these places.
+    pub(crate) fn new(
+        engine: &'a Engine,
+        principal: &'a Principal,
+        agent_id: AgentId,
+        directories: &[String],
+        started_at: Timestamp,
+    ) -> Self {
+        let scan = DiscoveryScan {
+            id: DiscoveryScanId::generate(&*engine.ports().clock, &*engine.ports().rng),
+            agent_id,
+            directories: Json(directories.iter().map(|text| plain(text, Finding::LONGEST_PATH)).collect()),
+            certificates_found: 0,
+            certificates_new: 0,
+            errors_count: 0,
+            errors: Json(Vec::new()),
+            scan_duration_ms: 0,
+            started_at,
+            completed_at: None,
+        };
+        Self { engine, principal, scan, is_stored: false, pending: BTreeMap::new() }
+    }
 
-type Found<'a> = (DiscoveredCertificateId, &'a Finding);
+    /// Notes what was found. Nothing is stored before a part is whole.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn add(&mut self, finding: Finding) -> Result<(), Error> {
+        if self.pending.len() >= PART {
+            self.store(None).await?;
+        }
+        let id = DiscoveredCertificateId::of(&finding.fingerprint, &self.scan.agent_id, &finding.source_path);
+        self.pending.insert(id, finding);
+        Ok(())
+    }
 
-impl Recording<'_> {
-    async fn part(&self, part: &[Found<'_>], place: Place) -> Result<DiscoveryScan, Error> {
+    /// Notes that a place could not be looked at, and why.
+    pub(crate) fn fail(&mut self, why: &str) {
+        self.scan.errors_count += 1;
+        if self.scan.errors.len() < DiscoveryScan::MOST_ERRORS {
+            self.scan.errors.push(plain(why, DiscoveryScan::LONGEST_ERROR));
+        }
+    }
+
+    /// Stores what is left, and that the search is over.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn finish(mut self, took: Duration) -> Result<DiscoveryScan, Error> {
+        self.store(Some(took)).await?;
+        Ok(self.scan)
+    }
+
+    /// Stores what is pending; with how long the search took it is over.
+    async fn store(&mut self, took: Option<Duration>) -> Result<(), Error> {
+        let part: Vec<(DiscoveredCertificateId, Finding)> = std::mem::take(&mut self.pending).into_iter().collect();
         let mut tries = 0;
         loop {
-            match self.attempt(part, place).await {
-                Ok(scan) => return Ok(scan),
+            match self.attempt(&part, took).await {
+                Ok(scan) => {
+                    (self.scan, self.is_stored) = (scan, true);
+                    return Ok(());
+                }
                 Err(Late::Overtaken(_)) if tries < RETRIES => tries += 1,
                 Err(Late::Overtaken(error)) => return Err(error.into()),
                 Err(Late::Failed(error)) => return Err(error),
@@ -109,35 +106,44 @@ impl Recording<'_> {
         }
     }
 
-    async fn attempt(&self, part: &[Found<'_>], place: Place) -> Result<DiscoveryScan, Late> {
+    async fn attempt(
+        &self,
+        part: &[(DiscoveredCertificateId, Finding)],
+        took: Option<Duration>,
+    ) -> Result<DiscoveryScan, Late> {
         let mut unit = UnitOfWork::begin(self.engine.storage()).await?;
         let mut known = Known::read(&unit, part).await?;
-        let (now, mut new, mut matched) = (unit.now(), 0, 0);
+        let (now, mut scan, mut matched) = (unit.now(), self.scan.clone(), 0);
         for (id, finding) in part {
             let managed = known.managed.get(&finding.fingerprint);
-            match known.seen.remove(id) {
-                Some(mut seen) => {
-                    matched += i64::from(self.sees_again(&mut seen, finding, managed, now)?);
-                    unit.update(seen);
-                }
-                None => {
-                    new += 1;
-                    matched += i64::from(managed.is_some());
-                    unit.insert(self.first_sight(id.clone(), finding, managed, now));
-                }
+            scan.certificates_found += 1;
+            if let Some(mut seen) = known.seen.remove(id) {
+                matched += i64::from(self.sees_again(&mut seen, finding, managed, now)?);
+                unit.update(seen);
+            } else {
+                scan.certificates_new += 1;
+                matched += i64::from(managed.is_some());
+                unit.insert(self.first_sight(id.clone(), finding, managed, now));
             }
         }
-        let scan = self.scan(&mut unit, place, new).await?;
+        if let Some(took) = took {
+            scan.scan_duration_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
+            scan.completed_at = Some(now);
+        }
+        self.put(&mut unit, &scan).await?;
         let details = json!({
-            "agent_id": self.sighting.agent_id,
+            "agent_id": scan.agent_id,
             "certificates_found": scan.certificates_found,
             "certificates_new": scan.certificates_new,
             "matched": matched,
             "errors": scan.errors_count,
         });
-        let action =
-            if place.is_last { AuditAction::DiscoveryScanCompleted } else { AuditAction::DiscoveryScanContinued };
-        let resource = ("discovery_scan", self.id.as_str());
+        let action = match (took, self.is_stored || !part.is_empty()) {
+            (Some(_), _) => AuditAction::DiscoveryScanCompleted,
+            (None, true) => AuditAction::DiscoveryScanContinued,
+            (None, false) => AuditAction::DiscoveryScanStarted,
+        };
+        let resource = ("discovery_scan", scan.id.as_str());
         unit.append(audit_event(self.engine, self.principal, now, action, resource, details));
         match self.engine.commit(unit).await {
             Ok(()) => Ok(scan),
@@ -147,34 +153,16 @@ impl Recording<'_> {
         }
     }
 
-    /// The search as it stands with this part.
-    async fn scan(&self, unit: &mut UnitOfWork, place: Place, new: i64) -> Result<DiscoveryScan, Late> {
-        let completed_at = place.is_last.then(|| unit.now());
-        if !place.is_first {
-            let found = unit.get::<DiscoveryScan>(self.id.as_str()).await?;
-            let mut scan = found.ok_or_else(|| Error::not_found("discovery scan", &self.id))?;
-            scan.certificates_new += new;
-            scan.completed_at = completed_at;
-            let answer = DiscoveryScan::clone(&scan);
-            unit.update(scan);
-            return Ok(answer);
+    async fn put(&self, unit: &mut UnitOfWork, scan: &DiscoveryScan) -> Result<(), Error> {
+        if !self.is_stored {
+            unit.insert(scan.clone());
+            return Ok(());
         }
-        let Sighting { agent_id, directories, errors, errors_count, took, .. } = self.sighting;
-        let errors = errors.iter().take(DiscoveryScan::MOST_ERRORS);
-        let scan = DiscoveryScan {
-            id: self.id.clone(),
-            agent_id: agent_id.clone(),
-            directories: Json(directories.iter().map(|text| plain(text, Finding::LONGEST_PATH)).collect()),
-            certificates_found: i64::try_from(self.found).unwrap_or(i64::MAX),
-            certificates_new: new,
-            errors_count: i64::try_from(errors_count).unwrap_or(i64::MAX),
-            errors: Json(errors.map(|text| plain(text, DiscoveryScan::LONGEST_ERROR)).collect()),
-            scan_duration_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
-            started_at: unit.now() - took,
-            completed_at,
-        };
-        unit.insert(scan.clone());
-        Ok(scan)
+        let stored = unit.get::<DiscoveryScan>(scan.id.as_str()).await?;
+        let mut stored = stored.ok_or_else(|| Error::not_found("discovery scan", &scan.id))?;
+        *stored = scan.clone();
+        unit.update(stored);
+        Ok(())
     }
 
     fn first_sight(
@@ -210,10 +198,10 @@ impl Recording<'_> {
             key_size,
             is_ca,
             certificate: finding.certificate.clone(),
-            source_path: finding.source_path.clone(),
+            source_path: plain(&finding.source_path, Finding::LONGEST_PATH),
             source_format: plain(&finding.source_format, 64),
-            agent_id: self.sighting.agent_id.clone(),
-            discovery_scan_id: Some(self.id.clone()),
+            agent_id: self.scan.agent_id.clone(),
+            discovery_scan_id: Some(self.scan.id.clone()),
             managed_certificate_id: managed.cloned(),
             status: if managed.is_some() { DiscoveryStatus::Managed } else { DiscoveryStatus::Unmanaged },
             first_seen_at: now,
@@ -232,7 +220,7 @@ impl Recording<'_> {
         now: Timestamp,
     ) -> Result<bool, Error> {
         seen.last_seen_at = now;
-        seen.discovery_scan_id = Some(self.id.clone());
+        seen.discovery_scan_id = Some(self.scan.id.clone());
         if seen.certificate.is_none() && finding.certificate.is_some() {
             // What an earlier search only described is here now.
             let fresh = self.first_sight(seen.id.clone(), finding, None, now);
@@ -269,7 +257,7 @@ struct Known {
 }
 
 impl Known {
-    async fn read(unit: &UnitOfWork, part: &[Found<'_>]) -> Result<Self, Error> {
+    async fn read(unit: &UnitOfWork, part: &[(DiscoveredCertificateId, Finding)]) -> Result<Self, Error> {
         if part.is_empty() {
             return Ok(Self { seen: BTreeMap::new(), managed: BTreeMap::new() });
         }
