@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use certctl_core::connector::{ConfigError, ConnectorError};
 use certctl_core::domain::Timestamp;
-use certctl_core::ports::{
-    Clock, Egress, HttpClient, HttpOptions, HttpRequest, HttpResponse, Method, Ports, Secret,
-};
+use certctl_core::ports::{Clock, Egress, HttpClient, HttpOptions, HttpRequest, HttpResponse, Method, Ports, Secret};
 use serde_json::Value;
 use url::Url;
 
@@ -127,7 +125,9 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_url_is_said_without_showing_it() {
-        for wrong in ["hooks.example/s3cret", "ftp://hooks.example/s3cret", "https://u:s3cret@hooks.example/", "https://"] {
+        for wrong in
+            ["hooks.example/s3cret", "ftp://hooks.example/s3cret", "https://u:s3cret@hooks.example/", "https://"]
+        {
             let error = url("/webhook_url", wrong).unwrap_err();
             assert_eq!(error.pointer, "/webhook_url");
             assert!(!error.to_string().contains("s3cret"), "{error}");

@@ -9,6 +9,14 @@
 mod call;
 #[cfg(feature = "notifier-email")]
 pub mod email;
+#[cfg(feature = "notifier-opsgenie")]
+pub mod opsgenie;
+#[cfg(feature = "notifier-pagerduty")]
+pub mod pagerduty;
+#[cfg(feature = "notifier-slack")]
+pub mod slack;
+#[cfg(feature = "notifier-teams")]
+pub mod teams;
 #[cfg(all(
     test,
     any(
@@ -18,15 +26,7 @@ pub mod email;
         feature = "notifier-teams"
     )
 ))]
-mod fixture;
-#[cfg(feature = "notifier-opsgenie")]
-pub mod opsgenie;
-#[cfg(feature = "notifier-pagerduty")]
-pub mod pagerduty;
-#[cfg(feature = "notifier-slack")]
-pub mod slack;
-#[cfg(feature = "notifier-teams")]
-pub mod teams;
+mod testing;
 #[cfg(feature = "notifier-webhook")]
 pub mod webhook;
 

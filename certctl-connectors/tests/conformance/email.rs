@@ -91,7 +91,9 @@ impl Server {
             ("STARTTLS", _) if !self.secured => "220 go ahead\r\n",
             ("AUTH", Reaction::RefuseCredentials) => "535 5.7.8 the-password-of-the-sender is wrong\r\n",
             // `certctl` and the password, as PLAIN writes them.
-            ("AUTH", _) if command == "AUTH PLAIN AGNlcnRjdGwAdGhlLXBhc3N3b3JkLW9mLXRoZS1zZW5kZXI=" => "235 2.7.0 ok\r\n",
+            ("AUTH", _) if command == "AUTH PLAIN AGNlcnRjdGwAdGhlLXBhc3N3b3JkLW9mLXRoZS1zZW5kZXI=" => {
+                "235 2.7.0 ok\r\n"
+            }
             ("MAIL", _) if !self.secured => "530 5.7.0 Must issue a STARTTLS command first\r\n",
             ("MAIL", Reaction::Throttle(_)) => "450 4.7.1 too many messages\r\n",
             ("RCPT", Reaction::Reject) => "550 5.1.1 no the-password-of-the-sender here\r\n",
@@ -115,7 +117,8 @@ impl Peer for Server {
                 return Some(Vec::new());
             }
             (self.in_data, self.heard) = (false, Vec::new());
-            let answer = if self.reaction == Reaction::Fail { "451 4.3.0 try again\r\n" } else { "250 2.0.0 taken\r\n" };
+            let answer =
+                if self.reaction == Reaction::Fail { "451 4.3.0 try again\r\n" } else { "250 2.0.0 taken\r\n" };
             return Some(answer.as_bytes().to_vec());
         }
         let command = String::from_utf8(std::mem::take(&mut self.heard)).unwrap();

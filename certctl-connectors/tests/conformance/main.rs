@@ -42,10 +42,9 @@ fn layered() -> Registry {
 fn notifier_subjects(kind: &str) -> Subjects<dyn notifier::Subject> {
     match kind {
         #[cfg(feature = "notifier-email")]
-        "Email" => vec![
-            ("starttls", Arc::new(email::Email::Starttls)),
-            ("implicit_tls", Arc::new(email::Email::Implicit)),
-        ],
+        "Email" => {
+            vec![("starttls", Arc::new(email::Email::Starttls)), ("implicit_tls", Arc::new(email::Email::Implicit))]
+        }
         #[cfg(feature = "notifiers-all")]
         "OpsGenie" => vec![("", Arc::new(services::opsgenie()))],
         #[cfg(feature = "notifiers-all")]

@@ -113,11 +113,7 @@ mod tests {
         Destination { name: "room-b", kind: "Slack", least: Severity::Informational },
     ];
 
-    fn told<'a>(
-        kind: NotificationType,
-        channels: Option<&'a [String]>,
-        routes: &[Route],
-    ) -> Vec<(&'a str, Because)> {
+    fn told<'a>(kind: NotificationType, channels: Option<&'a [String]>, routes: &[Route]) -> Vec<(&'a str, Because)> {
         let occurrence = Occurrence { kind, severity: severity(kind), channels };
         route(&occurrence, routes, HERE.into_iter()).told
     }
@@ -168,8 +164,7 @@ mod tests {
     #[test]
     fn a_channel_that_nobody_configured_is_said() {
         let channels = ["Teams".to_owned(), "Email".to_owned()];
-        let occurrence =
-            Occurrence { kind: ExpirationWarning, severity: Severity::Warning, channels: Some(&channels) };
+        let occurrence = Occurrence { kind: ExpirationWarning, severity: Severity::Warning, channels: Some(&channels) };
         let routed = route(&occurrence, &[], HERE.into_iter());
         assert_eq!((routed.told, routed.missing), (vec![("mail", Because::Policy)], vec!["Teams"]));
     }

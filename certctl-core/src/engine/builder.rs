@@ -150,7 +150,8 @@ impl EngineBuilder {
     /// A sealing key that is not the store's; a notifier whose configuration is unusable; a route to a notifier that
     /// there is not; the store's.
     pub async fn build(self) -> Result<Engine, Error> {
-        let Self { storage, ports, secret, registry, cadence, agent_auth, keys, notifiers, routes, checkpoint_file } = self;
+        let Self { storage, ports, secret, registry, cadence, agent_auth, keys, notifiers, routes, checkpoint_file } =
+            self;
         let sealer = sealer(&*storage, &ports, secret).await?;
         let authorities = Arc::new(StoredAuthorities::new(storage.clone(), ports.clone(), sealer.clone()));
         let layers = Layers::new(cadence.connectors.clone(), ports.clock.clone());

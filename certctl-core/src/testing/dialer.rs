@@ -69,9 +69,8 @@ impl Dialer for FakeDialer {
         _timeout: Duration,
     ) -> Result<Box<dyn ByteStream>, DialError> {
         let mut world = self.world();
-        let make = world.peers.get_mut(&(endpoint.host.clone(), endpoint.port)).ok_or_else(|| DialError::Unreachable {
-            endpoint: endpoint.clone(),
-            reason: "nobody listens there".to_owned(),
+        let make = world.peers.get_mut(&(endpoint.host.clone(), endpoint.port)).ok_or_else(|| {
+            DialError::Unreachable { endpoint: endpoint.clone(), reason: "nobody listens there".to_owned() }
         })?;
         let mut peer = make();
         let said = VecDeque::from(peer.greeting());

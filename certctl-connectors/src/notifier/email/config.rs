@@ -81,8 +81,12 @@ fn port() -> u16 {
 impl EmailConfig {
     pub(super) fn validate(self) -> Result<MailServer, ConfigError> {
         let host = self.smtp_host.trim().trim_start_matches('[').trim_end_matches(']').to_owned();
-        if host.is_empty() || host.len() > 253 || !host.chars().all(|c| c.is_ascii_alphanumeric() || "-._:".contains(c)) {
-            return Err(ConfigError::at("/smtp_host", "it must be a host name or an IP address, without port and scheme"));
+        if host.is_empty() || host.len() > 253 || !host.chars().all(|c| c.is_ascii_alphanumeric() || "-._:".contains(c))
+        {
+            return Err(ConfigError::at(
+                "/smtp_host",
+                "it must be a host name or an IP address, without port and scheme",
+            ));
         }
         if self.smtp_port == 0 {
             return Err(ConfigError::at("/smtp_port", "it must be 1 to 65535; 587 and 465 are usual"));

@@ -30,7 +30,8 @@ impl Notifier for EmailNotifier {
             vec![address(&notice.recipient).map_err(wrong)?]
         };
         if to.is_empty() {
-            let message = "there is nobody to write to: give the certificate's owner an e-mail address, or configure `to`";
+            let message =
+                "there is nobody to write to: give the certificate's owner an e-mail address, or configure `to`";
             return Err(ConnectorError::permanent(message));
         }
         self.client.deliver(&to, &message(server, &to, notice)?).await

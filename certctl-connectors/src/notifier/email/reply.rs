@@ -108,7 +108,15 @@ mod tests {
 
     #[test]
     fn what_no_mail_server_says_is_no_reply() {
-        for wrong in ["HTTP/1.1 400 Bad Request\r\n", "\r\n", "2x0 a\r\n", "250-a\r\n251 b\r\n", "999 a\r\n", "250_a\r\n", "2é0 a\r\n"] {
+        for wrong in [
+            "HTTP/1.1 400 Bad Request\r\n",
+            "\r\n",
+            "2x0 a\r\n",
+            "250-a\r\n251 b\r\n",
+            "999 a\r\n",
+            "250_a\r\n",
+            "2é0 a\r\n",
+        ] {
             assert_eq!(take(wrong).0, Err(NoReply), "{wrong:?}");
         }
         assert_eq!(take(&"x".repeat(MAX_REPLY + 1)).0, Err(NoReply));

@@ -39,8 +39,11 @@ fn written(server: &MailServer, notice: &Notice) -> String {
 /// The names of the headers in front of the parts, each with how often it stands there.
 fn header_names(message: &str) -> Vec<&str> {
     let (head, _) = message.split_once("\r\n\r\n").unwrap();
-    let mut names: Vec<_> =
-        head.split("\r\n").filter(|line| !line.starts_with([' ', '\t'])).map(|line| line.split(':').next().unwrap()).collect();
+    let mut names: Vec<_> = head
+        .split("\r\n")
+        .filter(|line| !line.starts_with([' ', '\t']))
+        .map(|line| line.split(':').next().unwrap())
+        .collect();
     names.sort_unstable();
     names
 }
@@ -97,7 +100,14 @@ fn no_subject_adds_a_header() {
 
 #[test]
 fn no_text_leaves_its_part() {
-    for text in ["\r\n.\r\nQUIT\r\n", "a\r.\rb", "--=_certctl_ntf-1--\r\n", "\0\u{1b}[31m", &"ü".repeat(20_000), &"x".repeat(20_000)] {
+    for text in [
+        "\r\n.\r\nQUIT\r\n",
+        "a\r.\rb",
+        "--=_certctl_ntf-1--\r\n",
+        "\0\u{1b}[31m",
+        &"ü".repeat(20_000),
+        &"x".repeat(20_000),
+    ] {
         let message = written(&plain(), &notice("s", text));
         assert!(!message.replace("\r\n", "").contains(['\r', '\n', '\0', '\u{1b}']), "{text:?}");
         assert!(message.split("\r\n").all(|line| line.len() <= 998), "{text:?} has a line that is too long for mail");
@@ -135,7 +145,8 @@ fn an_address_is_one_plain_address() {
 #[test]
 fn the_port_says_how_the_way_is_encrypted_unless_the_configuration_does() {
     let encryption = |port: u16, written: Value| {
-        let config = json!({"smtp_host": "m", "smtp_port": port, "encryption": written, "from_address": "a@example.com"});
+        let config =
+            json!({"smtp_host": "m", "smtp_port": port, "encryption": written, "from_address": "a@example.com"});
         server(config).unwrap().encryption
     };
     assert_eq!(encryption(587, Value::Null), Encryption::Starttls);

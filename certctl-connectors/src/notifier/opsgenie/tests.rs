@@ -4,7 +4,7 @@ use certctl_core::connector::Notice;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::notifier::fixture::{notice, sent};
+use crate::notifier::testing::{notice, sent};
 
 const URL: &str = "https://api.opsgenie.com/v2/alerts";
 
@@ -34,8 +34,7 @@ fn a_notice_is_an_alert_under_its_id() {
 
 #[test]
 fn opsgenies_limits_are_kept() {
-    let notice =
-        Notice { subject: "s".repeat(1_000), message: "m".repeat(50_000), certificate_id: None, ..notice() };
+    let notice = Notice { subject: "s".repeat(1_000), message: "m".repeat(50_000), certificate_id: None, ..notice() };
     let body: Value = serde_json::from_slice(&sent::<OpsGenie>(json!({"api_key": "k"}), URL, &notice).body).unwrap();
     let length = |name: &str| body[name].as_str().unwrap().chars().count();
     assert_eq!((length("message"), length("description")), (130, 15_000));

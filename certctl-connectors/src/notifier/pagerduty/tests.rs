@@ -4,7 +4,7 @@ use certctl_core::connector::{Notice, Severity};
 use serde_json::json;
 
 use super::*;
-use crate::notifier::fixture::{body, notice};
+use crate::notifier::testing::{body, notice};
 
 const URL: &str = "https://events.pagerduty.com/v2/enqueue";
 const KEY: &str = "0123456789abcdef0123456789abcdef";

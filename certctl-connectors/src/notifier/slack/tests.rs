@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::notifier::fixture::{body, notice};
+use crate::notifier::testing::{body, notice};
 
 const URL: &str = "https://hooks.slack.com/services/T0/B0/x";
 
@@ -26,7 +26,10 @@ fn a_notice_is_three_blocks_of_plain_text() {
 fn what_is_configured_goes_with_it() {
     let config = json!({"webhook_url": URL, "channel": "#tls", "username": "certs", "icon_emoji": ":lock:"});
     let body = body::<Slack>(config, URL, &notice());
-    assert_eq!((&body["channel"], &body["username"], &body["icon_emoji"]), (&json!("#tls"), &json!("certs"), &json!(":lock:")));
+    assert_eq!(
+        (&body["channel"], &body["username"], &body["icon_emoji"]),
+        (&json!("#tls"), &json!("certs"), &json!(":lock:"))
+    );
 }
 
 #[test]
@@ -40,7 +43,7 @@ fn slacks_limits_are_kept() {
     assert!(length(&body["text"]) < 40_000);
     notice.subject.clear();
     notice.message.clear();
-    let blocks = super::super::fixture::body::<Slack>(json!({"webhook_url": URL}), URL, &notice)["blocks"].clone();
+    let blocks = super::super::testing::body::<Slack>(json!({"webhook_url": URL}), URL, &notice)["blocks"].clone();
     assert_eq!(blocks.as_array().unwrap().len(), 2, "an empty section is refused by Slack");
     assert_eq!(blocks[0]["text"]["text"], "RenewalFailure", "and so is an empty header");
 }

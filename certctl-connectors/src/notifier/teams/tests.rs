@@ -6,7 +6,7 @@ use certctl_core::testing::{FakePorts, MemoryAuthorities, ScriptedHttp, block_on
 use serde_json::json;
 
 use super::*;
-use crate::notifier::fixture::{body, notice, sent};
+use crate::notifier::testing::{body, notice, sent};
 
 const URL: &str = "https://example.webhook.office.com/webhookb2/x";
 
@@ -18,8 +18,7 @@ fn a_notice_is_an_adaptive_card_without_markdown() {
     assert_eq!(attachment["contentType"], "application/vnd.microsoft.card.adaptive");
     let card = &attachment["content"];
     assert_eq!((&card["type"], &card["version"]), (&json!("AdaptiveCard"), &json!("1.4")));
-    let title =
-        json!({ "type": "TextRun", "text": "mc-1 was not renewed", "weight": "bolder", "size": "medium", "color": "attention" });
+    let title = json!({ "type": "TextRun", "text": "mc-1 was not renewed", "weight": "bolder", "size": "medium", "color": "attention" });
     assert_eq!(card["body"][0], json!({ "type": "RichTextBlock", "inlines": [title] }));
     assert_eq!(card["body"][1]["inlines"][0]["text"], "The CA refused <!channel> & *so on*.");
     let facts = json!([

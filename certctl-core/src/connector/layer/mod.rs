@@ -18,7 +18,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    Audience, ConnectorError, Issuance, IssueOrder, Issuer, IssuerCapabilities, Notice, Notifier, OrderState, Severity, TestConnection,
+    Audience, ConnectorError, Issuance, IssueOrder, Issuer, IssuerCapabilities, Notice, Notifier, OrderState, Severity,
+    TestConnection,
 };
 use crate::domain::Timestamp;
 use crate::ports::Clock;
