@@ -213,7 +213,7 @@ fn check(routes: &[Route], notifiers: &BTreeMap<String, ConfiguredNotifier>) -> 
         if route.notifiers.is_empty() {
             return Err(Error::invalid(format!("route {place} names no notifiers; name some, or remove it")));
         }
-        for name in route.notifiers.iter().filter(|name| !notifiers.contains_key(*name)) {
+        if let Some(name) = route.notifiers.iter().find(|name| !notifiers.contains_key(*name)) {
             let hint = nearest(name, notifiers.keys().map(String::as_str));
             let hint = hint.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
             return Err(Error::invalid(format!("route {place}: there is no notifier `{name}`{hint}")));
