@@ -1,5 +1,7 @@
 //! What the tests of notifiers share: one notice, sent into a scripted network.
 
+#![expect(clippy::unwrap_used, reason = "only tests come here, and a test fails by panicking")]
+
 use std::sync::Arc;
 
 use certctl_core::connector::{ConnectorContext, Notice, NotifierPlugin, Severity};

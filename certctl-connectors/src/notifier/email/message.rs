@@ -1,5 +1,6 @@
 //! A notice as a message: text and HTML, with headers that no text can break out of.
 
+use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use certctl_core::connector::{ConnectorError, Notice, Severity};
@@ -91,15 +92,14 @@ fn html(notice: &Notice) -> String {
         Severity::Critical => "#b00020",
     };
     let message: Vec<String> = lines(&notice.message).map(|line| escaped(&line)).collect();
-    let rows: String = facts(notice)
-        .iter()
-        .map(|(name, value)| {
-            format!(
-                "<tr><td style=\"padding:2px 12px 2px 0;color:#666666\">{name}</td><td style=\"padding:2px 0\">{}</td></tr>\n",
-                escaped(&line(value))
-            )
-        })
-        .collect();
+    let mut rows = String::new();
+    for (name, value) in facts(notice) {
+        let value = escaped(&line(&value));
+        let _ = writeln!(
+            rows,
+            "<tr><td style=\"padding:2px 12px 2px 0;color:#666666\">{name}</td><td style=\"padding:2px 0\">{value}</td></tr>"
+        );
+    }
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title></head>\n\
          <body style=\"margin:0;padding:16px;font-family:Arial,Helvetica,sans-serif;font-size:14px;color:#222222\">\n\
