@@ -73,8 +73,11 @@ fn delivered(kind: &str, answer: &'static str, config: impl Fn(&str) -> Value) -
     arrived
 }
 
+/// A configuration for a service at this address.
+type Config = fn(&str) -> Value;
+
 /// Each of them, with a path that its service has.
-const SERVICES: &[(&str, fn(&str) -> Value)] = &[
+const SERVICES: &[(&str, Config)] = &[
     ("Slack", |base| json!({ "webhook_url": format!("{base}/services/T0/B0/x") })),
     ("Teams", |base| json!({ "webhook_url": format!("{base}/workflows/x/triggers/manual/paths/invoke?sig=y") })),
     ("PagerDuty", |base| json!({ "routing_key": "k".repeat(32), "api_url": format!("{base}/v2/enqueue") })),
@@ -82,7 +85,7 @@ const SERVICES: &[(&str, fn(&str) -> Value)] = &[
     ("Webhook", |base| json!({ "url": format!("{base}/certctl"), "secret": "0123456789abcdef" })),
 ];
 
-fn config(kind: &str) -> fn(&str) -> Value {
+fn config(kind: &str) -> Config {
     SERVICES.iter().find(|(name, _)| *name == kind).unwrap().1
 }
 

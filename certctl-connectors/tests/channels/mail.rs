@@ -42,9 +42,11 @@ fn header<'a>(taken: &'a Value, name: &str) -> Vec<&'a str> {
 
 fn delivers(mode: Mode) {
     let server = MailServer::start(mode);
-    let mut notice = notice();
-    notice.subject = format!("Zürich ☂ {}", "war lange nicht zu erneuern ".repeat(6).trim_end());
-    notice.message = "The CA said:\n.\n..\n<b>no</b> & ü\n".to_owned();
+    let notice = Notice {
+        subject: format!("Zürich ☂ {}", "war lange nicht zu erneuern ".repeat(6).trim_end()),
+        message: "The CA said:\n.\n..\n<b>no</b> & ü\n".to_owned(),
+        ..notice()
+    };
     send(&config(&server, mode), &notice).unwrap();
     let [taken] = <[Value; 1]>::try_from(server.taken()).unwrap();
     assert_eq!((&taken["from"], &taken["to"]), (&json!("certctl@example.com"), &json!(["ops@example.com"])));

@@ -2,7 +2,7 @@
 //! not be called.
 
 #![expect(clippy::disallowed_methods, reason = "the test runs servers and looks at what they wrote")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod egress;
 mod http;
