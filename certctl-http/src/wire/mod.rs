@@ -9,6 +9,7 @@ mod audit;
 mod certificate;
 mod connector_type;
 mod event;
+mod explanation;
 mod export;
 mod issuer;
 mod job;
@@ -41,6 +42,7 @@ pub use certificate::{
 };
 pub use connector_type::ConnectorType;
 pub use event::Event;
+pub use explanation::{CertificateExplanation, RenewalAdvice, RenewalGate};
 pub use export::{ExportPkcs12, ExportedPem, Octets};
 pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
 pub use job::{Job, JobVerified, RejectJob, VerificationResult, VerifyDeployment};
@@ -49,7 +51,8 @@ pub(crate) use metrics::exposition;
 pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
     ActorType, AgentStatus, AuditFindingKind, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType,
-    KeyAlgorithm, PolicySeverity, PolicyType, Role, TargetType, VerificationStatus,
+    KeyAlgorithm, PolicySeverity, PolicyType, RenewalGateName, RenewalGateVerdict, Role, TargetType,
+    VerificationStatus,
 };
 pub use notice::WebhookNotice;
 pub use owner::{CreateOwner, Owner, UpdateOwner};
@@ -63,7 +66,7 @@ pub use patch::Patch;
 pub use policy::{CreatePolicy, PolicyRule, PolicyViolation, UpdatePolicy};
 pub use problem::{BlockedByDependencies, FieldProblem, Problem};
 pub use profile::{CertificateProfile, CreateProfile, KeyAlgorithmRule, UpdateProfile};
-pub use renewal_policy::{CreateRenewalPolicy, RenewalPolicy, UpdateRenewalPolicy};
+pub use renewal_policy::{CreateRenewalPolicy, FreezeWindow, RenewalPolicy, UpdateRenewalPolicy};
 pub(crate) use stats::by_status;
 pub use stats::{DashboardCounts, DashboardSummary, ExpirationCount, IssuanceCount, JobTrendCount, StatusCount};
 pub use status::{Health, StatusResponse, VersionInfo};

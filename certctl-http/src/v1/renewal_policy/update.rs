@@ -35,7 +35,9 @@ pub(crate) async fn update(
         max_retries,
         retry_interval_seconds,
         alert_thresholds_days,
+        freeze_windows,
     } = request;
+    let freeze_windows = freeze_windows.map(|windows| windows.into_iter().map(Into::into).collect());
     let change = ops::renewal_policy::Update {
         id,
         name,
@@ -44,6 +46,7 @@ pub(crate) async fn update(
         max_retries,
         retry_interval_seconds,
         alert_thresholds_days,
+        freeze_windows,
     };
     Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
 }
