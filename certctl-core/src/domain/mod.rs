@@ -37,7 +37,7 @@ pub use audit::{
     ActorType, AuditAction, AuditCheckpoint, AuditCheckpointFields, AuditEvent, AuditEventFields, ChainHead, Link,
     Recorded, UNSEALED,
 };
-pub use call::{IdempotentCall, IdempotentCallFields};
+pub use call::{FirstCall, IdempotentCall, IdempotentCallFields};
 pub use certificate::{
     Certificate, CertificateFields, CertificateKey, CertificateKeyFields, CertificateStatus, CertificateTarget,
     CertificateTargetFields, Lifecycle, Version, VersionFields,
