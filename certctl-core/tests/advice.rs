@@ -16,7 +16,7 @@ use certctl_core::engine::SetupSecret;
 use certctl_core::entity::{Entity, Record};
 use certctl_core::ops::{certificate, issuer, profile};
 use certctl_core::pki;
-use certctl_core::ports::{Clock, Keys};
+use certctl_core::ports::Clock;
 use certctl_core::seal::SealingKey;
 use certctl_core::storage::{MemoryStorage, Query, View};
 use certctl_core::testing::{AdviceStep, FakePorts, ScriptedCa, ScriptedIssuer, block_on};
@@ -255,7 +255,7 @@ fn a4_a_window_of_the_version_before_says_nothing_about_the_next() {
         // Whatever it is asked about, the CA answers with a window that has passed.
         world.ca.then_advise(std::iter::repeat_n(
             AdviceStep::Window { start, end: start + HOUR, retry_after: Some(Duration::from_mins(1)) },
-            10_000,
+            100_000,
         ));
         world.pass(DAY * 2).await;
         assert_eq!(world.renewals().await.len(), 1, "it is due");

@@ -140,7 +140,6 @@ mod tests {
             retry_interval_seconds: 60,
             alert_thresholds_days: Json(vec![10, 7]),
             freeze_windows: Json(Vec::new()),
-            freeze_windows: Json(Vec::new()),
             created_at: day(0),
             updated_at: day(0),
         }

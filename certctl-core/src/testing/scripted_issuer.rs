@@ -66,7 +66,8 @@ pub struct ScriptedIssuerValid {
 impl IssuerPlugin for ScriptedIssuer {
     const KIND: &'static str = "Scripted";
     const DOCS: &'static str = "# Scripted\n\nOrders from a scripted CA at `url` with the password `token`; `immediate` \
-                                orders are answered in their first step. For tests.\n";
+                                orders are answered in their first step. With `renewal_info` the CA says when to renew, and \
+                                knows orders by `account` and `directory`. For tests.\n";
     type Config = ScriptedIssuerConfig;
     type Valid = ScriptedIssuerValid;
 
