@@ -10,6 +10,7 @@ mod chain;
 mod cidr;
 mod csr;
 mod day;
+mod discovery;
 mod extended_key_usage;
 mod fingerprint;
 mod id;
@@ -47,11 +48,17 @@ pub use chain::{Chain, InvalidChain, MAX_CHAIN, MAX_CHAIN_OCTETS};
 pub use cidr::{Cidr, InvalidCidr};
 pub use csr::Csr;
 pub use day::Day;
+pub(crate) use discovery::plain;
+pub use discovery::{
+    Described, DiscoveredCertificate, DiscoveredCertificateFields, DiscoveryScan, DiscoveryScanFields, DiscoveryStatus,
+    Finding,
+};
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use id::{
     AgentGroupId, AgentGroupMemberId, AgentId, ApiKeyId, AuditCheckpointId, AuditEventId, AuthorityId, CertificateId,
-    CertificateTargetId, EngineKeyId, EnrolTokenId, IdempotentCallId, InvalidId, IssuerId, JobId, KeyId,
-    NotificationId, OwnerId, ProfileId, RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
+    CertificateTargetId, DiscoveredCertificateId, DiscoveryScanId, EngineKeyId, EnrolTokenId, IdempotentCallId,
+    InvalidId, IssuerId, JobId, KeyId, NotificationId, OwnerId, ProfileId, RenewalPolicyId, SettingId, TargetId,
+    TeamId, VersionId,
 };
 pub use id::{PolicyRuleId, PolicyViolationId};
 pub use issuer::{
@@ -105,6 +112,8 @@ pub const SCHEMAS: &[&Schema] = &[
     Version::SCHEMA,
     CertificateKey::SCHEMA,
     RenewalAdvice::SCHEMA,
+    DiscoveryScan::SCHEMA,
+    DiscoveredCertificate::SCHEMA,
     Job::SCHEMA,
     Notification::SCHEMA,
     AuditCheckpoint::SCHEMA,
