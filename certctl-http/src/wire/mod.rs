@@ -56,8 +56,8 @@ pub(crate) use metrics::exposition;
 pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
     ActorType, AgentStatus, AuditFindingKind, CertificateStatus, DiscoveryStatus, ExtendedKeyUsage, IssuerType,
-    JobStatus, JobType, KeyAlgorithm, PolicySeverity, PolicyType, RenewalGateName, RenewalGateVerdict, Role, TargetType,
-    VerificationStatus,
+    JobStatus, JobType, KeyAlgorithm, PolicySeverity, PolicyType, RenewalGateName, RenewalGateVerdict, Role,
+    TargetType, VerificationStatus,
 };
 pub use notice::WebhookNotice;
 pub use owner::{CreateOwner, Owner, UpdateOwner};
