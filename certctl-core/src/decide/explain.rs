@@ -91,6 +91,7 @@ pub fn gates(input: &ExplainInput<'_>) -> Vec<Gate> {
     RULES.iter().filter_map(|rule| rule(input, verdict.as_ref())).collect()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "every rule ends with it")]
 fn gate(name: GateName, verdict: GateVerdict, reason: impl Into<String>, at: Option<Timestamp>) -> Option<Gate> {
     Some(Gate { name, verdict, reason: reason.into(), at })
 }

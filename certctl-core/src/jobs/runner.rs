@@ -107,8 +107,8 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
     if !breaches.is_empty() {
         return fail(engine, unit, job, &forbidden(&policy::reason(&breaches), &principal)).await;
     }
-    let issuer = (&order.issuer_id, &*order.issuer);
-    let descent = Descent::of(issuer, predecessor.as_ref(), step.refused.as_deref()).await;
+    let asked = (&order.issuer_id, &*order.issuer);
+    let descent = Descent::of(asked, predecessor.as_ref(), step.refused.as_deref()).await;
     let request = IssueOrder {
         idempotency_key: job.id.as_str(),
         csr: &step.csr,
