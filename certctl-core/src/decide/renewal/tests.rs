@@ -107,7 +107,7 @@ fn a_freeze_over_the_deadline_is_renewed_before_it_and_an_earlier_one_behind() {
         assert!(decide(&RenewalInput { now: renew_at, random: 3, ..frozen }).is_due(renew_at));
     }
     let windows = [freeze(55, 59)];
-    let frozen = RenewalInput { freezes: &windows, random: days(2).as_micros() as u64, ..input(days(90)) };
+    let frozen = RenewalInput { freezes: &windows, random: 2 * 86_400_000_000, ..input(days(90)) };
     let verdict = decide(&frozen);
     assert_eq!(verdict.stages.thaw, Thaw::After { ends_at: day(59) });
     assert!(verdict.renew_at.unwrap() >= day(59) && verdict.renew_at.unwrap() <= day(60));
@@ -216,8 +216,8 @@ proptest! {
     fn what_is_planned_comes_due(any in any_input()) {
         let input = any.input();
         let mut now = input.now;
-        for round in 0..60_u64 {
-            let at = RenewalInput { now, random: any.random.rotate_left(round as u32), ..input };
+        for round in 0..60_u32 {
+            let at = RenewalInput { now, random: any.random.rotate_left(round), ..input };
             let verdict = decide(&at);
             let renew_at = verdict.renew_at.unwrap();
             prop_assert!(verdict.earliest.unwrap() <= renew_at);
