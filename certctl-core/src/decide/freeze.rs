@@ -50,7 +50,7 @@ pub(super) struct Span {
 
 /// Moves a renewal out of the freeze windows: behind one that ends early enough, else before it, else, when it has begun
 /// already, to its end or the last call.
-pub(super) fn thaw(windows: &[FreezeWindow], span: Span, random: u64) -> (Thaw, Moment) {
+pub(super) fn thaw(windows: &[FreezeWindow], mut span: Span, random: u64) -> (Thaw, Moment) {
     let mut moment = span.moment;
     if windows.is_empty() {
         return (Thaw::NotFrozen, moment);
@@ -68,6 +68,8 @@ pub(super) fn thaw(windows: &[FreezeWindow], span: Span, random: u64) -> (Thaw, 
             moment.latest = moment.latest.max(moment.at);
             return (Thaw::Held { until }, moment);
         }
+        // It is planned for later anyway; nothing is before the end of this one.
+        span = Span { now: until, moment, ..span };
     }
     let (thaw, at) = moved(&windows, span, moment.at, random);
     let earliest = earliest(&windows, span).min(at);
