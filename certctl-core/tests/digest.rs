@@ -122,7 +122,7 @@ fn it_comes_once_a_day_and_not_at_the_start() {
             .server(json!({ "owner": true }), Some(daily(&["a@example.com", "b@example.com", "a@example.com"])))
             .await;
         let engine = engine.unwrap();
-        world.pass(&[&engine], DAY - Duration::from_secs(60)).await;
+        world.pass(&[&engine], Duration::from_secs(86_400 - 60)).await;
         assert!(world.sent().await.is_empty());
         world.pass(&[&engine], Duration::from_secs(120)).await;
         assert_eq!(world.recipients().await, ["a@example.com", "b@example.com"]);
@@ -152,7 +152,7 @@ fn three_servers_send_one_and_a_restart_neither_repeats_nor_skips() {
         assert_eq!((world.recorded().await, world.board.notices().len()), (5, 5));
         drop((one, two, three));
         let again = server().await.unwrap();
-        world.pass(&[&again], DAY - Duration::from_secs(300)).await;
+        world.pass(&[&again], Duration::from_secs(86_400 - 300)).await;
         assert_eq!(world.recorded().await, 5, "it is not sent because somebody started");
         world.pass(&[&again], Duration::from_secs(300)).await;
         assert_eq!(world.recorded().await, 6);

@@ -1,7 +1,5 @@
 //! What a digest looks like, whatever it tells of.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::collections::BTreeMap;
 
 use super::*;

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use axum::http::Method;
+use certctl_core::domain::Timestamp;
 use certctl_core::engine::{DigestConfig, NotifierConfig};
+use certctl_core::ports::Clock as _;
 use certctl_core::testing::{NoticeBoard, RecordingNotifier};
 use serde_json::json;
 
@@ -37,8 +39,8 @@ async fn a_preview_is_a_page_that_shows_what_ends_soon_and_what_failed() {
     assert_eq!((page.status.as_u16(), page.header("content-type")), (200, "text/html; charset=utf-8"));
     assert!(page.header("content-security-policy").contains("style-src 'unsafe-inline'"));
     assert!(page.text.contains("certctl Certificate Digest — 2030-01-01") && !page.text.contains("mc-1.example.com"));
-    let left = certctl_core::domain::Timestamp::parse_rfc3339(&end).unwrap();
-    world.fakes.clock.advance(left.since(certctl_core::ports::Clock::now(&world.fakes.clock)) - DAY * 7 / 2);
+    let near = Timestamp::parse_rfc3339(&end).unwrap() - DAY * 7 / 2;
+    world.fakes.clock.advance(near.since(world.fakes.clock.now()));
     let page = world.get(PREVIEW).await.text;
     for part in ["mc-1", "mc-1.example.com", "o-default", end.as_str(), ">3<"] {
         assert!(page.contains(part), "{part} is missing in {page}");
