@@ -10,6 +10,7 @@ use certctl_http::openapi;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use crate::digest::with_digest;
 use crate::world::{ADMIN, AUDITOR, OPERATOR, VIEWER, World, csr};
 
 /// Who may, by requirements D2.
@@ -167,7 +168,8 @@ struct Stage {
 
 impl Stage {
     async fn new() -> Self {
-        let world = World::new().await;
+        // So that the digest's routes have something to answer.
+        let world = World::built(with_digest).await;
         let a = world.agent("edge-a").await;
         let b = world.agent("edge-b").await;
         world.target("tgt-a", "edge-a").await;
