@@ -61,7 +61,6 @@ const PREFIXES: &[(&str, &str)] = &[
     ("RATE_LIMIT_PER_USER_", "the limit is per key: CERTCTL_RATE_LIMIT_RPS and CERTCTL_RATE_LIMIT_BURST"),
     ("SCHEDULER_", CONSTANT),
     ("JOB_", CONSTANT),
-    ("DIGEST_", NOT_YET),
     ("ACME_SERVER_", NOT_YET),
     ("ACME_", ISSUER),
     ("STEPCA_", ISSUER),

@@ -26,6 +26,8 @@ pub struct Progress {
     pub jobs_started: usize,
     /// Notifications that were taken up.
     pub deliveries_started: usize,
+    /// Messages of the digest that were recorded.
+    pub digests_recorded: usize,
     /// Audit rows that got their place in the chain.
     pub audit_sealed: u64,
 }
@@ -44,6 +46,7 @@ impl Engine {
         let advice_asked = reconcile::advice::sweep(self).await?;
         let jobs_timed_out = reconcile::waiting::sweep(self).await?;
         let calls_forgotten = reconcile::calls::sweep(self).await?;
+        let digests_recorded = reconcile::digests::sweep(self).await?;
         let jobs_started = jobs::claim_and_start(self).await?;
         let deliveries_started = outbox::claim_and_start(self).await?;
         self.look_out().await?;
@@ -57,6 +60,7 @@ impl Engine {
             calls_forgotten,
             jobs_started,
             deliveries_started,
+            digests_recorded,
             audit_sealed,
         })
     }
@@ -74,6 +78,7 @@ impl Engine {
             reconcile::advice::next_due(self),
             reconcile::waiting::next_due(self).await?,
             reconcile::calls::next_due(self).await?,
+            reconcile::digests::next_due(self).await?,
             jobs::next_due(self).await?,
             outbox::next_due(self).await?,
             self.next_look(),
