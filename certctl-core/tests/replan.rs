@@ -91,6 +91,7 @@ impl World {
                 retry_interval_seconds: 60,
                 alert_thresholds_days: vec![7, 1],
                 freeze_windows: vec![],
+                fallback_issuer_ids: vec![],
             };
             world.engine.execute(&me(), create).await.unwrap();
         }
@@ -211,6 +212,7 @@ fn policy(id: &str) -> renewal_policy::Update {
         retry_interval_seconds: None,
         alert_thresholds_days: None,
         freeze_windows: None,
+        fallback_issuer_ids: None,
     }
 }
 

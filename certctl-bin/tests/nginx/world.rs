@@ -247,6 +247,7 @@ async fn prepare(engine: &Engine, site: &Site) -> Result<(), Failed> {
         retry_interval_seconds: 1,
         alert_thresholds_days: Vec::new(),
         freeze_windows: Vec::new(),
+        fallback_issuer_ids: Vec::new(),
     };
     engine.execute(&me(), policy).await?;
     let target = target::Create {
@@ -256,6 +257,7 @@ async fn prepare(engine: &Engine, site: &Site) -> Result<(), Failed> {
         agent_id: AGENT.parse()?,
         config: site.target(),
         enabled: true,
+        client_auth: false,
     };
     engine.execute(&me(), target).await?;
     let certificate = certificate::Create {

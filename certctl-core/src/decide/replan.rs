@@ -140,6 +140,7 @@ mod tests {
             retry_interval_seconds: 60,
             alert_thresholds_days: Json(vec![10, 7]),
             freeze_windows: Json(Vec::new()),
+            fallback_issuer_ids: Json(Vec::new()),
             created_at: day(0),
             updated_at: day(0),
         }

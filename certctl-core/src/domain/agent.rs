@@ -103,6 +103,8 @@ entity! {
         sealed_config: Vec<u8>,
         /// Whether it is deployed to.
         enabled: bool,
+        /// Whether it shows its certificates to servers as a client (mutual TLS).
+        client_auth: bool,
         /// How the last connection test ended.
         test_status: TestStatus,
         /// When that was.

@@ -29,6 +29,7 @@ mod renewal;
 mod renewal_info;
 mod san;
 mod serial;
+mod shape;
 mod timestamp;
 mod unknown_name;
 
@@ -81,6 +82,7 @@ pub use renewal::{FreezeWindow, RenewalPolicy, RenewalPolicyFields, Replan, Repl
 pub use renewal_info::{IssuingAccount, RenewalAdvice, RenewalAdviceFields, RenewalInfoId};
 pub use san::{DnsName, EmailAddress, SanUri, SubjectAltName};
 pub use serial::{InvalidSerial, Serial};
+pub use shape::{ShapeFinding, ShapeRule, ShapeSeverity, ShapeState};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use unknown_name::{UnknownName, nearest};
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CertificateId, RenewalPolicyId, Timestamp};
+use super::{CertificateId, IssuerId, RenewalPolicyId, Timestamp};
 use crate::entity;
 use crate::entity::{Index, Json};
 
@@ -42,6 +42,8 @@ entity! {
         alert_thresholds_days: Json<Vec<i64>>,
         /// Times in which nothing is renewed by itself, unless a certificate would end.
         freeze_windows: Json<Vec<FreezeWindow>>,
+        /// Whom to ask when a certificate's own issuer fails too often or has no quota left, in this order.
+        fallback_issuer_ids: Json<Vec<IssuerId>>,
         /// When it was made.
         created_at: Timestamp,
         /// When it was last changed.
@@ -70,6 +72,8 @@ entity! {
 }
 
 impl RenewalPolicy {
+    /// Issuers to fall back on, at most.
+    pub const MOST_FALLBACKS: usize = 5;
     /// The policy of a fresh store.
     pub const DEFAULT_ID: &'static str = "rp-default";
 }

@@ -49,7 +49,7 @@ use lookout::Lookout;
 use reads::Reads;
 use recent::Recent;
 use rules::RuleBook;
-pub(crate) use rules::{SETTLED, profile_id};
+pub(crate) use rules::{Rules, SETTLED, profile_id};
 pub(crate) use sealing::{Signed, Trail};
 
 /// One engine over one store. Clones share it.

@@ -81,6 +81,7 @@ fn rules(unit: &mut UnitOfWork, now: Timestamp) -> Result<(), Error> {
         retry_interval_seconds: 300,
         alert_thresholds_days: Json(vec![30, 14, 7, 0]),
         freeze_windows: Json(Vec::new()),
+        fallback_issuer_ids: Json(Vec::new()),
         created_at: now,
         updated_at: now,
     });

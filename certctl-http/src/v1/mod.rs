@@ -62,6 +62,7 @@ macro_rules! every_route {
             [certificate::get::get, certificate::update::update, certificate::archive::archive],
             [certificate::versions::versions],
             [certificate::deployments::deployments],
+            [certificate::accept_shape::accept_shape],
             [certificate::explain::explain],
             [certificate::renew::renew],
             [certificate::deploy::deploy],

@@ -56,8 +56,8 @@ pub(crate) use metrics::exposition;
 pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
     ActorType, AgentStatus, AuditFindingKind, CertificateStatus, DiscoveryStatus, ExtendedKeyUsage, IssuerType,
-    JobStatus, JobType, KeyAlgorithm, PolicySeverity, PolicyType, RenewalGateName, RenewalGateVerdict, Role,
-    TargetType, VerificationStatus,
+    JobStatus, JobType, KeyAlgorithm, PolicySeverity, PolicyType, RenewalGateName, RenewalGateVerdict, Role, ShapeRule,
+    ShapeSeverity, ShapeState, TargetType, VerificationStatus,
 };
 pub use notice::WebhookNotice;
 pub use owner::{CreateOwner, Owner, UpdateOwner};
@@ -77,4 +77,4 @@ pub use stats::{DashboardCounts, DashboardSummary, ExpirationCount, IssuanceCoun
 pub use status::{Health, StatusResponse, VersionInfo};
 pub use target::{CreateTarget, DeploymentTarget, UpdateTarget};
 pub use team::{CreateTeam, Team, UpdateTeam};
-pub use version::CertificateVersion;
+pub use version::{CertificateVersion, ShapeFinding};

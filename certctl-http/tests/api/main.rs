@@ -28,6 +28,7 @@ mod policy;
 mod retirement;
 mod roles;
 mod settings;
+mod shape;
 mod stats;
 mod system;
 mod world;

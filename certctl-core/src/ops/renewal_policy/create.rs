@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::domain::{AuditAction, FreezeWindow, RenewalPolicy, RenewalPolicyId};
+use crate::domain::{AuditAction, FreezeWindow, IssuerId, IssuerRecord, RenewalPolicy, RenewalPolicyId};
 use crate::entity::Json;
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation, check};
@@ -27,6 +27,8 @@ pub struct Create {
     pub alert_thresholds_days: Vec<i64>,
     /// Times in which nothing is renewed by itself, at most 50, each ending after it starts.
     pub freeze_windows: Vec<FreezeWindow>,
+    /// Whom to ask when a certificate's own issuer fails too often or has no quota left, at most 5.
+    pub fallback_issuer_ids: Vec<IssuerId>,
 }
 
 #[async_trait]
@@ -47,10 +49,12 @@ impl Operation for Create {
             retry_interval_seconds: self.retry_interval_seconds,
             alert_thresholds_days: Json(self.alert_thresholds_days.clone()),
             freeze_windows: Json(self.freeze_windows.clone()),
+            fallback_issuer_ids: Json(self.fallback_issuer_ids.clone()),
             created_at: now,
             updated_at: now,
         };
         check(&policy)?;
+        fallbacks_exist(cx, &policy).await?;
         cx.unit.insert(policy.clone());
         let details = json!({ "name": policy.name });
         cx.audit(AuditAction::RenewalPolicyCreated, ("renewal_policy", policy.id.as_str()), details);
@@ -72,6 +76,27 @@ pub(super) fn check(policy: &RenewalPolicy) -> Result<(), Error> {
         .iter()
         .try_for_each(|days| check::within("/alert_thresholds_days", *days, 0..=3_650))?;
     freezes(&policy.freeze_windows)
+}
+
+/// Refuses a policy that falls back on issuers that are not there. They are pinned, so that none goes away at the same moment.
+pub(super) async fn fallbacks_exist(cx: &mut Context<'_>, policy: &RenewalPolicy) -> Result<(), Error> {
+    let ids = &policy.fallback_issuer_ids.0;
+    if ids.len() > RenewalPolicy::MOST_FALLBACKS {
+        let detail = format!("at most {} issuers are kept to fall back on", RenewalPolicy::MOST_FALLBACKS);
+        return Err(Error::invalid_field("/fallback_issuer_ids", "too_many", detail));
+    }
+    for (at, id) in ids.iter().enumerate() {
+        let pointer = format!("/fallback_issuer_ids/{at}");
+        if ids.iter().take(at).any(|before| before == id) {
+            let detail = format!("issuer `{id}` is named twice; name each once");
+            return Err(Error::invalid_field(pointer, "duplicate", detail));
+        }
+        if cx.unit.get::<IssuerRecord>(id.as_str()).await?.is_none() {
+            let detail = format!("there is no issuer `{id}`");
+            return Err(Error::invalid_field(pointer, "unknown_reference", detail));
+        }
+    }
+    Ok(())
 }
 
 fn freezes(windows: &[FreezeWindow]) -> Result<(), Error> {

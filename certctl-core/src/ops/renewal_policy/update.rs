@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::create::check;
-use crate::domain::{AuditAction, FreezeWindow, RenewalPolicy, RenewalPolicyId, Replan};
+use super::create::{check, fallbacks_exist};
+use crate::domain::{AuditAction, FreezeWindow, IssuerId, RenewalPolicy, RenewalPolicyId, Replan};
 use crate::engine::SETTLED;
 use crate::error::Error;
 use crate::ops::merge::Merge;
@@ -29,6 +29,8 @@ pub struct Update {
     pub alert_thresholds_days: Option<Vec<i64>>,
     /// All times in which nothing is renewed by itself from now on.
     pub freeze_windows: Option<Vec<FreezeWindow>>,
+    /// All issuers to fall back on from now on, in this order.
+    pub fallback_issuer_ids: Option<Vec<IssuerId>>,
 }
 
 #[async_trait]
@@ -49,7 +51,11 @@ impl Operation for Update {
         merge.set("retry_interval_seconds", &mut policy.retry_interval_seconds, self.retry_interval_seconds.as_ref());
         merge.set("alert_thresholds_days", &mut policy.alert_thresholds_days.0, self.alert_thresholds_days.as_ref());
         merge.set("freeze_windows", &mut policy.freeze_windows.0, self.freeze_windows.as_ref());
+        merge.set("fallback_issuer_ids", &mut policy.fallback_issuer_ids.0, self.fallback_issuer_ids.as_ref());
         check(&policy)?;
+        if self.fallback_issuer_ids.is_some() {
+            fallbacks_exist(cx, &policy).await?;
+        }
         policy.updated_at = cx.now();
         let answer = RenewalPolicy::clone(&policy);
         if timing(&answer) != before {

@@ -29,6 +29,7 @@ pub(crate) async fn create(
         retry_interval_seconds: request.retry_interval_seconds.unwrap_or(300),
         alert_thresholds_days: request.alert_thresholds_days.unwrap_or_else(|| vec![30, 14, 7, 0]),
         freeze_windows: request.freeze_windows.into_iter().map(Into::into).collect(),
+        fallback_issuer_ids: request.fallback_issuer_ids,
     };
     Ok((
         StatusCode::CREATED,

@@ -35,6 +35,7 @@ pub(crate) async fn update(
         retry_interval_seconds,
         alert_thresholds_days,
         freeze_windows,
+        fallback_issuer_ids,
     } = request;
     let freeze_windows = freeze_windows.map(|windows| windows.into_iter().map(Into::into).collect());
     let change = ops::renewal_policy::Update {
@@ -46,6 +47,7 @@ pub(crate) async fn update(
         retry_interval_seconds,
         alert_thresholds_days,
         freeze_windows,
+        fallback_issuer_ids,
     };
     Ok(Tagged::written::<domain::RenewalPolicy, _>(&api, &principal, change, condition).await?)
 }
