@@ -47,6 +47,7 @@ pub(crate) struct Config {
     pub(crate) egress: Egress,
     pub(crate) cors_origins: Option<Vec<String>>,
     pub(crate) rate_limit: RateLimit,
+    pub(crate) notification_retry_interval: Option<String>,
     pub(crate) notifier: Vec<Notifier>,
     /// What the variables of a single webhook say.
     #[serde(skip)]

@@ -240,6 +240,19 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "notification_retry_interval",
+        variable: "NOTIFICATION_RETRY_INTERVAL",
+        flag: "",
+        default: "`2m`",
+        meaning: "How often notifications are looked for whose notifier is not configured any more, and how long those wait for it. \
+                  What failed is tried again at its own moment, after 2, 4, 8 and 16 minutes. A number with `s`, `m` or `h`, \
+                  1s to 24h.",
+        set: |config, value| {
+            config.notification_retry_interval = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
         key: "",
         variable: "WEBHOOK_URL",
         flag: "",

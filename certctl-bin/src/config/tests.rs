@@ -201,3 +201,16 @@ fn the_webhook_of_the_variables_is_a_notifier() {
     assert_eq!(config.notifiers[0].name, "webhook");
     assert_eq!(config.notifiers[0].config["secret"], "0123456789abcdef");
 }
+
+#[test]
+fn the_interval_of_notifications_has_a_unit_and_bounds() {
+    let interval = |text| from_environment(&[("CERTCTL_NOTIFICATION_RETRY_INTERVAL", text)]);
+    for (text, seconds) in [("90s", 90), ("2m", 120), (" 1h ", 3_600), ("24h", 86_400)] {
+        assert_eq!(interval(text).unwrap().notification_retry.as_secs(), seconds, "{text}");
+    }
+    assert_eq!(from_environment(&[]).unwrap().notification_retry.as_secs(), 120);
+    for text in ["0s", "25h", "2", "m", "2 days", "-1m", "99999999999999999999s", "2m30s", "1.5h"] {
+        let error = interval(text).unwrap_err();
+        assert!(error.contains("notification_retry_interval") && error.contains("2m"), "{text}: {error}");
+    }
+}

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use certctl_connectors::host::EgressPolicy;
-use certctl_core::engine::{AgentAuth, ConfiguredKey, NotifierConfig};
+use certctl_core::engine::{AgentAuth, Cadence, ConfiguredKey, NotifierConfig};
 use certctl_core::ports::Secret;
 use certctl_http::{Origins, RateLimit};
 use serde_json::{Map, Value, json};
@@ -71,6 +72,7 @@ pub(crate) struct ValidConfig {
     pub(crate) database_connections: u32,
     pub(crate) egress: EgressPolicy,
     pub(crate) notifiers: Vec<NotifierConfig>,
+    pub(crate) notification_retry: Duration,
     pub(crate) origins: Origins,
     pub(crate) rate_limit: Option<RateLimit>,
     pub(crate) log_level: String,
@@ -149,12 +151,34 @@ impl Config {
             database_connections,
             egress: egress(self.egress.allow.unwrap_or_default())?,
             notifiers: notifiers(self.notifier, self.webhook)?,
+            notification_retry: match &self.notification_retry_interval {
+                Some(written) => interval("notification_retry_interval", written)?,
+                None => Cadence::default().notification_retry,
+            },
             origins: origins(self.cors_origins.unwrap_or_default())?,
             rate_limit: rate_limit(&self.rate_limit)?,
             log_level,
             log_format,
         })
     }
+}
+
+/// A number of seconds, minutes or hours: 1 s to 24 h.
+fn interval(at: &str, written: &str) -> Result<Duration, ConfigError> {
+    let text = written.trim();
+    let (number, unit) = text.split_at(text.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(text.len()));
+    let seconds = match unit.trim() {
+        "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3_600),
+        _ => None,
+    };
+    let seconds = seconds.and_then(|unit| number.parse::<u64>().ok()?.checked_mul(unit));
+    let seconds = seconds.filter(|seconds| (1..=86_400).contains(seconds));
+    seconds.map(Duration::from_secs).ok_or_else(|| {
+        let shown: String = text.chars().take(40).collect();
+        ConfigError::value(at, format!("`{shown}` is no time from 1s to 24h; write it as 90s, 2m or 1h"))
+    })
 }
 
 /// `*`, or origins as browsers send them (RFC 6454 §6.2).

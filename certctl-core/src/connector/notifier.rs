@@ -9,20 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{ConfigError, ConnectorContext, ConnectorError};
-use crate::domain::{CertificateId, NotificationId, Timestamp};
-use crate::text_enum;
-
-text_enum! {
-    /// How much it matters.
-    pub enum Severity {
-        /// Nothing is wrong.
-        Informational = "informational",
-        /// Something will go wrong.
-        Warning = "warning",
-        /// Something went wrong.
-        Critical = "critical",
-    }
-}
+use crate::domain::{CertificateId, NotificationId, Severity, Timestamp};
 
 /// A kind of notifier: how it is configured and built.
 pub trait NotifierPlugin: 'static {

@@ -59,7 +59,9 @@ pub use issuer::{
 pub use job::{Job, JobFields, JobState, JobType, VerificationStatus};
 pub use key::{KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 pub use name::{MAX_COMMON_NAME, MAX_NAMES, NameError, SubjectNames};
-pub use notification::{Notification, NotificationFields, NotificationState, NotificationType};
+pub use notification::{
+    Notification, NotificationFields, NotificationState, NotificationStatus, NotificationType, Severity,
+};
 pub use ownership::{Owner, OwnerFields, Team, TeamFields};
 pub use policy::{
     PolicyConfig, PolicyConfigError, PolicyRule, PolicyRuleFields, PolicySeverity, PolicyType, PolicyViolation,

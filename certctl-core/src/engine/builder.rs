@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
@@ -143,7 +144,7 @@ impl EngineBuilder {
         let Self { storage, ports, secret, registry, cadence, agent_auth, keys, notifiers, checkpoint_file } = self;
         let sealer = sealer(&*storage, &ports, secret).await?;
         let authorities = Arc::new(StoredAuthorities::new(storage.clone(), ports.clone(), sealer.clone()));
-        let layers = Layers::new(cadence.connectors.clone(), ports.clock.clone());
+        let layers = Layers::new(cadence.notifiers.clone(), ports.clock.clone());
         let mut live = BTreeMap::new();
         for notifier in notifiers {
             let entry = registry.find_notifier(&notifier.kind).map_err(|error| Error::invalid(error.to_string()))?;
@@ -162,6 +163,7 @@ impl EngineBuilder {
         let store_id = setting_or(&*storage, STORE_ID, hex::encode(store_id).as_bytes()).await?;
         let trail = Trail::new(String::from_utf8_lossy(&store_id).into_owned(), checkpoint_file);
         let reads_recorded = Mutex::new(ports.clock.monotonic());
+        let strays_sought = Mutex::new(ports.clock.monotonic());
         let started_at = storage.read(View::Latest).await?.now();
         let engine = Engine(Arc::new(Inner {
             storage,
@@ -170,6 +172,8 @@ impl EngineBuilder {
             sealer,
             cadence,
             notifiers: live,
+            undeliverable: AtomicU64::new(0),
+            strays_sought,
             holder: hex::encode(holder),
             started_at,
             agent_auth,

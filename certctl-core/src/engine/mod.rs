@@ -29,6 +29,7 @@ pub use run::Progress;
 pub use system::{AgentTrust, ServerIdentity};
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::connector::{Authorities, Notifier, Registry};
@@ -62,6 +63,10 @@ pub(crate) struct Inner {
     pub(crate) sealer: Sealer,
     pub(crate) cadence: Cadence,
     pub(crate) notifiers: BTreeMap<String, ConfiguredNotifier>,
+    /// Notifications that ended undelivered because their notifier is gone.
+    pub(crate) undeliverable: AtomicU64,
+    /// When those were last looked for.
+    pub(crate) strays_sought: Mutex<Monotonic>,
     /// This process, in leases.
     pub(crate) holder: String,
     pub(crate) started_at: Timestamp,
@@ -122,6 +127,11 @@ impl Engine {
     /// When this engine was built, by the store's clock.
     pub fn started_at(&self) -> Timestamp {
         self.0.started_at
+    }
+
+    /// How many notifications this engine has ended undelivered, because their notifier is not configured any more.
+    pub fn undeliverable_notifications(&self) -> u64 {
+        self.0.undeliverable.load(Ordering::Relaxed)
     }
 
     /// What happens, as it happens, after it was committed. A slow receiver misses events and is told so.

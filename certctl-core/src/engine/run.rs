@@ -24,13 +24,15 @@ pub struct Progress {
     pub jobs_started: usize,
     /// Notifications that were taken up.
     pub deliveries_started: usize,
+    /// Notifications that ended undelivered because their notifier is gone.
+    pub undeliverable: usize,
     /// Audit rows that got their place in the chain.
     pub audit_sealed: u64,
 }
 
 impl Engine {
     /// One pass of every loop: begin due renewals, plan those anew whose policy changed, end what waited too long, take up due
-    /// jobs and deliveries, wake agents that wait for work and have some, record who read, and seal the audit trail.
+    /// jobs and deliveries, end notifications whose notifier is gone, wake agents that wait for work and have some, record who read, and seal the audit trail.
     ///
     /// Work that was taken up goes on in tasks after this returns.
     ///
@@ -43,6 +45,7 @@ impl Engine {
         let calls_forgotten = reconcile::calls::sweep(self).await?;
         let jobs_started = jobs::claim_and_start(self).await?;
         let deliveries_started = outbox::claim_and_start(self).await?;
+        let undeliverable = outbox::strays::sweep(self).await?;
         self.look_out().await?;
         reconcile::reads::sweep(self).await?;
         let audit_sealed = reconcile::sealing::sweep(self).await?;
@@ -53,6 +56,7 @@ impl Engine {
             calls_forgotten,
             jobs_started,
             deliveries_started,
+            undeliverable,
             audit_sealed,
         })
     }

@@ -18,6 +18,7 @@ pub mod job;
 pub mod key;
 mod listing;
 mod merge;
+pub mod notification;
 pub mod owner;
 pub mod policy;
 pub mod profile;

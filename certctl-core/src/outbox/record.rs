@@ -20,6 +20,7 @@ pub(crate) fn notify(engine: &Engine, unit: &mut UnitOfWork, about: &About<'_>, 
         unit.insert(Notification {
             id: NotificationId::generate(&*engine.ports().clock, &*engine.ports().rng),
             kind: about.kind,
+            severity: about.kind.severity(),
             certificate_id: Some(about.certificate.id.clone()),
             channel: notifier.kind.into(),
             notifier: name.clone(),

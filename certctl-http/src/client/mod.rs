@@ -12,6 +12,7 @@ mod issuer;
 mod job;
 mod key;
 mod listing;
+mod notification;
 mod ownership;
 mod policy;
 mod raw;

@@ -16,6 +16,7 @@ mod key;
 mod metrics;
 pub(crate) mod names;
 mod notice;
+mod notification;
 mod owner;
 mod page;
 mod patch;
@@ -49,14 +50,16 @@ pub(crate) use metrics::exposition;
 pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
     ActorType, AgentStatus, AuditFindingKind, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType,
-    KeyAlgorithm, PolicySeverity, PolicyType, Role, TargetType, VerificationStatus,
+    KeyAlgorithm, NotificationChannel, NotificationSeverity, NotificationStatus, NotificationType, PolicySeverity,
+    PolicyType, Role, TargetType, VerificationStatus,
 };
 pub use notice::WebhookNotice;
+pub use notification::NotificationEvent;
 pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
     AgentGroupList, AgentList, ApiKeyList, AuditEventList, CertificateProfileList, CertificateVersionList,
-    ConnectorTypeList, DeploymentTargetList, IssuerList, JobList, ManagedCertificateList, OwnerList, Page,
-    PaginationEnvelope, RenewalPolicyList, TeamList,
+    ConnectorTypeList, DeploymentTargetList, IssuerList, JobList, ManagedCertificateList, NotificationEventList,
+    OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
 };
 pub use page::{PolicyRuleList, PolicyViolationList};
 pub use patch::Patch;

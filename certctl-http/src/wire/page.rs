@@ -11,7 +11,7 @@ use super::names::reference;
 use super::policy::{PolicyRule, PolicyViolation};
 use super::{
     Agent, AgentGroup, ApiKey, AuditEvent, CertificateProfile, CertificateVersion, ConnectorType, DeploymentTarget,
-    Issuer, Job, ManagedCertificate, Owner, RenewalPolicy, Team,
+    Issuer, Job, ManagedCertificate, NotificationEvent, Owner, RenewalPolicy, Team,
 };
 
 /// Where a page lies in its list. In page mode `total`, `page` and `per_page` are always there; in cursor mode
@@ -72,6 +72,8 @@ pub type IssuerList = Page<Issuer>;
 pub type JobList = Page<Job>;
 /// One page of a list of `ManagedCertificate`.
 pub type ManagedCertificateList = Page<ManagedCertificate>;
+/// One page of a list of `NotificationEvent`.
+pub type NotificationEventList = Page<NotificationEvent>;
 /// One page of a list of `Owner`.
 pub type OwnerList = Page<Owner>;
 /// One page of a list of `PolicyRule`.
