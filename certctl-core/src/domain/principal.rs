@@ -1,6 +1,6 @@
 //! Who acts: API keys, roles, and the principal of a call.
 
-use super::{ActorType, AgentId, ApiKeyId, EnrolTokenId, Timestamp};
+use super::{ActorType, AgentId, ApiKeyId, EnrolTokenId, FirstCall, Timestamp};
 use crate::entity::Index;
 use crate::{entity, text_enum};
 
@@ -86,6 +86,8 @@ pub struct Principal {
     pub agent: Option<AgentId>,
     /// How the audit trail names its kind.
     pub actor_type: ActorType,
+    /// The call that it makes under a name of its own, which is made once.
+    pub call: Option<FirstCall>,
 }
 
 impl Principal {
@@ -97,13 +99,14 @@ impl Principal {
             role: Role::Admin,
             agent: None,
             actor_type: ActorType::System,
+            call: None,
         }
     }
 
     /// The program that embeds the engine and vouches for the call.
     pub fn embedder(name: impl Into<String>) -> Self {
         let name = name.into();
-        Self { id: name.clone(), name, role: Role::Admin, agent: None, actor_type: ActorType::User }
+        Self { id: name.clone(), name, role: Role::Admin, agent: None, actor_type: ActorType::User, call: None }
     }
 
     /// An agent, by its own credential.
@@ -114,6 +117,7 @@ impl Principal {
             role: Role::Agent,
             agent: Some(id),
             actor_type: ActorType::Agent,
+            call: None,
         }
     }
 }

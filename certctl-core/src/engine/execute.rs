@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::drain::Underway;
 use super::finished::Finished;
 use super::wake::concerns_loops;
-use super::{Engine, Precondition};
+use super::{Engine, Precondition, once};
 use crate::domain::{ApiKey, AuditEvent, Principal};
-use crate::entity::Entity;
+use crate::entity::{Entity, Mutable};
 use crate::error::{Error, ErrorKind};
 use crate::ops::{Context, Operation, allows};
 use crate::storage::{ApplyError, Changes, Committed, StorageError, UnitOfWork};
@@ -38,22 +38,41 @@ impl Engine {
         operation: O,
         condition: Option<Precondition>,
     ) -> Result<O::Output, Error> {
+        Ok(self.conduct(principal, operation, Around { condition, table: None }).await?.0)
+    }
+
+    /// The same for an operation that writes one record of a kind; gives the version that is stored of it then, which is its
+    /// `ETag`.
+    ///
+    /// # Errors
+    /// Those of [`execute_if`](Self::execute_if).
+    pub async fn execute_tagged<E: Mutable, O: Operation>(
+        &self,
+        principal: &Principal,
+        operation: O,
+        condition: Option<Precondition>,
+    ) -> Result<(O::Output, Option<i64>), Error> {
+        self.conduct(principal, operation, Around { condition, table: Some(E::SCHEMA.table) }).await
+    }
+
+    async fn conduct<O: Operation>(
+        &self,
+        principal: &Principal,
+        operation: O,
+        around: Around,
+    ) -> Result<(O::Output, Option<i64>), Error> {
         if !allows(O::ACCESS, principal.role) {
             let message = format!("a key of role {} may not do this ({})", principal.role, O::NAME);
             return Err(Error::forbidden(message).during(O::NAME));
         }
         if !O::WRITES {
             self.reads().note(principal, O::NAME, operation.subject());
-            return self
-                .attempt(principal, &operation, condition.as_ref())
-                .await
-                .map_err(|error| error.during(O::NAME));
+            return self.attempt(principal, &operation, &around).await.map_err(|error| error.during(O::NAME));
         }
         let (engine, principal) = (self.clone(), principal.clone());
         let underway = Underway::begin(self);
         let work = async move {
-            let result =
-                engine.repeat(&principal, &operation, condition.as_ref()).await.map_err(|error| error.during(O::NAME));
+            let result = engine.repeat(&principal, &operation, &around).await.map_err(|error| error.during(O::NAME));
             // First let go, then answer: whoever has the answer may close the store.
             drop((engine, principal, operation, underway));
             result
@@ -65,11 +84,11 @@ impl Engine {
         &self,
         principal: &Principal,
         operation: &O,
-        condition: Option<&Precondition>,
-    ) -> Result<O::Output, Error> {
+        around: &Around,
+    ) -> Result<(O::Output, Option<i64>), Error> {
         let mut tries = 0;
         loop {
-            match self.attempt(principal, operation, condition).await {
+            match self.attempt(principal, operation, around).await {
                 Err(error) if tries < RETRIES && passes(&error) => tries += 1,
                 result => return result,
             }
@@ -80,20 +99,25 @@ impl Engine {
         &self,
         principal: &Principal,
         operation: &O,
-        condition: Option<&Precondition>,
-    ) -> Result<O::Output, Error> {
+        around: &Around,
+    ) -> Result<(O::Output, Option<i64>), Error> {
         let unit = UnitOfWork::begin(self.storage()).await?;
         let unit = if O::AUDITED { unit } else { unit.bookkeeping() };
         let mut unit = unit;
-        if let Some(condition) = condition {
+        if let Some(condition) = &around.condition {
             condition.hold(&mut unit).await?;
         }
         let mut cx = Context { engine: self, principal, unit };
         let output = operation.run(&mut cx).await?;
+        let mut version = None;
         if O::WRITES {
+            if let Some(call) = &principal.call {
+                once::note(&mut cx.unit, call).await?;
+            }
+            version = around.table.and_then(|table| cx.unit.version_written(table));
             self.commit(cx.unit).await?;
         }
-        Ok(output)
+        Ok((output, version))
     }
 
     /// Commits a unit, then tells whoever it concerns.
@@ -137,6 +161,14 @@ impl Engine {
         self.0.lookout.hear();
         self.0.work.notify();
     }
+}
+
+/// What surrounds a run of an operation.
+struct Around {
+    /// What must still be stored.
+    condition: Option<Precondition>,
+    /// The table of the record whose version is asked for.
+    table: Option<&'static str>,
 }
 
 /// The audit events among the changes: what they tell is what happened.

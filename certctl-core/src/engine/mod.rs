@@ -23,7 +23,7 @@ mod wake;
 pub use builder::{AgentAuth, ConfiguredKey, EngineBuilder, NotifierConfig, SetupSecret};
 pub use cadence::Cadence;
 pub use census::Census;
-pub use once::{Begun, FirstCall, NamedCall};
+pub use once::{Begun, NamedCall};
 pub use precondition::Precondition;
 pub use run::Progress;
 pub use system::{AgentTrust, ServerIdentity};

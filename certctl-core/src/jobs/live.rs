@@ -80,11 +80,13 @@ pub(crate) async fn live(
 
 /// The refusal while an agent is about to retire.
 pub(crate) fn retiring(id: &AgentId) -> Error {
-    let message = format!("agent `{id}` is about to retire; choose another agent, or try again in half a minute");
+    let message = format!(
+        "agent `{id}` is about to retire or to give a target away; choose another agent, or try again in half a minute"
+    );
     Error::conflict("agent_retiring", message)
 }
 
-/// Says that an agent is about to retire, unless that has been said just now.
+/// Says that an agent is about to retire, or to lose a target, unless that has been said just now.
 ///
 /// # Errors
 /// `changed_meanwhile` when somebody else writes the agent at the same moment; the store's.

@@ -43,7 +43,7 @@ pub(crate) async fn record(engine: &Engine) -> Result<usize, Error> {
     let mut events = 0;
     for (reader, reads) in &taken {
         let (id, name, agent) = (reader.id.clone(), reader.id.clone(), None);
-        let principal = Principal { id, name, role: Role::Viewer, agent, actor_type: reader.actor_type };
+        let principal = Principal { id, name, role: Role::Viewer, agent, actor_type: reader.actor_type, call: None };
         let reads: Vec<Value> = reads
             .iter()
             .map(|((operation, subject), count)| match subject {

@@ -58,6 +58,13 @@ impl UnitOfWork {
         Ok(self.view.select(&Select::by_id(schema, id)).await?.pop().map(|row| row.version))
     }
 
+    /// The version that the one record of this table has after the commit, if one is written.
+    pub(crate) fn version_written(&self, table: &str) -> Option<i64> {
+        let changed = self.changes.tables().find(|changes| changes.schema.table == table)?;
+        let inserted = changed.inserts.iter().map(|row| row.version);
+        inserted.chain(changed.updates.iter().map(|update| update.version + 1)).next()
+    }
+
     /// Insists that a record of any kind has this version at the commit.
     pub(crate) fn pin_version(&mut self, schema: &'static Schema, id: &str, version: i64) {
         self.changes.pin_version(schema, id, version);
@@ -131,6 +138,11 @@ impl UnitOfWork {
     /// Wakes whoever waits for this, after the commit.
     pub fn signal(&mut self, hint: Hint) {
         self.changes.signal(hint);
+    }
+
+    /// Whether nothing was recorded that would be written.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
     }
 
     /// Gives the recorded changes to a caller that combines several.

@@ -122,7 +122,13 @@ fn nothing_new_is_given_to_it() {
         assert_eq!(refusal(&world, renew).await, (ErrorKind::Conflict, "no_key_holder"));
         let deploy = certificate::Deploy { id: "mc-issued".parse().unwrap(), target_id: None };
         assert_eq!(refusal(&world, deploy).await, (ErrorKind::Conflict, "no_targets"));
-        let update = target::Update { id: "t-1".parse().unwrap(), name: None, config: None, enabled: Some(true) };
+        let update = target::Update {
+            id: "t-1".parse().unwrap(),
+            name: None,
+            config: None,
+            agent_id: None,
+            enabled: Some(true),
+        };
         assert_eq!(refusal(&world, update).await, (ErrorKind::Conflict, "target_retired"));
         assert_eq!(world.belongings("edge-1").await, (0, 0));
     });

@@ -4,6 +4,7 @@
 
 mod after;
 mod interrupted;
+mod moved;
 mod races;
 mod steps;
 mod world;

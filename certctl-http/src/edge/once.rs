@@ -5,16 +5,18 @@ use std::panic::AssertUnwindSafe;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use certctl_core::Error;
-use certctl_core::engine::{Begun, Engine, FirstCall, NamedCall};
+use certctl_core::domain::FirstCall;
+use certctl_core::engine::{Begun, Engine, NamedCall};
 use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use super::Known;
 use crate::problem::Failure;
 use crate::request::{Caller, read};
 use crate::router::Api;
@@ -24,7 +26,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The longest answer that is kept, in bytes; the limit of what a client reads, too.
 const LONGEST: usize = 16 << 20;
 /// What of an answer's headers belongs to the answer, rather than to the moment.
-const KEPT: [HeaderName; 3] = [CONTENT_TYPE, CONTENT_DISPOSITION, LOCATION];
+const KEPT: [HeaderName; 4] = [CONTENT_TYPE, CONTENT_DISPOSITION, ETAG, LOCATION];
 
 /// Makes a named `POST` once; whoever sends it again is given the first answer. Calls without a good key are the route's to
 /// refuse.
@@ -38,7 +40,7 @@ pub(crate) async fn once(State(api): State<Api>, request: Request, next: Next) -
 async fn named(api: Api, request: Request, next: Next) -> Result<Response, Failure> {
     let (mut parts, body) = request.into_parts();
     // Whoever is not known is told that first.
-    let Ok(Caller(principal)) = Caller::from_request_parts(&mut parts, &api).await else {
+    let Ok(Caller(mut principal)) = Caller::from_request_parts(&mut parts, &api).await else {
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
     let key = key(&parts.headers)?;
@@ -51,6 +53,9 @@ async fn named(api: Api, request: Request, next: Next) -> Result<Response, Failu
         Begun::Answered(kept) => return replay(&kept).ok_or_else(broken),
         Begun::First(first) => first,
     };
+    // What the route does is committed together with the record of the call.
+    principal.call = Some(first.clone());
+    parts.extensions.insert(Known(principal));
     // A client that goes away asks again: its answer must be there, so the call does not end with the connection.
     let (tell, told) = oneshot::channel();
     let engine = api.engine.clone();
@@ -79,7 +84,8 @@ fn key(headers: &HeaderMap) -> Result<String, Error> {
     Ok(text.to_owned())
 }
 
-/// Keeps what went well. What was refused changed nothing, so the call may be made again under the same key.
+/// Keeps what went well. What was refused changed nothing, so the call may be made again under the same key; where something
+/// was done all the same, the engine knows from the record, and keeps the key.
 async fn keep(engine: &Engine, call: FirstCall, response: Response) -> Response {
     if !response.status().is_success() {
         note(engine.end_once(call, None).await);

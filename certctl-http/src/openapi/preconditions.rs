@@ -18,11 +18,14 @@ pub(super) enum Kind {
 /// Operations that take none of them, though others like them do.
 const WITHOUT: &[&str] = &["retireAgent", "bootstrapAuth"];
 
+/// What they make has no version.
+const UNTAGGED: &[&str] = &["createEnrolToken"];
+
 /// Adds them, and what may be answered because of them.
 pub(super) fn add(path: &str, kind: Kind, operation: &mut Operation) {
-    let id = operation.operation_id.as_deref().unwrap_or_default();
+    let id = operation.operation_id.clone().unwrap_or_default();
     let one = path.ends_with("/{id}");
-    if WITHOUT.contains(&id) || (kind != Kind::Post && !one) {
+    if WITHOUT.contains(&id.as_str()) || (kind != Kind::Post && !one) {
         return;
     }
     match kind {
@@ -32,7 +35,7 @@ pub(super) fn add(path: &str, kind: Kind, operation: &mut Operation) {
                 "If-None-Match",
                 "The ETag of what the client has; if it is still that, the answer is 304",
             );
-            tag(operation);
+            tag(operation, "200");
             let unchanged = ResponseBuilder::new().description("The client has it already").build();
             operation.responses.responses.insert("304".into(), RefOr::T(unchanged));
         }
@@ -42,12 +45,16 @@ pub(super) fn add(path: &str, kind: Kind, operation: &mut Operation) {
                 "If-Match",
                 "The ETag of what the client has seen; if it is not that any more, the answer is 412",
             );
+            tag(operation, "200");
             problems(operation, &[("400", "BadRequest"), ("412", "PreconditionFailed")]);
         }
         Kind::Post => {
             let text = "The client's name for this call, such as a UUID. Sent again with the same request within 24 hours, \
                         it gives the first answer, with the header `Idempotency-Replayed`";
             parameter(operation, "Idempotency-Key", text);
+            if !UNTAGGED.contains(&id.as_str()) {
+                tag(operation, "201");
+            }
             let each =
                 [("400", "BadRequest"), ("408", "RequestTimeout"), ("409", "Conflict"), ("413", "PayloadTooLarge")];
             problems(operation, &each);
@@ -65,8 +72,8 @@ fn parameter(operation: &mut Operation, name: &str, text: &str) {
     operation.parameters.get_or_insert_default().push(RefOr::T(parameter.build()));
 }
 
-fn tag(operation: &mut Operation) {
-    if let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") {
+fn tag(operation: &mut Operation, status: &str) {
+    if let Some(RefOr::T(response)) = operation.responses.responses.get_mut(status) {
         let text = "The stored version, as a strong entity tag (RFC 9110 §8.8.3)";
         response.headers.insert("ETag".into(), RefOr::T(HeaderBuilder::new().description(Some(text)).build()));
     }

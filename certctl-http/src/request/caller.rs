@@ -26,11 +26,11 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         let api = Api::from_ref(state);
-        if let Some(principal) = without_key(api.options.authentication) {
-            return Ok(Self(principal));
-        }
         if let Some(Known(principal)) = parts.extensions.get::<Known>() {
             return Ok(Self(principal.clone()));
+        }
+        if let Some(principal) = without_key(api.options.authentication) {
+            return Ok(Self(principal));
         }
         let presented = bearer(&parts.headers)?.ok_or_else(|| {
             let message = "no key was sent; send `Authorization: Bearer KEY`";
@@ -69,7 +69,7 @@ pub(crate) fn without_key(authentication: Authentication) -> Option<Principal> {
         Authentication::Off => ("anonymous", ActorType::Anonymous),
         Authentication::Local => ("local", ActorType::User),
     };
-    Some(Principal { id: name.into(), name: name.into(), role: Role::Admin, agent: None, actor_type })
+    Some(Principal { id: name.into(), name: name.into(), role: Role::Admin, agent: None, actor_type, call: None })
 }
 
 /// The bearer token of a request (RFC 6750 §2.1), if it has the header.

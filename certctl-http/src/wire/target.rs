@@ -94,6 +94,10 @@ pub struct UpdateTarget {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>, nullable = false)]
     pub config: Option<Map<String, Value>>,
+    /// Another agent that deploys to it from now on.
+    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    pub agent_id: Option<AgentId>,
     /// Whether it is deployed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

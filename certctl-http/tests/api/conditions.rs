@@ -106,6 +106,60 @@ async fn a_change_of_what_was_seen_is_made_and_gives_it_a_new_tag() {
 }
 
 #[tokio::test]
+async fn what_is_made_or_changed_is_answered_with_its_tag() {
+    let world = stocked().await;
+    for (path, request) in CREATIONS {
+        let mut request: Value = serde_json::from_str(request).unwrap();
+        match *path {
+            "targets" => request["config"] = target_config(),
+            "certificates" => request = certificate("y", json!({})),
+            _ => {}
+        }
+        (request["id"], request["name"]) = (json!("y"), json!("y"));
+        if *path == "owners" {
+            request["email"] = json!("y@example.com");
+        }
+        let made = world.post(&format!("/api/v1/{path}"), request).await;
+        let path = format!("/api/v1/{path}/y");
+        let tag = made.header("etag").to_owned();
+        made.expect(201);
+        assert_eq!((world.get(&path).await.header("etag"), tag.as_str()), (tag.as_str(), "\"1\""), "{path}");
+        let changed = ask(&world, Method::PUT, &path, ("if-match", &tag), &json!({ "name": "z" })).await;
+        let newer = changed.header("etag").to_owned();
+        changed.expect(200);
+        assert_ne!(newer, tag, "{path}");
+        assert_eq!(world.get(&path).await.header("etag"), newer, "{path}");
+    }
+    let agent = world.post("/api/v1/agents", json!({ "id": "edge-9", "name": "edge-9", "hostname": "h" })).await;
+    assert_eq!(agent.header("etag"), world.get("/api/v1/agents/edge-9").await.header("etag"));
+    let rotated = world.post("/api/v1/auth/keys/y/rotate", Value::Null).await;
+    assert_eq!(rotated.header("etag"), world.get("/api/v1/auth/keys/y").await.header("etag"));
+}
+
+#[tokio::test]
+async fn a_target_moves_to_another_agent_if_it_is_what_was_seen() {
+    let world = stocked().await;
+    world.agent("edge-2").await;
+    world.certificate("m", json!({ "target_ids": ["x"] })).await;
+    let tag = world.get("/api/v1/targets/x").await.header("etag").to_owned();
+    let body = json!({ "agent_id": "edge-2" });
+    let moved = ask(&world, Method::PUT, "/api/v1/targets/x", ("if-match", &tag), &body).await.expect(200);
+    assert_eq!((&moved["agent_id"], &moved["test_status"]), (&json!("edge-2"), &json!("untested")));
+    let late =
+        ask(&world, Method::PUT, "/api/v1/targets/x", ("if-match", &tag), &json!({ "agent_id": "edge-1" })).await;
+    assert_eq!(late.problem(412), "precondition_failed");
+    let jobs = world.get("/api/v1/jobs?certificate_id=m").await.expect(200);
+    let of = |agent: &str| -> Vec<String> {
+        let jobs = jobs["data"].as_array().unwrap().iter().filter(|job| job["agent_id"] == agent);
+        jobs.map(|job| job["status"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!((of("edge-1"), of("edge-2")), (vec!["Cancelled".to_owned()], vec!["AwaitingCSR".to_owned()]));
+    let unknown = world.put("/api/v1/targets/x", json!({ "agent_id": "edge-9" })).await;
+    assert_eq!(unknown.json()["errors"][0]["pointer"], "/agent_id");
+    assert_eq!(unknown.problem(400), "invalid_request");
+}
+
+#[tokio::test]
 async fn of_two_who_saw_the_same_one_changes_it() {
     let world = stocked().await;
     let tag = world.get("/api/v1/teams/x").await.header("etag").to_owned();

@@ -2,6 +2,8 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -10,8 +12,9 @@ use axum::body::Body;
 use axum::http::Request;
 use certctl_connectors::host::TokioSpawner;
 use certctl_core::Engine;
-use certctl_core::domain::{IdempotentCall, SCHEMAS};
-use certctl_core::engine::SetupSecret;
+use certctl_core::domain::{IdempotentCall, Principal, SCHEMAS};
+use certctl_core::engine::{Begun, NamedCall, SetupSecret};
+use certctl_core::ops::team;
 use certctl_core::ports::Ports;
 use certctl_core::seal::SealingKey;
 use certctl_core::signal::Signal;
@@ -120,33 +123,45 @@ async fn a_secret_that_is_shown_once_is_kept_sealed() {
     assert!(!answer.windows(4).any(|part| part == b"name"), "it is stored in clear");
 }
 
-/// A store that answers nobody at once.
-struct Slow(MemoryStorage);
+/// A store that answers nobody at once, and dies before one of the commits.
+struct Slow {
+    inner: Arc<MemoryStorage>,
+    commits: AtomicUsize,
+}
+
+impl Slow {
+    fn new(inner: Arc<MemoryStorage>, commits: usize) -> Self {
+        Self { inner, commits: AtomicUsize::new(commits) }
+    }
+}
 
 #[async_trait]
 impl Storage for Slow {
     async fn read(&self, view: View) -> Result<Box<dyn Snapshot>, StorageError> {
         tokio::task::yield_now().await;
-        self.0.read(view).await
+        self.inner.read(view).await
     }
     async fn apply(&self, changes: Changes) -> Result<Committed, ApplyError> {
         tokio::task::yield_now().await;
-        self.0.apply(changes).await
+        if self.commits.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err() {
+            std::future::pending::<()>().await;
+        }
+        self.inner.apply(changes).await
     }
     async fn claim(&self, claim: Claim) -> Result<Claimed, StorageError> {
-        self.0.claim(claim).await
+        self.inner.claim(claim).await
     }
     async fn prolong(&self, fence: Fence, lease: Duration) -> Result<(), LeaseError> {
-        self.0.prolong(fence, lease).await
+        self.inner.prolong(fence, lease).await
     }
     async fn next_due(&self, query: &DueQuery) -> Result<Option<Duration>, StorageError> {
-        self.0.next_due(query).await
+        self.inner.next_due(query).await
     }
     async fn seal_audit(&self, seal: SealAudit) -> Result<SealedAudit, StorageError> {
-        self.0.seal_audit(seal).await
+        self.inner.seal_audit(seal).await
     }
     fn changed(&self) -> Option<Signal> {
-        self.0.changed()
+        self.inner.changed()
     }
 }
 
@@ -158,11 +173,16 @@ async fn poll<T>(mut future: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Po
 /// Everybody is an administrator over a slow store.
 async fn slow() -> World {
     let fakes = FakePorts::new(5, Arc::new(TestKeys));
+    let store = Arc::new(MemoryStorage::new(SCHEMAS, fakes.ports().clock.clone()));
+    over(fakes, Slow::new(store, usize::MAX)).await
+}
+
+/// A process over a store.
+async fn over(fakes: FakePorts, store: Slow) -> World {
     // Tasks of their own, for a call that goes on without its client.
     let ports = Ports { spawner: Arc::new(TokioSpawner), ..fakes.ports() };
-    let store = Arc::new(Slow(MemoryStorage::new(SCHEMAS, ports.clock.clone())));
-    let secret = SetupSecret::Key(SealingKey::generate(&*ports.rng));
-    let engine = Engine::builder(store, ports, secret).build().await.unwrap();
+    let secret = SetupSecret::Key(SealingKey::from_bytes(&[1; 32]).unwrap());
+    let engine = Engine::builder(Arc::new(store), ports, secret).build().await.unwrap();
     let options = Options { authentication: Authentication::Off, ..Options::default() };
     let router = certctl_http::router(engine.clone(), options);
     World { fakes, engine, router }
@@ -204,6 +224,72 @@ async fn a_call_that_runs_is_not_made_again() {
     assert_eq!(post(&world, TEAMS, "", "k-1", &body).await.problem(409), "idempotent_call_running");
     first.await.expect(201);
     assert_eq!(post(&world, TEAMS, "", "k-1", &body).await.header("idempotency-replayed"), "true");
+}
+
+#[tokio::test]
+async fn a_process_that_dies_at_any_commit_leaves_nothing_twice_and_no_wrong_answer() {
+    let body = json!({ "name": "platform" });
+    let mut outcomes = Vec::new();
+    // The name, what is done, the answer; and all of them.
+    for commits in 0..4 {
+        let fakes = FakePorts::new(5, Arc::new(TestKeys));
+        let store = Arc::new(MemoryStorage::new(SCHEMAS, fakes.ports().clock.clone()));
+        drop(over(fakes.clone(), Slow::new(store.clone(), usize::MAX)).await);
+        let dying = over(fakes.clone(), Slow::new(store.clone(), commits)).await;
+        let mut call = Box::pin(post(&dying, TEAMS, "", "k-1", &body));
+        for _ in 0..100 {
+            if poll(call.as_mut()).await.is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(call);
+        drop(dying);
+
+        let world = over(fakes, Slow::new(store, usize::MAX)).await;
+        let at_once = post(&world, TEAMS, "", "k-1", &body).await;
+        if (1..3).contains(&commits) {
+            // Nobody knows that it died.
+            assert_eq!(at_once.problem(409), "idempotent_call_running");
+            world.fakes.clock.advance(Duration::from_secs(61));
+        }
+        let again = post(&world, TEAMS, "", "k-1", &body).await;
+        let outcome = if again.status == 201 {
+            again.header("idempotency-replayed").to_owned()
+        } else {
+            let problem = again.json();
+            assert!(problem["detail"].as_str().unwrap().contains("look up what was done"), "{problem}");
+            again.problem(409)
+        };
+        outcomes.push(outcome);
+        assert_eq!(world.get(TEAMS).await.expect(200)["total"], 2, "after {commits} commits");
+        // The same name with another request stays refused.
+        let other = post(&world, TEAMS, "", "k-1", &json!({ "name": "b" })).await;
+        assert_eq!(other.problem(409), "idempotency_key_reused");
+    }
+    // Cut off before it was done it is done now; afterwards it says so; with an answer it is answered.
+    assert_eq!(outcomes, ["true", "", "idempotent_call_unanswered", "true"]);
+}
+
+#[tokio::test]
+async fn who_was_overtaken_commits_nothing() {
+    let world = slow().await;
+    let request = json!({ "name": "platform" });
+    let body = format!("\n{request}");
+    let mut principal = Principal::embedder("anonymous");
+    let call =
+        NamedCall { principal: &principal, route: &format!("POST {TEAMS}"), key: "k-1", request: body.as_bytes() };
+    let Begun::First(first) = world.engine.begin_once(call).await.unwrap() else { panic!("it was made before") };
+    world.fakes.clock.advance(Duration::from_secs(61));
+    post(&world, TEAMS, "", "k-1", &request).await.expect(201);
+    // The first was only slow.
+    principal.call = Some(first.clone());
+    let late = team::Create { id: None, name: "late".into(), description: String::new() };
+    let refused = world.engine.execute(&principal, late).await.unwrap_err();
+    assert_eq!(refused.code(), "idempotent_call_overtaken");
+    world.engine.end_once(first, None).await.unwrap();
+    assert_eq!(post(&world, TEAMS, "", "k-1", &request).await.header("idempotency-replayed"), "true");
+    assert_eq!(world.get(TEAMS).await.expect(200)["total"], 2);
 }
 
 #[tokio::test]

@@ -73,6 +73,13 @@ impl Engine {
         let own = key.role == Role::Agent && !self.shares_agent_keys();
         let agent = if own { Some(AgentId::parse(key.name.clone()).ok()?) } else { None };
         let actor_type = if key.role == Role::Agent { ActorType::Agent } else { ActorType::User };
-        Some(Principal { id: key.id.to_string(), name: key.name.clone(), role: key.role, agent, actor_type })
+        Some(Principal {
+            id: key.id.to_string(),
+            name: key.name.clone(),
+            role: key.role,
+            agent,
+            actor_type,
+            call: None,
+        })
     }
 }

@@ -74,7 +74,7 @@ impl Operation for Create {
 }
 
 /// Refuses an agent that cannot serve such a target. The agent is pinned, so that it cannot retire at the same moment.
-async fn serving_agent(cx: &mut Context<'_>, id: &AgentId, kind: &str) -> Result<(), Error> {
+pub(super) async fn serving_agent(cx: &mut Context<'_>, id: &AgentId, kind: &str) -> Result<(), Error> {
     let refused = |code, detail: String| Err(Error::invalid_field("/agent_id", code, detail));
     let agent = match live::one(cx.engine, &cx.unit, id).await? {
         Standing::Live(agent) => agent,

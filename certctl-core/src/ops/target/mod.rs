@@ -4,6 +4,7 @@ mod create;
 mod delete;
 mod get;
 mod list;
+mod reassign;
 mod test;
 mod types;
 mod update;

@@ -3,14 +3,16 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
+use super::create::serving_agent;
+use super::reassign::{Moved, reassign};
 use crate::connector::secret;
-use crate::domain::{AuditAction, TargetId, TargetRecord, TestStatus};
+use crate::domain::{AgentId, AuditAction, TargetId, TargetRecord, TestStatus};
 use crate::entity::Json;
 use crate::error::Error;
 use crate::ops::issuer::{config_error, object};
 use crate::ops::{Access, Context, Operation, check};
 
-/// Changes what is given of a target; its kind and its agent stay, because the agent holds the keys.
+/// Changes what is given of a target; its kind stays. With another agent its certificates get keys of that agent.
 #[derive(Clone, Debug)]
 pub struct Update {
     /// Which.
@@ -19,6 +21,9 @@ pub struct Update {
     pub name: Option<String>,
     /// A new configuration. A secret sent as `********` keeps the stored value.
     pub config: Option<Value>,
+    /// Another agent that deploys to it. It makes keys of its own: open jobs of the agent that had it are called off, and
+    /// each certificate is issued anew for the new one, or deployed again where that has a key of it.
+    pub agent_id: Option<AgentId>,
     /// Whether it is deployed to.
     pub enabled: Option<bool>,
 }
@@ -54,10 +59,24 @@ impl Operation for Update {
             target.test_status = TestStatus::Untested;
         }
         target.enabled = self.enabled.unwrap_or(target.enabled);
+        let from = target.agent_id.clone();
+        let mut moved = None;
+        if let Some(agent) = self.agent_id.as_ref().filter(|agent| **agent != from) {
+            serving_agent(cx, agent, &target.kind).await?;
+            moved = Some(reassign(cx, &mut target, agent).await?);
+            target.test_status = TestStatus::Untested;
+        }
         target.updated_at = cx.now();
         let answer = TargetRecord::clone(&target);
         cx.unit.update(target);
-        let changed = json!({ "name": self.name, "config": self.config.is_some(), "enabled": self.enabled });
+        let mut changed = json!({ "name": self.name, "config": self.config.is_some(), "enabled": self.enabled });
+        if let (Some(changed), Some(Moved { certificates, cancelled, opened })) = (changed.as_object_mut(), moved) {
+            let move_of = json!({ "from": from, "to": answer.agent_id });
+            changed.insert("agent_id".into(), move_of);
+            changed.insert("certificate_ids".into(), json!(certificates));
+            changed.insert("cancelled_jobs".into(), json!(cancelled));
+            changed.insert("job_ids".into(), json!(opened));
+        }
         cx.audit(AuditAction::TargetUpdated, ("target", self.id.as_str()), changed);
         Ok(answer)
     }

@@ -15,5 +15,6 @@ pub(crate) fn nobody() -> Principal {
         role: Role::Viewer,
         agent: None,
         actor_type: ActorType::Anonymous,
+        call: None,
     }
 }

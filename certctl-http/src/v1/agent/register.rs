@@ -1,15 +1,16 @@
 //! Adding an agent.
 
-use axum::Json;
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use certctl_core::domain::Principal;
+use certctl_core::domain::{self, Principal};
 use certctl_core::ops::agent::{Register, Registration};
 use certctl_core::ports::Secret;
 use certctl_core::{Error, ErrorKind};
 
+use crate::edge::Known;
 use crate::problem::Failure;
-use crate::request::{Body, bearer, without_key};
+use crate::request::{Body, Tagged, bearer, without_key};
 use crate::router::Api;
 use crate::v1::access::nobody;
 use crate::wire::{Agent, RegisterAgent, RegisteredAgent};
@@ -26,10 +27,12 @@ use crate::wire::{Agent, RegisterAgent, RegisteredAgent};
 pub(crate) async fn register(
     State(api): State<Api>,
     headers: HeaderMap,
+    known: Option<Extension<Known>>,
     Body(request): Body<RegisterAgent>,
-) -> Result<(StatusCode, Json<RegisteredAgent>), Failure> {
+) -> Result<(StatusCode, Tagged<RegisteredAgent>), Failure> {
     let given = request.enrol_token.filter(|token| !token.expose().is_empty());
-    let (principal, enrol_token) = proof(&api, &headers, given).await?;
+    let (mut principal, enrol_token) = proof(&api, &headers, given).await?;
+    principal.call = known.and_then(|Extension(Known(principal))| principal.call);
     let registration = Registration {
         id: request.id,
         name: request.name,
@@ -40,10 +43,12 @@ pub(crate) async fn register(
         version: request.version,
         target_kinds: request.target_types,
     };
-    let added = api.engine.execute(&principal, Register { registration, enrol_token }).await?;
+    let register = Register { registration, enrol_token };
+    let (added, version) = api.engine.execute_tagged::<domain::Agent, _>(&principal, register, None).await?;
     let now = added.agent.registered_at;
     let (agent, credential) = (Agent::at(added.agent, now), added.credential);
-    Ok((StatusCode::CREATED, Json(RegisteredAgent { agent, api_key: credential.clone(), credential })))
+    let version = version.unwrap_or(1);
+    Ok((StatusCode::CREATED, Tagged(version, RegisteredAgent { agent, api_key: credential.clone(), credential })))
 }
 
 /// Who asks, and the token that allows it. A bearer that is no key is taken for a token; the engine knows.

@@ -1,12 +1,11 @@
 //! Making a group of agents.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body};
+use crate::request::{Allowed, Body, Tagged};
 use crate::router::Api;
 use crate::wire::{AgentGroup, CreateAgentGroup};
 
@@ -20,7 +19,7 @@ pub(crate) async fn create(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::agent_group::Create>,
     Body(request): Body<CreateAgentGroup>,
-) -> Result<(StatusCode, Json<AgentGroup>), Failure> {
+) -> Result<(StatusCode, Tagged<AgentGroup>), Failure> {
     let new = ops::agent_group::Create {
         id: request.id,
         name: request.name,
@@ -33,5 +32,8 @@ pub(crate) async fn create(
         exclude_agent_ids: request.exclude_agent_ids,
         enabled: request.enabled.unwrap_or(true),
     };
-    Ok((StatusCode::CREATED, Json(api.engine.execute(&principal, new).await?.into())))
+    Ok((
+        StatusCode::CREATED,
+        Tagged::written::<certctl_core::domain::AgentGroup, _>(&api, &principal, new, None).await?,
+    ))
 }

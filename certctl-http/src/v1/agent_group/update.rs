@@ -1,11 +1,10 @@
 //! Changing a group of agents.
 
-use axum::Json;
 use axum::extract::State;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body, Ids, IfMatch};
+use crate::request::{Allowed, Body, Ids, IfMatch, Tagged};
 use crate::router::Api;
 use crate::wire::{AgentGroup, UpdateAgentGroup};
 
@@ -22,7 +21,7 @@ pub(crate) async fn update(
     Ids((id,)): Ids<(certctl_core::domain::AgentGroupId,)>,
     condition: IfMatch,
     Body(request): Body<UpdateAgentGroup>,
-) -> Result<Json<AgentGroup>, Failure> {
+) -> Result<Tagged<AgentGroup>, Failure> {
     let condition = condition.on::<certctl_core::domain::AgentGroup>(&id);
     let change = ops::agent_group::Update {
         id,
@@ -36,5 +35,5 @@ pub(crate) async fn update(
         exclude_agent_ids: request.exclude_agent_ids,
         enabled: request.enabled,
     };
-    Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
+    Ok(Tagged::written::<certctl_core::domain::AgentGroup, _>(&api, &principal, change, condition).await?)
 }

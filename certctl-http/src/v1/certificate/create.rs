@@ -1,13 +1,12 @@
 //! Making a certificate.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use certctl_core::domain::CertificateStatus;
 use certctl_core::ops::certificate::Create;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body};
+use crate::request::{Allowed, Body, Tagged};
 use crate::router::Api;
 use crate::wire::{CreateCertificate, ManagedCertificate};
 
@@ -23,7 +22,7 @@ pub(crate) async fn create(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<Create>,
     Body(request): Body<CreateCertificate>,
-) -> Result<(StatusCode, Json<ManagedCertificate>), Failure> {
+) -> Result<(StatusCode, Tagged<ManagedCertificate>), Failure> {
     let imported = request.status.as_deref() == Some(CertificateStatus::Active.name());
     let new = Create {
         id: request.id,
@@ -41,5 +40,8 @@ pub(crate) async fn create(
         tags: request.tags,
         issue: request.issue.unwrap_or(!imported),
     };
-    Ok((StatusCode::CREATED, Json(api.engine.execute(&principal, new).await?.into())))
+    Ok((
+        StatusCode::CREATED,
+        Tagged::written::<certctl_core::domain::Certificate, _>(&api, &principal, new, None).await?,
+    ))
 }

@@ -1,12 +1,11 @@
 //! Changing a certificate.
 
-use axum::Json;
 use axum::extract::State;
 use certctl_core::domain::{self, CertificateId};
 use certctl_core::ops::certificate::Update;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body, Ids, IfMatch};
+use crate::request::{Allowed, Body, Ids, IfMatch, Tagged};
 use crate::router::Api;
 use crate::wire::{ManagedCertificate, UpdateCertificate};
 
@@ -25,7 +24,7 @@ pub(crate) async fn update(
     Ids((id,)): Ids<(CertificateId,)>,
     condition: IfMatch,
     Body(request): Body<UpdateCertificate>,
-) -> Result<Json<ManagedCertificate>, Failure> {
+) -> Result<Tagged<ManagedCertificate>, Failure> {
     let condition = condition.on::<domain::Certificate>(&id);
     let change = Update {
         id: Some(id),
@@ -42,5 +41,5 @@ pub(crate) async fn update(
         target_ids: request.target_ids,
         tags: request.tags,
     };
-    Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
+    Ok(Tagged::written::<domain::Certificate, _>(&api, &principal, change, condition).await?)
 }

@@ -1,13 +1,12 @@
 //! Making an issuer.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use certctl_core::ops;
 use serde_json::Value;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body};
+use crate::request::{Allowed, Body, Tagged};
 use crate::router::Api;
 use crate::wire::{CreateIssuer, Issuer};
 
@@ -21,8 +20,11 @@ pub(crate) async fn create(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::issuer::Create>,
     Body(request): Body<CreateIssuer>,
-) -> Result<(StatusCode, Json<Issuer>), Failure> {
+) -> Result<(StatusCode, Tagged<Issuer>), Failure> {
     let CreateIssuer { id, name, kind, config, enabled } = request;
     let new = ops::issuer::Create { id, name, kind, config: Value::Object(config), enabled: enabled.unwrap_or(true) };
-    Ok((StatusCode::CREATED, Json(api.engine.execute(&principal, new).await?.into())))
+    Ok((
+        StatusCode::CREATED,
+        Tagged::written::<certctl_core::domain::IssuerRecord, _>(&api, &principal, new, None).await?,
+    ))
 }

@@ -1,13 +1,12 @@
 //! Changing an issuer.
 
-use axum::Json;
 use axum::extract::State;
 use certctl_core::domain;
 use certctl_core::ops;
 use serde_json::Value;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body, Ids, IfMatch};
+use crate::request::{Allowed, Body, Ids, IfMatch, Tagged};
 use crate::router::Api;
 use crate::wire::{Issuer, UpdateIssuer};
 
@@ -26,9 +25,9 @@ pub(crate) async fn update(
     Ids((id,)): Ids<(domain::IssuerId,)>,
     condition: IfMatch,
     Body(request): Body<UpdateIssuer>,
-) -> Result<Json<Issuer>, Failure> {
+) -> Result<Tagged<Issuer>, Failure> {
     let condition = condition.on::<domain::IssuerRecord>(&id);
     let UpdateIssuer { name, config, enabled } = request;
     let change = ops::issuer::Update { id, name, config: config.map(Value::Object), enabled };
-    Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
+    Ok(Tagged::written::<domain::IssuerRecord, _>(&api, &principal, change, condition).await?)
 }

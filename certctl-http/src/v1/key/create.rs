@@ -1,12 +1,11 @@
 //! Making an API key.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body};
+use crate::request::{Allowed, Body, Tagged};
 use crate::router::Api;
 use crate::wire::{CreateApiKey, CreatedKey};
 
@@ -22,8 +21,8 @@ pub(crate) async fn create(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::key::Create>,
     Body(request): Body<CreateApiKey>,
-) -> Result<(StatusCode, Json<CreatedKey>), Failure> {
+) -> Result<(StatusCode, Tagged<CreatedKey>), Failure> {
     let CreateApiKey { id, name, role, expires_at } = request;
     let new = ops::key::Create { id, name, role, expires_at };
-    Ok((StatusCode::CREATED, Json(api.engine.execute(&principal, new).await?.into())))
+    Ok((StatusCode::CREATED, Tagged::written::<certctl_core::domain::ApiKey, _>(&api, &principal, new, None).await?))
 }

@@ -1,12 +1,11 @@
 //! Replacing an API key by a new one.
 
-use axum::Json;
 use axum::extract::State;
-use certctl_core::domain::ApiKeyId;
+use certctl_core::domain::{ApiKey, ApiKeyId};
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Ids};
+use crate::request::{Allowed, Ids, Tagged};
 use crate::router::Api;
 use crate::wire::CreatedKey;
 
@@ -22,6 +21,6 @@ pub(crate) async fn rotate(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::key::Rotate>,
     Ids((id,)): Ids<(ApiKeyId,)>,
-) -> Result<Json<CreatedKey>, Failure> {
-    Ok(Json(api.engine.execute(&principal, ops::key::Rotate { id }).await?.into()))
+) -> Result<Tagged<CreatedKey>, Failure> {
+    Ok(Tagged::written::<ApiKey, _>(&api, &principal, ops::key::Rotate { id }, None).await?)
 }

@@ -1,12 +1,11 @@
 //! Changing an API key.
 
-use axum::Json;
 use axum::extract::State;
 use certctl_core::domain::{self, ApiKeyId};
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body, Ids, IfMatch};
+use crate::request::{Allowed, Body, Ids, IfMatch, Tagged};
 use crate::router::Api;
 use crate::wire::{ApiKey, UpdateApiKey};
 
@@ -26,9 +25,9 @@ pub(crate) async fn update(
     Ids((id,)): Ids<(ApiKeyId,)>,
     condition: IfMatch,
     Body(request): Body<UpdateApiKey>,
-) -> Result<Json<ApiKey>, Failure> {
+) -> Result<Tagged<ApiKey>, Failure> {
     let condition = condition.on::<domain::ApiKey>(&id);
     let UpdateApiKey { name, role, disabled, expires_at } = request;
     let change = ops::key::Update { id, name, role, disabled, expires_at: expires_at.into_option() };
-    Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
+    Ok(Tagged::written::<domain::ApiKey, _>(&api, &principal, change, condition).await?)
 }

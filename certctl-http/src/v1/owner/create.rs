@@ -1,12 +1,11 @@
 //! Making an owner.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body};
+use crate::request::{Allowed, Body, Tagged};
 use crate::router::Api;
 use crate::wire::{CreateOwner, Owner};
 
@@ -20,8 +19,8 @@ pub(crate) async fn create(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::owner::Create>,
     Body(request): Body<CreateOwner>,
-) -> Result<(StatusCode, Json<Owner>), Failure> {
+) -> Result<(StatusCode, Tagged<Owner>), Failure> {
     let CreateOwner { id, name, email, team_id } = request;
     let new = ops::owner::Create { id, name, email, team_id };
-    Ok((StatusCode::CREATED, Json(api.engine.execute(&principal, new).await?.into())))
+    Ok((StatusCode::CREATED, Tagged::written::<certctl_core::domain::Owner, _>(&api, &principal, new, None).await?))
 }

@@ -1,12 +1,11 @@
 //! Changing an owner.
 
-use axum::Json;
 use axum::extract::State;
 use certctl_core::domain;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body, Ids, IfMatch};
+use crate::request::{Allowed, Body, Ids, IfMatch, Tagged};
 use crate::router::Api;
 use crate::wire::{Owner, UpdateOwner};
 
@@ -23,9 +22,9 @@ pub(crate) async fn update(
     Ids((id,)): Ids<(domain::OwnerId,)>,
     condition: IfMatch,
     Body(request): Body<UpdateOwner>,
-) -> Result<Json<Owner>, Failure> {
+) -> Result<Tagged<Owner>, Failure> {
     let condition = condition.on::<domain::Owner>(&id);
     let UpdateOwner { name, email, team_id } = request;
     let change = ops::owner::Update { id, name, email, team_id };
-    Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
+    Ok(Tagged::written::<domain::Owner, _>(&api, &principal, change, condition).await?)
 }

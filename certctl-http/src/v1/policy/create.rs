@@ -1,6 +1,5 @@
 //! Making a policy rule.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use certctl_core::domain::PolicySeverity;
@@ -8,7 +7,7 @@ use certctl_core::ops;
 use serde_json::Value;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body};
+use crate::request::{Allowed, Body, Tagged};
 use crate::router::Api;
 use crate::wire::{CreatePolicy, PolicyRule};
 
@@ -24,7 +23,7 @@ pub(crate) async fn create(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::policy::Create>,
     Body(request): Body<CreatePolicy>,
-) -> Result<(StatusCode, Json<PolicyRule>), Failure> {
+) -> Result<(StatusCode, Tagged<PolicyRule>), Failure> {
     let CreatePolicy { id, name, kind, config, enabled, severity, enforce, agent_group_id } = request;
     let new = ops::policy::Create {
         id,
@@ -36,5 +35,8 @@ pub(crate) async fn create(
         enforce,
         agent_group_id,
     };
-    Ok((StatusCode::CREATED, Json(api.engine.execute(&principal, new).await?.into())))
+    Ok((
+        StatusCode::CREATED,
+        Tagged::written::<certctl_core::domain::PolicyRule, _>(&api, &principal, new, None).await?,
+    ))
 }

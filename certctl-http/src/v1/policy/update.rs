@@ -1,13 +1,12 @@
 //! Changing a policy rule.
 
-use axum::Json;
 use axum::extract::State;
 use certctl_core::domain::{self, PolicyRuleId};
 use certctl_core::ops;
 use serde_json::Value;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body, Ids, IfMatch};
+use crate::request::{Allowed, Body, Ids, IfMatch, Tagged};
 use crate::router::Api;
 use crate::wire::{PolicyRule, UpdatePolicy};
 
@@ -27,10 +26,10 @@ pub(crate) async fn update(
     Ids((id,)): Ids<(PolicyRuleId,)>,
     condition: IfMatch,
     Body(request): Body<UpdatePolicy>,
-) -> Result<Json<PolicyRule>, Failure> {
+) -> Result<Tagged<PolicyRule>, Failure> {
     let condition = condition.on::<domain::PolicyRule>(&id);
     let UpdatePolicy { name, kind, config, enabled, severity, enforce, agent_group_id } = request;
     let (config, agent_group_id) = (config.map(Value::Object), agent_group_id.into_option());
     let change = ops::policy::Update { id: Some(id), name, kind, config, enabled, severity, enforce, agent_group_id };
-    Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
+    Ok(Tagged::written::<domain::PolicyRule, _>(&api, &principal, change, condition).await?)
 }

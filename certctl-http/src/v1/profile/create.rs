@@ -1,12 +1,11 @@
 //! Making a certificate profile.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body};
+use crate::request::{Allowed, Body, Tagged};
 use crate::router::Api;
 use crate::wire::{CertificateProfile, CreateProfile};
 
@@ -20,7 +19,7 @@ pub(crate) async fn create(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::profile::Create>,
     Body(request): Body<CreateProfile>,
-) -> Result<(StatusCode, Json<CertificateProfile>), Failure> {
+) -> Result<(StatusCode, Tagged<CertificateProfile>), Failure> {
     let new = ops::profile::Create {
         id: request.id,
         name: request.name,
@@ -35,5 +34,5 @@ pub(crate) async fn create(
         requires_approval: request.requires_approval,
         enabled: request.enabled.unwrap_or(true),
     };
-    Ok((StatusCode::CREATED, Json(api.engine.execute(&principal, new).await?.into())))
+    Ok((StatusCode::CREATED, Tagged::written::<certctl_core::domain::Profile, _>(&api, &principal, new, None).await?))
 }

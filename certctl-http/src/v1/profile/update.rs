@@ -1,12 +1,11 @@
 //! Changing a certificate profile.
 
-use axum::Json;
 use axum::extract::State;
 use certctl_core::domain;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body, Ids, IfMatch};
+use crate::request::{Allowed, Body, Ids, IfMatch, Tagged};
 use crate::router::Api;
 use crate::wire::{CertificateProfile, UpdateProfile};
 
@@ -25,7 +24,7 @@ pub(crate) async fn update(
     Ids((id,)): Ids<(domain::ProfileId,)>,
     condition: IfMatch,
     Body(request): Body<UpdateProfile>,
-) -> Result<Json<CertificateProfile>, Failure> {
+) -> Result<Tagged<CertificateProfile>, Failure> {
     let condition = condition.on::<domain::Profile>(&id);
     let change = ops::profile::Update {
         id,
@@ -41,5 +40,5 @@ pub(crate) async fn update(
         requires_approval: request.requires_approval,
         enabled: request.enabled,
     };
-    Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
+    Ok(Tagged::written::<domain::Profile, _>(&api, &principal, change, condition).await?)
 }

@@ -1,12 +1,11 @@
 //! Making a renewal policy.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body};
+use crate::request::{Allowed, Body, Tagged};
 use crate::router::Api;
 use crate::wire::{CreateRenewalPolicy, RenewalPolicy};
 
@@ -20,7 +19,7 @@ pub(crate) async fn create(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::renewal_policy::Create>,
     Body(request): Body<CreateRenewalPolicy>,
-) -> Result<(StatusCode, Json<RenewalPolicy>), Failure> {
+) -> Result<(StatusCode, Tagged<RenewalPolicy>), Failure> {
     let new = ops::renewal_policy::Create {
         id: request.id,
         name: request.name,
@@ -30,5 +29,8 @@ pub(crate) async fn create(
         retry_interval_seconds: request.retry_interval_seconds.unwrap_or(300),
         alert_thresholds_days: request.alert_thresholds_days.unwrap_or_else(|| vec![30, 14, 7, 0]),
     };
-    Ok((StatusCode::CREATED, Json(api.engine.execute(&principal, new).await?.into())))
+    Ok((
+        StatusCode::CREATED,
+        Tagged::written::<certctl_core::domain::RenewalPolicy, _>(&api, &principal, new, None).await?,
+    ))
 }

@@ -1,12 +1,11 @@
 //! Changing a renewal policy.
 
-use axum::Json;
 use axum::extract::State;
 use certctl_core::domain;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body, Ids, IfMatch};
+use crate::request::{Allowed, Body, Ids, IfMatch, Tagged};
 use crate::router::Api;
 use crate::wire::{RenewalPolicy, UpdateRenewalPolicy};
 
@@ -26,7 +25,7 @@ pub(crate) async fn update(
     Ids((id,)): Ids<(domain::RenewalPolicyId,)>,
     condition: IfMatch,
     Body(request): Body<UpdateRenewalPolicy>,
-) -> Result<Json<RenewalPolicy>, Failure> {
+) -> Result<Tagged<RenewalPolicy>, Failure> {
     let condition = condition.on::<domain::RenewalPolicy>(&id);
     let UpdateRenewalPolicy {
         name,
@@ -45,5 +44,5 @@ pub(crate) async fn update(
         retry_interval_seconds,
         alert_thresholds_days,
     };
-    Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
+    Ok(Tagged::written::<domain::RenewalPolicy, _>(&api, &principal, change, condition).await?)
 }

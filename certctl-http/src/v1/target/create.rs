@@ -1,13 +1,12 @@
 //! Making a target.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use certctl_core::ops;
 use serde_json::Value;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body};
+use crate::request::{Allowed, Body, Tagged};
 use crate::router::Api;
 use crate::wire::{CreateTarget, DeploymentTarget};
 
@@ -21,9 +20,12 @@ pub(crate) async fn create(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::target::Create>,
     Body(request): Body<CreateTarget>,
-) -> Result<(StatusCode, Json<DeploymentTarget>), Failure> {
+) -> Result<(StatusCode, Tagged<DeploymentTarget>), Failure> {
     let CreateTarget { id, name, kind, agent_id, config, enabled } = request;
     let config = Value::Object(config);
     let new = ops::target::Create { id, name, kind, agent_id, config, enabled: enabled.unwrap_or(true) };
-    Ok((StatusCode::CREATED, Json(api.engine.execute(&principal, new).await?.into())))
+    Ok((
+        StatusCode::CREATED,
+        Tagged::written::<certctl_core::domain::TargetRecord, _>(&api, &principal, new, None).await?,
+    ))
 }

@@ -1,19 +1,19 @@
 //! Changing a target.
 
-use axum::Json;
 use axum::extract::State;
 use certctl_core::domain;
 use certctl_core::ops;
 use serde_json::Value;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body, Ids, IfMatch};
+use crate::request::{Allowed, Body, Ids, IfMatch, Tagged};
 use crate::router::Api;
 use crate::wire::{DeploymentTarget, UpdateTarget};
 
 /// Changes the members of a target that are given
 ///
-/// Its type cannot be changed. A secret that is sent as `********` keeps the stored value.
+/// Its type cannot be changed. A secret that is sent as `********` keeps the stored value. With another agent the open jobs of the
+/// agent that had it are called off, and its certificates are issued anew with keys of the new one.
 #[utoipa::path(
     put, path = "/api/v1/targets/{id}", operation_id = "updateTarget", tag = "Targets",
     params(("id" = String, Path, description = "Which")),
@@ -26,9 +26,9 @@ pub(crate) async fn update(
     Ids((id,)): Ids<(domain::TargetId,)>,
     condition: IfMatch,
     Body(request): Body<UpdateTarget>,
-) -> Result<Json<DeploymentTarget>, Failure> {
+) -> Result<Tagged<DeploymentTarget>, Failure> {
     let condition = condition.on::<domain::TargetRecord>(&id);
-    let UpdateTarget { name, config, enabled } = request;
-    let change = ops::target::Update { id, name, config: config.map(Value::Object), enabled };
-    Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
+    let UpdateTarget { name, config, agent_id, enabled } = request;
+    let change = ops::target::Update { id, name, config: config.map(Value::Object), agent_id, enabled };
+    Ok(Tagged::written::<domain::TargetRecord, _>(&api, &principal, change, condition).await?)
 }

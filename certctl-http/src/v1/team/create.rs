@@ -1,12 +1,11 @@
 //! Making a team.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body};
+use crate::request::{Allowed, Body, Tagged};
 use crate::router::Api;
 use crate::wire::{CreateTeam, Team};
 
@@ -20,8 +19,8 @@ pub(crate) async fn create(
     State(api): State<Api>,
     Allowed(principal, ..): Allowed<ops::team::Create>,
     Body(request): Body<CreateTeam>,
-) -> Result<(StatusCode, Json<Team>), Failure> {
+) -> Result<(StatusCode, Tagged<Team>), Failure> {
     let CreateTeam { id, name, description } = request;
     let new = ops::team::Create { id, name, description };
-    Ok((StatusCode::CREATED, Json(api.engine.execute(&principal, new).await?.into())))
+    Ok((StatusCode::CREATED, Tagged::written::<certctl_core::domain::Team, _>(&api, &principal, new, None).await?))
 }

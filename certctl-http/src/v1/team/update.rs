@@ -1,12 +1,11 @@
 //! Changing a team.
 
-use axum::Json;
 use axum::extract::State;
 use certctl_core::domain;
 use certctl_core::ops;
 
 use crate::problem::Failure;
-use crate::request::{Allowed, Body, Ids, IfMatch};
+use crate::request::{Allowed, Body, Ids, IfMatch, Tagged};
 use crate::router::Api;
 use crate::wire::{Team, UpdateTeam};
 
@@ -23,9 +22,9 @@ pub(crate) async fn update(
     Ids((id,)): Ids<(domain::TeamId,)>,
     condition: IfMatch,
     Body(request): Body<UpdateTeam>,
-) -> Result<Json<Team>, Failure> {
+) -> Result<Tagged<Team>, Failure> {
     let condition = condition.on::<domain::Team>(&id);
     let UpdateTeam { name, description } = request;
     let change = ops::team::Update { id, name, description };
-    Ok(Json(api.engine.execute_if(&principal, change, condition).await?.into()))
+    Ok(Tagged::written::<domain::Team, _>(&api, &principal, change, condition).await?)
 }
