@@ -184,7 +184,7 @@ mod tests {
             }
         };
         let ends = clock.drive(join_all((0..4).map(|_| breaker.guarded(&clock, call(5)))));
-        let ends: Vec<u64> = ends.into_iter().map(|end| end.unwrap_or_default()).collect();
+        let ends: Vec<u64> = ends.into_iter().map(Result::unwrap_or_default).collect();
         // Thirty seconds of failures and thirty of rest; then one alone, and the others with each other.
         assert_eq!((ends, most.get()), (vec![65, 70, 70, 70], 3));
     }
