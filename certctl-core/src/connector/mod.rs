@@ -21,7 +21,7 @@ pub use error::{ConfigError, ConnectorError, ConnectorErrorKind};
 pub use issuer::{
     Issuance, IssueOrder, IssuePace, Issuer, IssuerCapabilities, IssuerPlugin, LintScope, OrderState, TestConnection,
 };
-pub use notifier::{Notice, Notifier, NotifierPlugin};
+pub use notifier::{Audience, Notice, Notifier, NotifierPlugin};
 pub use registry::{ConnectorInfo, IssuerEntry, NotifierEntry, Registry, TargetEntry, TargetSpecEntry, UnknownKind};
 pub use target::{
     DeployCause, DeployError, DeployOutcome, Deployment, ProbePoint, Target, TargetContext, TargetPlugin, TargetSpec,

@@ -147,17 +147,6 @@ impl Notification {
     }
 }
 
-impl NotificationType {
-    /// How much it matters, where nothing else says so.
-    pub const fn severity(self) -> Severity {
-        match self {
-            Self::RenewalSuccess | Self::DeploymentSuccess => Severity::Informational,
-            Self::ExpirationWarning | Self::PolicyViolation => Severity::Warning,
-            Self::RenewalFailure | Self::DeploymentFailure | Self::Revocation => Severity::Critical,
-        }
-    }
-}
-
 impl NotificationState {
     /// What the wire says of it.
     pub const fn status(self) -> NotificationStatus {

@@ -33,6 +33,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::connector::{Authorities, Notifier, Registry};
+pub use crate::decide::routing::Route;
 use crate::domain::{AgentId, Principal, Timestamp};
 use crate::event::EventSink;
 use crate::ports::{Monotonic, Ports};
@@ -63,6 +64,7 @@ pub(crate) struct Inner {
     pub(crate) sealer: Sealer,
     pub(crate) cadence: Cadence,
     pub(crate) notifiers: BTreeMap<String, ConfiguredNotifier>,
+    pub(crate) routes: Vec<Route>,
     /// Notifications that ended undelivered because their notifier is gone.
     pub(crate) undeliverable: AtomicU64,
     /// When those were last looked for.
