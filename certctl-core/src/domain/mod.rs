@@ -16,6 +16,7 @@ mod id;
 mod issuer;
 mod job;
 mod key;
+mod loop_state;
 mod name;
 mod notification;
 mod ownership;
@@ -48,7 +49,7 @@ pub use day::Day;
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use id::{
     AgentGroupId, AgentGroupMemberId, AgentId, ApiKeyId, AuditCheckpointId, AuditEventId, AuthorityId, CertificateId,
-    CertificateTargetId, EngineKeyId, EnrolTokenId, IdempotentCallId, InvalidId, IssuerId, JobId, KeyId,
+    CertificateTargetId, EngineKeyId, EnrolTokenId, IdempotentCallId, InvalidId, IssuerId, JobId, KeyId, LoopId,
     NotificationId, OwnerId, ProfileId, RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
 };
 pub use id::{PolicyRuleId, PolicyViolationId};
@@ -58,6 +59,7 @@ pub use issuer::{
 };
 pub use job::{Job, JobFields, JobState, JobType, VerificationStatus};
 pub use key::{KeyAlgorithm, KeyFamily, SignatureAlgorithm};
+pub use loop_state::{LoopScope, LoopState, LoopStateFields};
 pub use name::{MAX_COMMON_NAME, MAX_NAMES, NameError, SubjectNames};
 pub use notification::{Notification, NotificationFields, NotificationState, NotificationType};
 pub use ownership::{Owner, OwnerFields, Team, TeamFields};
@@ -93,6 +95,7 @@ pub const SCHEMAS: &[&Schema] = &[
     ApiKey::SCHEMA,
     EnrolToken::SCHEMA,
     IdempotentCall::SCHEMA,
+    LoopState::SCHEMA,
     TargetRecord::SCHEMA,
     Certificate::SCHEMA,
     PolicyViolation::SCHEMA,

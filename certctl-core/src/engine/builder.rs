@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::authorities::StoredAuthorities;
 use super::drain::InFlight;
 use super::lookout::Lookout;
+use super::loops::Loops;
 use super::reads::Reads;
 use super::{Cadence, ConfiguredNotifier, Engine, Inner, Trail};
 use crate::connector::layer::Layers;
@@ -175,6 +176,7 @@ impl EngineBuilder {
             agent_auth,
             work: Signal::default(),
             lookout: Lookout::default(),
+            loops: Loops::default(),
             running: Mutex::default(),
             issuers: super::connectors::IssuerCache::default(),
             authorities,

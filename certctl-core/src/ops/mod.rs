@@ -17,6 +17,7 @@ pub mod issuer;
 pub mod job;
 pub mod key;
 mod listing;
+pub mod loops;
 mod merge;
 pub mod owner;
 pub mod policy;

@@ -9,6 +9,7 @@ pub(crate) mod event;
 mod issuer;
 mod job;
 mod key;
+mod loops;
 mod metrics;
 mod owner;
 mod policy;
@@ -88,6 +89,7 @@ macro_rules! every_route {
             [audit::verify::verify],
             [audit::get::get],
             [event::follow::follow],
+            [loops::list::list],
             [job::list::list],
             [job::get::get],
             [job::cancel::cancel],

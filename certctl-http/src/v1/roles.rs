@@ -2,8 +2,8 @@
 
 use certctl_core::ops::stats;
 use certctl_core::ops::{
-    Access, Operation, agent, agent_group, audit, certificate, event, issuer, job, key, owner, profile, renewal_policy,
-    target, team,
+    Access, Operation, agent, agent_group, audit, certificate, event, issuer, job, key, loops, owner, profile,
+    renewal_policy, target, team,
 };
 
 /// Who may call an operation, and what it may answer beyond what every operation may.
@@ -99,6 +99,7 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<audit::Verify>("verifyAudit", &[]),
     by::<audit::Get>("getAuditEvent", &[]),
     by::<event::Follow>("getEvents", &[]),
+    by::<loops::List>("listLoops", &[]),
     by::<job::List>("listJobs", &[]),
     by::<job::Get>("getJob", &[]),
     by::<job::Cancel>("cancelJob", &[409]),

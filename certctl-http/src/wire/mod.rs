@@ -13,6 +13,7 @@ mod export;
 mod issuer;
 mod job;
 mod key;
+mod loops;
 mod metrics;
 pub(crate) mod names;
 mod notice;
@@ -45,6 +46,7 @@ pub use export::{ExportPkcs12, ExportedPem, Octets};
 pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
 pub use job::{Job, JobVerified, RejectJob, VerificationResult, VerifyDeployment};
 pub use key::{ApiKey, CreateApiKey, UpdateApiKey};
+pub use loops::LoopStatus;
 pub(crate) use metrics::exposition;
 pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
@@ -55,7 +57,7 @@ pub use notice::WebhookNotice;
 pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
     AgentGroupList, AgentList, ApiKeyList, AuditEventList, CertificateProfileList, CertificateVersionList,
-    ConnectorTypeList, DeploymentTargetList, IssuerList, JobList, ManagedCertificateList, OwnerList, Page,
+    ConnectorTypeList, DeploymentTargetList, IssuerList, JobList, LoopList, ManagedCertificateList, OwnerList, Page,
     PaginationEnvelope, RenewalPolicyList, TeamList,
 };
 pub use page::{PolicyRuleList, PolicyViolationList};

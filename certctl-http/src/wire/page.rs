@@ -11,7 +11,7 @@ use super::names::reference;
 use super::policy::{PolicyRule, PolicyViolation};
 use super::{
     Agent, AgentGroup, ApiKey, AuditEvent, CertificateProfile, CertificateVersion, ConnectorType, DeploymentTarget,
-    Issuer, Job, ManagedCertificate, Owner, RenewalPolicy, Team,
+    Issuer, Job, LoopStatus, ManagedCertificate, Owner, RenewalPolicy, Team,
 };
 
 /// Where a page lies in its list. In page mode `total`, `page` and `per_page` are always there; in cursor mode
@@ -70,6 +70,8 @@ pub type DeploymentTargetList = Page<DeploymentTarget>;
 pub type IssuerList = Page<Issuer>;
 /// One page of a list of `Job`.
 pub type JobList = Page<Job>;
+/// The list of `LoopStatus`.
+pub type LoopList = Page<LoopStatus>;
 /// One page of a list of `ManagedCertificate`.
 pub type ManagedCertificateList = Page<ManagedCertificate>;
 /// One page of a list of `Owner`.
