@@ -20,6 +20,7 @@ mod issue;
 mod jobs;
 mod lists;
 mod process;
+mod sealing;
 mod server;
 
 use std::process::ExitCode;
@@ -49,7 +50,7 @@ async fn main() -> ExitCode {
     }
 }
 
-const USAGE: &str = "usage: certctl-bench audit | agents | calibrate | issue | jobs | lists | footprint | all | drive HOST:PORT CLIENTS COUNT";
+const USAGE: &str = "usage: certctl-bench audit | agents | calibrate | issue | jobs | lists | sealing | footprint | all | drive HOST:PORT CLIENTS COUNT";
 
 async fn run(what: &str) -> Result<(), Failure> {
     let scale = std::env::var("BENCH_SCALE").ok().and_then(|text| text.parse().ok());
@@ -60,6 +61,7 @@ async fn run(what: &str) -> Result<(), Failure> {
         "issue" => issue::run(scale).await,
         "jobs" => jobs::run(scale).await,
         "lists" => lists::run(scale).await,
+        "sealing" => sealing::run(scale).await,
         "footprint" => footprint::run(scale).await,
         "agents" => agents::run(scale).await,
         "all" => {
@@ -69,6 +71,7 @@ async fn run(what: &str) -> Result<(), Failure> {
             jobs::run(scale).await?;
             agents::run(scale).await?;
             audit::run(scale).await?;
+            sealing::run(scale).await?;
             calibrate::run(scale).await
         }
         "static" => calibrate::serve_static().await,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware;
 use certctl_core::Error;
@@ -12,14 +11,11 @@ use certctl_core::engine::Engine;
 use certctl_core::ports::SecureRng;
 use certctl_core::storage::View;
 
-use crate::edge::{Buckets, Origins, RateLimit, admit, cors, once, secure, unchanged};
+use crate::edge::{Buckets, Origins, RateLimit, admit, cors, limit, once, secure, unchanged};
 use crate::request::around;
 use crate::v1;
 use crate::v1::agent::Polls;
 use crate::v1::event::Places;
-
-/// The longest body that is read, in bytes.
-pub(crate) const BODY_LIMIT: usize = 1 << 20;
 
 /// Who may call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,7 +71,7 @@ impl Api {
 /// 3. `edge/cors.rs`: other origins; answers `OPTIONS`
 /// 4. `edge/admit.rs`: who asks, and whether too often
 /// 5. `edge/unchanged.rs`: what a client has already is not sent again
-/// 6. the limit of bodies; `edge/once.rs`: what has an `Idempotency-Key` is done once
+/// 6. `edge/size.rs`: the limit of bodies; `edge/once.rs`: what has an `Idempotency-Key` is done once
 /// 7. the route: its key and role, its ids, its query, its body, the engine
 pub fn router(engine: Engine, options: Options) -> Router {
     let rng: Arc<dyn SecureRng> = Arc::clone(&engine.ports().rng);
@@ -87,7 +83,7 @@ pub fn router(engine: Engine, options: Options) -> Router {
         .with_state(api.clone())
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(middleware::from_fn_with_state(api.clone(), once))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn(limit))
         .layer(middleware::from_fn(unchanged))
         .layer(middleware::from_fn_with_state(api, admit))
         .layer(middleware::from_fn_with_state(origins, cors))

@@ -106,6 +106,10 @@ ids! {
     CertificateId = "mc",
     /// A mapping of a certificate to a target.
     CertificateTargetId = "ct",
+    /// A certificate that was found, by a hash of what it is, who found it and where.
+    DiscoveredCertificateId = "dcert",
+    /// A search for certificates.
+    DiscoveryScanId = "dscan",
     /// A private key of the engine itself.
     EngineKeyId = "ek",
     /// A one-time token with which an agent enrols.
@@ -158,6 +162,13 @@ of_a_fresh_store! {
     OwnerId = "o-default",
     RenewalPolicyId = "rp-default",
     TeamId = "team-default",
+}
+
+impl DiscoveredCertificateId {
+    /// The id with this hash, in hexadecimal digits.
+    pub(super) fn made(hash: &str) -> Self {
+        Self(format!("{}-{hash}", Self::PREFIX))
+    }
 }
 
 impl KeyId {

@@ -10,6 +10,7 @@ mod chain;
 mod cidr;
 mod csr;
 mod day;
+mod discovery;
 mod extended_key_usage;
 mod fingerprint;
 mod id;
@@ -39,18 +40,24 @@ pub use audit::{
 pub use call::{FirstCall, IdempotentCall, IdempotentCallFields};
 pub use certificate::{
     Certificate, CertificateFields, CertificateKey, CertificateKeyFields, CertificateStatus, CertificateTarget,
-    CertificateTargetFields, Lifecycle, Version, VersionFields,
+    CertificateTargetFields, Lifecycle, Version, VersionFields, VersionSummary, VersionSummaryFields,
 };
 pub use certificate_facts::CertificateFacts;
 pub use chain::{Chain, InvalidChain, MAX_CHAIN, MAX_CHAIN_OCTETS};
 pub use cidr::{Cidr, InvalidCidr};
 pub use csr::Csr;
 pub use day::Day;
+pub(crate) use discovery::plain;
+pub use discovery::{
+    Described, DiscoveredCertificate, DiscoveredCertificateFields, DiscoveryScan, DiscoveryScanFields, DiscoveryStatus,
+    Finding,
+};
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use id::{
     AgentGroupId, AgentGroupMemberId, AgentId, ApiKeyId, AuditCheckpointId, AuditEventId, AuthorityId, CertificateId,
-    CertificateTargetId, EngineKeyId, EnrolTokenId, IdempotentCallId, InvalidId, IssuerId, JobId, KeyId, LoopId,
-    NotificationId, OwnerId, ProfileId, RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
+    CertificateTargetId, DiscoveredCertificateId, DiscoveryScanId, EngineKeyId, EnrolTokenId, IdempotentCallId,
+    InvalidId, IssuerId, JobId, KeyId, LoopId, NotificationId, OwnerId, ProfileId, RenewalPolicyId, SettingId,
+    TargetId, TeamId, VersionId,
 };
 pub use id::{PolicyRuleId, PolicyViolationId};
 pub use issuer::{
@@ -102,6 +109,8 @@ pub const SCHEMAS: &[&Schema] = &[
     CertificateTarget::SCHEMA,
     Version::SCHEMA,
     CertificateKey::SCHEMA,
+    DiscoveryScan::SCHEMA,
+    DiscoveredCertificate::SCHEMA,
     Job::SCHEMA,
     Notification::SCHEMA,
     AuditCheckpoint::SCHEMA,

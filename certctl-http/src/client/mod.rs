@@ -7,6 +7,7 @@ mod agent;
 mod agent_group;
 mod audit;
 mod certificate;
+mod discovery;
 mod error;
 mod issuer;
 mod job;

@@ -5,6 +5,7 @@ mod buckets;
 mod cors;
 mod headers;
 mod once;
+mod size;
 mod unchanged;
 
 pub(crate) use admit::{Known, admit};
@@ -15,4 +16,5 @@ pub(crate) use headers::{OverTls, secure};
 
 pub use buckets::RateLimit;
 pub(crate) use once::once;
+pub(crate) use size::{limit, longest_body};
 pub(crate) use unchanged::unchanged;

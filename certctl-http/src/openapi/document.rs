@@ -109,6 +109,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Agents", "Programs on hosts that hold keys and deploy certificates"),
     ("Audit", "Who did what to what, when"),
     ("Certificates", "Certificates that are kept alive"),
+    ("Discovery", "Certificates that were found on disks, in networks and in clouds"),
     ("Events", "What happens, as it happens"),
     ("Health", "The server itself, and who is asking"),
     ("Issuers", "Who issues certificates"),

@@ -14,8 +14,9 @@ use futures_util::future::{Either, select};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_path_to_error::{Path, Segment};
 
+use crate::edge::longest_body;
 use crate::problem::Failure;
-use crate::router::{Api, BODY_LIMIT};
+use crate::router::Api;
 
 /// A body that has to be there.
 #[derive(Debug)]
@@ -68,10 +69,11 @@ where
 {
     let clock = Arc::clone(&Api::from_ref(state).engine.ports().clock);
     let late = clock.sleep_until(clock.monotonic() + TIMEOUT);
+    let limit = longest_body(request.uri().path());
     let read = pin!(Bytes::from_request(request, state));
     match select(read, late).await {
         Either::Left((Ok(bytes), _)) => Ok(bytes),
-        Either::Left((Err(rejection), _)) => Err(unread(rejection)),
+        Either::Left((Err(rejection), _)) => Err(unread(rejection, limit)),
         Either::Right(_) => {
             let detail = "the body did not arrive in time; send it faster";
             Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail))
@@ -79,10 +81,10 @@ where
     }
 }
 
-fn unread(rejection: BytesRejection) -> Failure {
+fn unread(rejection: BytesRejection, limit: usize) -> Failure {
     let status = rejection.into_response().status();
     if status == StatusCode::PAYLOAD_TOO_LARGE {
-        let detail = format!("the body is longer than {BODY_LIMIT} bytes; send less at once");
+        let detail = format!("the body is longer than {limit} bytes; send less at once");
         return Failure::new(status, "body_too_large", detail);
     }
     Error::invalid("the body broke off; send the request again").into()

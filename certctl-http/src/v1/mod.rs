@@ -5,6 +5,7 @@ pub(crate) mod agent;
 mod agent_group;
 mod audit;
 mod certificate;
+mod discovery;
 pub(crate) mod event;
 mod issuer;
 mod job;
@@ -81,6 +82,7 @@ macro_rules! every_route {
             [agent::csr::csr],
             [agent::pickup::pickup],
             [agent::report::report],
+            [agent::discoveries::discoveries],
             [agent_group::list::list, agent_group::create::create],
             [agent_group::get::get, agent_group::update::update, agent_group::delete::delete],
             [agent_group::members::members],
@@ -88,6 +90,12 @@ macro_rules! every_route {
             [audit::export::export],
             [audit::verify::verify],
             [audit::get::get],
+            [discovery::list::list],
+            [discovery::get::get],
+            [discovery::claim::claim],
+            [discovery::dismiss::dismiss],
+            [discovery::scans::scans],
+            [discovery::summary::summary],
             [event::follow::follow],
             [loops::list::list],
             [job::list::list],

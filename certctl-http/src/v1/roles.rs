@@ -2,8 +2,8 @@
 
 use certctl_core::ops::stats;
 use certctl_core::ops::{
-    Access, Operation, agent, agent_group, audit, certificate, event, issuer, job, key, loops, owner, profile,
-    renewal_policy, target, team,
+    Access, Operation, agent, agent_group, audit, certificate, discovery, event, issuer, job, key, loops, owner,
+    profile, renewal_policy, target, team,
 };
 
 /// Who may call an operation, and what it may answer beyond what every operation may.
@@ -88,6 +88,7 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<agent::SubmitCsr>("agentSubmitCSR", &[409, 410, 422]),
     by::<agent::Pickup>("agentPickupCertificate", &[410]),
     by::<agent::ReportStatus>("agentReportJobStatus", &[409, 410]),
+    by::<agent::Discover>("submitDiscoveryReport", &[410]),
     by::<agent_group::List>("listAgentGroups", &[]),
     by::<agent_group::Create>("createAgentGroup", &[409]),
     by::<agent_group::Get>("getAgentGroup", &[]),
@@ -98,6 +99,12 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<audit::Export>("exportAuditEvents", &[]),
     by::<audit::Verify>("verifyAudit", &[]),
     by::<audit::Get>("getAuditEvent", &[]),
+    by::<discovery::List>("listDiscoveredCertificates", &[]),
+    by::<discovery::Get>("getDiscoveredCertificate", &[]),
+    by::<discovery::Claim>("claimDiscoveredCertificate", &[409]),
+    by::<discovery::Dismiss>("dismissDiscoveredCertificate", &[409]),
+    by::<discovery::ListScans>("listDiscoveryScans", &[]),
+    by::<discovery::Summary>("getDiscoverySummary", &[]),
     by::<event::Follow>("getEvents", &[]),
     by::<loops::List>("listLoops", &[]),
     by::<job::List>("listJobs", &[]),

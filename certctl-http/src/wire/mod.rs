@@ -8,6 +8,7 @@ mod agent_group;
 mod audit;
 mod certificate;
 mod connector_type;
+mod discovery;
 mod event;
 mod export;
 mod issuer;
@@ -41,6 +42,10 @@ pub use certificate::{
     CreateCertificate, Deploy, DeployTriggered, ManagedCertificate, RenewTriggered, SubmitCsr, UpdateCertificate,
 };
 pub use connector_type::ConnectorType;
+pub use discovery::{
+    ClaimDiscoveredCertificate, DiscoveredCertificate, DiscoveryReport, DiscoveryScan, DiscoverySummary,
+    ReportedCertificate,
+};
 pub use event::Event;
 pub use export::{ExportPkcs12, ExportedPem, Octets};
 pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
@@ -50,15 +55,15 @@ pub use loops::LoopStatus;
 pub(crate) use metrics::exposition;
 pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
-    ActorType, AgentStatus, AuditFindingKind, CertificateStatus, ExtendedKeyUsage, IssuerType, JobStatus, JobType,
-    KeyAlgorithm, PolicySeverity, PolicyType, Role, TargetType, VerificationStatus,
+    ActorType, AgentStatus, AuditFindingKind, CertificateStatus, DiscoveryStatus, ExtendedKeyUsage, IssuerType,
+    JobStatus, JobType, KeyAlgorithm, PolicySeverity, PolicyType, Role, TargetType, VerificationStatus,
 };
 pub use notice::WebhookNotice;
 pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
     AgentGroupList, AgentList, ApiKeyList, AuditEventList, CertificateProfileList, CertificateVersionList,
-    ConnectorTypeList, DeploymentTargetList, IssuerList, JobList, LoopList, ManagedCertificateList, OwnerList, Page,
-    PaginationEnvelope, RenewalPolicyList, TeamList,
+    ConnectorTypeList, DeploymentTargetList, DiscoveredCertificateList, DiscoveryScanList, IssuerList, JobList,
+    LoopList, ManagedCertificateList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
 };
 pub use page::{PolicyRuleList, PolicyViolationList};
 pub use patch::Patch;

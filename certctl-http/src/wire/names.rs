@@ -48,6 +48,8 @@ names! {
     AgentStatus = of(domain::AgentStatus::ALL, domain::AgentStatus::name);
     /// The state of a certificate.
     CertificateStatus = of(domain::CertificateStatus::ALL, domain::CertificateStatus::name);
+    /// What was made of a certificate that was found.
+    DiscoveryStatus = of(domain::DiscoveryStatus::ALL, domain::DiscoveryStatus::name);
     /// What a certificate may be used for (RFC 5280 §4.2.1.12).
     ExtendedKeyUsage = of(domain::ExtendedKeyUsage::ALL, domain::ExtendedKeyUsage::name);
     /// A kind of issuer. Which of them a server has depends on how it was built.

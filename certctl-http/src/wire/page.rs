@@ -11,7 +11,7 @@ use super::names::reference;
 use super::policy::{PolicyRule, PolicyViolation};
 use super::{
     Agent, AgentGroup, ApiKey, AuditEvent, CertificateProfile, CertificateVersion, ConnectorType, DeploymentTarget,
-    Issuer, Job, LoopStatus, ManagedCertificate, Owner, RenewalPolicy, Team,
+    DiscoveredCertificate, DiscoveryScan, Issuer, Job, LoopStatus, ManagedCertificate, Owner, RenewalPolicy, Team,
 };
 
 /// Where a page lies in its list. In page mode `total`, `page` and `per_page` are always there; in cursor mode
@@ -66,6 +66,10 @@ pub type CertificateVersionList = Page<CertificateVersion>;
 pub type ConnectorTypeList = Page<ConnectorType>;
 /// One page of a list of `DeploymentTarget`.
 pub type DeploymentTargetList = Page<DeploymentTarget>;
+/// One page of a list of `DiscoveredCertificate`.
+pub type DiscoveredCertificateList = Page<DiscoveredCertificate>;
+/// One page of a list of `DiscoveryScan`.
+pub type DiscoveryScanList = Page<DiscoveryScan>;
 /// One page of a list of `Issuer`.
 pub type IssuerList = Page<Issuer>;
 /// One page of a list of `Job`.

@@ -54,6 +54,11 @@ const EXPECTED: &[(Who, &[&str])] = &[
     (Who::Administrators, &["retireAgent"]),
     (Who::TheAgent, &["agentHeartbeat", "agentGetWork", "agentSubmitCSR", "agentPickupCertificate"]),
     (Who::TheAgent, &["agentReportJobStatus", "verifyDeployment", "submitDiscoveryReport"]),
+    // Discovery.
+    (Who::Readers, &["listDiscoveredCertificates", "getDiscoveredCertificate", "listDiscoveryScans"]),
+    (Who::Readers, &["getDiscoverySummary", "listNetworkScanTargets", "getNetworkScanTarget"]),
+    (Who::Operators, &["claimDiscoveredCertificate", "dismissDiscoveredCertificate", "triggerNetworkScan"]),
+    (Who::Operators, &["createNetworkScanTarget", "updateNetworkScanTarget", "deleteNetworkScanTarget"]),
     // People and rules.
     (Who::Readers, &["listTeams", "getTeam", "listOwners", "getOwner"]),
     (Who::Operators, &["createTeam", "updateTeam", "deleteTeam", "createOwner", "updateOwner", "deleteOwner"]),

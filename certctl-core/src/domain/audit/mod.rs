@@ -80,6 +80,16 @@ text_enum! {
         DeploymentCompleted = "deployment_job_completed",
         /// A deployment failed.
         DeploymentFailed = "deployment_job_failed",
+        /// Somebody said which managed certificate a discovered one belongs to.
+        DiscoveryClaimed = "discovery_cert_claimed",
+        /// Somebody said that a discovered certificate does not matter.
+        DiscoveryDismissed = "discovery_cert_dismissed",
+        /// All that a search found was recorded.
+        DiscoveryScanCompleted = "discovery_scan_completed",
+        /// A part of what a search found was recorded.
+        DiscoveryScanContinued = "discovery_scan_continued",
+        /// A search began that tells what it finds as it goes.
+        DiscoveryScanStarted = "discovery_scan_started",
         /// A certificate left as PEM.
         ExportedPem = "export_pem",
         /// A certificate left as a PKCS #12 trust store.
@@ -202,7 +212,7 @@ entity! {
         hash: Option<Vec<u8>>,
     }
     indexes [
-        Index::on("audit_events_by_seq", &["seq", "timestamp", "id"]),
+        Index::on("audit_events_by_seq", &["seq", "id"]),
         Index::on("audit_events_by_resource", &["resource_type", "resource_id"]),
     ]
     references []

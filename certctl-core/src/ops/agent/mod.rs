@@ -3,6 +3,7 @@
 mod acting;
 mod create_enrol_token;
 mod dependents;
+mod discover;
 mod get;
 mod heartbeat;
 mod list;
@@ -17,6 +18,7 @@ mod work;
 
 pub use create_enrol_token::{CreateEnrolToken, CreatedEnrolToken};
 pub use dependents::DependencyCounts;
+pub use discover::Discover;
 pub use get::Get;
 pub use heartbeat::Heartbeat;
 pub use list::List;

@@ -1,6 +1,7 @@
 //! Agents and what they exchange with the server.
 
 pub(crate) mod csr;
+pub(crate) mod discoveries;
 pub(crate) mod enrol_token;
 pub(crate) mod get;
 pub(crate) mod heartbeat;
