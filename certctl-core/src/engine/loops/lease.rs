@@ -108,8 +108,9 @@ impl Engine {
         self.ports().spawner.spawn(Box::pin(async move {
             let started = engine.storage().read(View::Latest).await.map(|view| view.now());
             engine.0.loops.sweeps(place, engine.ports().clock.monotonic(), started.unwrap_or_default());
-            let ending =
-                async { drop(select(pin!(engine.keep_loop(place, one)), pin!(engine.0.loops.stopped())).await) };
+            let ending = async {
+                let _ = select(pin!(engine.keep_loop(place, one)), pin!(engine.0.loops.stopped())).await;
+            };
             let swept = match select((one.sweep)(&engine), pin!(ending)).await {
                 Either::Left((swept, _)) => swept,
                 Either::Right(_) => {
@@ -133,9 +134,9 @@ impl Engine {
             clock.sleep_until(clock.monotonic() + lease / 3).await;
             match self.claim_loop(place, one).await {
                 Ok(None) => {}
-                Ok(Some(_)) => return,
+                // Asked again in a third.
                 Err(_) if self.0.loops.holds(place, clock.monotonic() + lease / 10) => {}
-                Err(_) => return,
+                Ok(Some(_)) | Err(_) => return,
             }
         }
     }

@@ -171,12 +171,12 @@ mod tests {
             };
             // In one of its states a row that is due at 7 gives it something to do at 7.
             let found = (0..3).any(|turn| {
-                let values = schema.columns.iter().map(|column| match column.kind {
-                    crate::entity::Kind::Integer => Value::Integer(7),
-                    _ => {
-                        let choices = fill(column.name);
-                        Value::Text(choices[turn % choices.len()].into())
+                let values = schema.columns.iter().map(|column| {
+                    if column.kind == crate::entity::Kind::Integer {
+                        return Value::Integer(7);
                     }
+                    let choices = fill(column.name);
+                    Value::Text(choices[turn % choices.len()].into())
                 });
                 due(schema, &Row { values: values.collect(), version: 1 }) == Some(Timestamp(7))
             });

@@ -33,14 +33,18 @@ pub(crate) struct Loop {
     /// The longest time between two looks.
     pub(crate) interval: fn(&Cadence) -> Duration,
     /// Does what is due; gives how much that was.
-    pub(crate) sweep: for<'a> fn(&'a Engine) -> BoxFuture<'a, Result<usize, Error>>,
+    pub(crate) sweep: Sweep,
     /// How long until it has something to do.
-    pub(crate) next_due: for<'a> fn(&'a Engine) -> BoxFuture<'a, Result<Option<Duration>, Error>>,
+    pub(crate) next_due: NextDue,
     /// The table whose rows give it something to do, and when a row does.
-    pub(crate) watches: Option<(&'static str, fn(&Schema, &Row) -> Option<Timestamp>)>,
+    pub(crate) watches: Option<Watched>,
     /// Where a step counts what it did.
     pub(crate) count: fn(&mut Progress) -> &mut usize,
 }
+
+type Sweep = for<'a> fn(&'a Engine) -> BoxFuture<'a, Result<usize, Error>>;
+type NextDue = for<'a> fn(&'a Engine) -> BoxFuture<'a, Result<Option<Duration>, Error>>;
+type Watched = (&'static str, fn(&Schema, &Row) -> Option<Timestamp>);
 
 /// How a loop is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
