@@ -42,6 +42,10 @@ const EXACT: &[(&str, &str)] = &[
     ("DEPLOY_BACKUP_RETENTION", CONSTANT),
     ("RENEWAL_CONCURRENCY", CONSTANT),
     ("SHORT_LIVED_EXPIRY_CHECK_INTERVAL", CONSTANT),
+    (
+        "SCHEDULER_RETRY_INTERVAL",
+        "a failed job is tried again at its own moment, which its renewal policy decides; unset it",
+    ),
     ("DISCOVERY_DIRS", NOT_YET),
     ("BLOCK_RFC1918_OUTBOUND", "the egress guard always runs; see `egress.allow`"),
     ("TRUSTED_PROXIES", NOT_YET),
