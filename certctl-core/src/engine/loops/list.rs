@@ -74,7 +74,7 @@ pub(crate) const LOOPS: &[Loop] = &[
     Loop {
         name: ISSUING,
         does: "Takes up issuing jobs that are due, first runs and retries; each job is leased",
-        run: Run::Each,
+        run: Run::EachAlways,
         interval: |cadence| cadence.job_processor,
         sweep: |engine| Box::pin(jobs::claim_and_start(engine)),
         next_due: |engine| Box::pin(jobs::next_due(engine)),
@@ -89,7 +89,7 @@ pub(crate) const LOOPS: &[Loop] = &[
     Loop {
         name: DELIVERING,
         does: "Delivers notifications that are due, first attempts and retries; each notification is leased",
-        run: Run::Each,
+        run: Run::EachAlways,
         interval: |cadence| cadence.notification_process,
         sweep: |engine| Box::pin(outbox::claim_and_start(engine)),
         next_due: |engine| Box::pin(outbox::next_due(engine)),
