@@ -28,6 +28,8 @@ pub struct Progress {
     pub jobs_started: usize,
     /// Notifications that were taken up.
     pub deliveries_started: usize,
+    /// Messages of the digest that were recorded.
+    pub digests_recorded: usize,
     /// Notifications that ended undelivered because their notifier is gone.
     pub undeliverable: usize,
     /// Agents that were woken because they have work.

@@ -81,6 +81,8 @@ const EXPECTED: &[(Who, &[&str])] = &[
     (Who::Readers, &["getIssuanceRate", "getMetrics", "getPrometheusMetrics"]),
     (Who::Readers, &["listNotifications", "getNotification"]),
     (Who::Operators, &["markNotificationAsRead", "requeueNotification"]),
+    (Who::Readers, &["previewDigest"]),
+    (Who::Operators, &["sendDigest"]),
 ];
 
 /// Who calls.

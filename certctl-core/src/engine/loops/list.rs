@@ -107,6 +107,16 @@ pub(crate) const LOOPS: &[Loop] = &[
         count: |progress| &mut progress.undeliverable,
     },
     Loop {
+        name: "digest",
+        does: "Records the messages of the digest",
+        run: Run::Leased,
+        interval: |_| RARELY,
+        sweep: |engine| Box::pin(reconcile::digests::sweep(engine)),
+        next_due: |engine| Box::pin(reconcile::digests::next_due(engine)),
+        watches: None,
+        count: |progress| &mut progress.digests_recorded,
+    },
+    Loop {
         name: "agent-lookout",
         does: "Wakes agents whose requests this server holds and that have work",
         run: Run::Each,
