@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use certctl_core::domain::Timestamp;
-use certctl_core::engine::{DigestConfig, NotifierConfig};
+use certctl_core::engine::{DigestConfig, EngineBuilder, NotifierConfig};
 use certctl_core::ports::Clock as _;
 use certctl_core::testing::{NoticeBoard, RecordingNotifier};
 use serde_json::json;
@@ -15,16 +15,18 @@ const DAY: Duration = Duration::from_secs(86_400);
 const PREVIEW: &str = "/api/v1/digest/preview";
 const SEND: &str = "/api/v1/digest/send";
 
-/// A world that sends its digest to two addresses, and the board that it arrives at.
+/// Sends the digest to two addresses, by a notifier that pins it to a board.
+pub(crate) fn with_digest(builder: EngineBuilder) -> EngineBuilder {
+    let recipients = ["ops@example.com", "boss@example.com"].map(str::to_owned).to_vec();
+    let (name, kind, config) = ("mail".to_owned(), "Recording".to_owned(), json!({ "owner": true }));
+    let registry = certctl_connectors::registry().notifier::<RecordingNotifier>();
+    let builder = builder.connectors(registry).notifier(NotifierConfig { name, kind, config });
+    builder.digest(DigestConfig { recipients, ..DigestConfig::default() })
+}
+
+/// A world that sends its digest, and the board that it arrives at.
 async fn world() -> (World, NoticeBoard) {
-    let world = World::built(|builder| {
-        let recipients = ["ops@example.com", "boss@example.com"].map(str::to_owned).to_vec();
-        let (name, kind, config) = ("mail".to_owned(), "Recording".to_owned(), json!({ "owner": true }));
-        let registry = certctl_connectors::registry().notifier::<RecordingNotifier>();
-        let builder = builder.connectors(registry).notifier(NotifierConfig { name, kind, config });
-        builder.digest(DigestConfig { recipients, ..DigestConfig::default() })
-    });
-    let (world, board) = (world.await, NoticeBoard::new());
+    let (world, board) = (World::built(with_digest).await, NoticeBoard::new());
     board.attach(&world.fakes.http);
     (world, board)
 }

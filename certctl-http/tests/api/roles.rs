@@ -10,6 +10,7 @@ use certctl_http::openapi;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use crate::digest::with_digest;
 use crate::world::{ADMIN, AUDITOR, OPERATOR, VIEWER, World, csr};
 
 /// Who may, by requirements D2.
@@ -38,7 +39,16 @@ const EXPECTED: &[(Who, &[&str])] = &[
     (Who::Anybody, &["getVersion"]),
     (Who::AnyKey, &["checkAuth", "getMe"]),
     // Certificates, jobs.
-    (Who::Readers, &["listCertificates", "getCertificate", "listCertificateVersions", "getCertificateDeployments"]),
+    (
+        Who::Readers,
+        &[
+            "explainCertificate",
+            "listCertificates",
+            "getCertificate",
+            "listCertificateVersions",
+            "getCertificateDeployments",
+        ],
+    ),
     (Who::Readers, &["listLoops", "listJobs", "getJob", "getJobVerification"]),
     (Who::Operators, &["createCertificate", "updateCertificate", "archiveCertificate", "submitCertificateCsr"]),
     (Who::Operators, &["triggerRenewal", "triggerDeployment", "revokeCertificate", "importCertificates"]),
@@ -167,7 +177,8 @@ struct Stage {
 
 impl Stage {
     async fn new() -> Self {
-        let world = World::new().await;
+        // So that the digest's routes have something to answer.
+        let world = World::built(with_digest).await;
         let a = world.agent("edge-a").await;
         let b = world.agent("edge-b").await;
         world.target("tgt-a", "edge-a").await;
