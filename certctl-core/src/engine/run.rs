@@ -18,6 +18,8 @@ pub struct Progress {
     pub renewals_begun: usize,
     /// Certificates whose renewal was planned anew because their policy changed.
     pub replanned: usize,
+    /// Questions to CAs about renewals that were taken up.
+    pub advice_asked: usize,
     /// Jobs that waited too long and were ended.
     pub jobs_timed_out: usize,
     /// Agents that were found silent.
