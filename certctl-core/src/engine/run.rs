@@ -87,6 +87,8 @@ impl Engine {
                 Err(error) => error.kind() == ErrorKind::Unavailable,
             };
             failures = if unreachable { failures + 1 } else { 0 };
+            // Loops that were not reached are still to be looked at.
+            news.heard |= all && unreachable;
             let now = clock.monotonic();
             let pause = match failures {
                 0 => self.0.loops.pause(now).unwrap_or(cadence.poll).min(news.pause(now, cadence.poll / 4)),

@@ -13,6 +13,8 @@ use crate::{jobs, outbox, reconcile};
 
 /// A loop finds no more than this at once of what nobody tells it.
 const RARELY: Duration = Duration::from_secs(3600);
+/// Questions to CAs are looked for as often; what was issued just now is asked about a minute later at the earliest.
+const MINUTE: Duration = Duration::from_secs(60);
 /// How often each engine looks for audit rows that another one left unsealed.
 const LEFT_BEHIND: Duration = Duration::from_secs(10);
 
@@ -37,6 +39,16 @@ pub(crate) const LOOPS: &[Loop] = &[
         next_due: |engine| Box::pin(reconcile::replans::next_due(engine)),
         watches: Some((Replan::SCHEMA.table, |schema, row| moment(schema, row, "due_at"))),
         count: |progress| &mut progress.replanned,
+    },
+    Loop {
+        name: "renewal-advice",
+        does: "Asks CAs when they want to see certificates renewed; each question is stored with when it is due",
+        run: Run::EachAlways,
+        interval: |cadence| cadence.poll.max(MINUTE),
+        sweep: |engine| Box::pin(reconcile::advice::sweep(engine)),
+        next_due: |engine| known(reconcile::advice::next_due(engine)),
+        watches: None,
+        count: |progress| &mut progress.advice_asked,
     },
     Loop {
         name: "job-timeout",

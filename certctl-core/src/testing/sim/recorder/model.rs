@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::Setting;
 use super::log::{self, EventLog};
 use crate::domain::{
-    ActorType, Agent, ApiKey, AuditEvent, AuthorityRecord, Certificate, EngineKey, IssuerHealth, Job, JobState, LoopState,
-    Notification, RenewalPolicy, Serial, Setting as StoredSetting, Timestamp, Version,
+    ActorType, Agent, ApiKey, AuditEvent, AuthorityRecord, Certificate, EngineKey, IssuerHealth, Job, JobState,
+    LoopState, Notification, RenewalPolicy, Serial, Setting as StoredSetting, Timestamp, Version,
 };
 use crate::entity::{Entity, Row, Schema};
 use crate::ports::{Clock, Monotonic};
