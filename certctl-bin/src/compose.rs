@@ -45,6 +45,7 @@ pub(crate) async fn engine(config: &ValidConfig, dir: &DataDir, ports: Ports) ->
     let mut builder = Engine::builder(Arc::new(storage), ports, secret)
         .connectors(connectors())
         .agent_auth(config.agent_auth)
+        .cadence(config.cadence.clone())
         .keys(config.keys.clone())
         .audit_checkpoints(dir.path("audit-checkpoints.ndjson"));
     for notifier in &config.notifiers {

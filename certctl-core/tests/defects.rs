@@ -11,7 +11,7 @@ use std::thread;
 use certctl_core::testing::sim::{Defect, Faults, Sim, SimConfig};
 
 /// How many seeds a defect has to show itself.
-const SEEDS: u64 = 20;
+const SEEDS: u64 = 60;
 
 /// The world in which a defect shows, and a part of what its oracle says. A new defect does not compile without its line.
 fn expected(defect: Defect) -> (World, &'static str) {
@@ -31,7 +31,7 @@ fn expected(defect: Defect) -> (World, &'static str) {
         Defect::NoticeVanishes => (World::Quiet, "nobody got it"),
         Defect::NoticeDoubled => (World::Quiet, "arrived 2 times"),
         Defect::RenewalsOverlooked => (World::Quiet, "expired in use"),
-        Defect::TasksStall => (World::Stormy, "not at rest"),
+        Defect::TasksStall => (World::Stormy, "a leak"),
         Defect::RestartRepeats => (World::Stormy, "randomness repeats"),
         Defect::DueUnknown => (World::Quiet, "was due and overlooked"),
         Defect::AlwaysDue => (World::Quiet, "a loop without end"),

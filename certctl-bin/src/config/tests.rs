@@ -291,6 +291,23 @@ fn routes_lead_to_notifiers_that_there_are() {
 }
 
 #[test]
+fn the_times_of_loops_have_a_unit_and_bounds() {
+    let cadence = |name: &str, text: &str| from_environment(&[(name, text)]).map(|config| config.cadence);
+    let renewals = |text| cadence("CERTCTL_SCHEDULER_RENEWAL_CHECK_INTERVAL", text);
+    for (text, seconds) in [("90s", 90), ("2m", 120), (" 1h ", 3_600), ("24h", 86_400)] {
+        assert_eq!(renewals(text).unwrap().renewal_check.as_secs(), seconds, "{text}");
+    }
+    for text in ["0s", "25h", "2", "m", "2 days", "-1m", "99999999999999999999s", "2m30s", "1.5h"] {
+        let error = renewals(text).unwrap_err();
+        assert!(error.contains("loops.renewal_check") && error.contains("2m"), "{text}: {error}");
+    }
+    let retry = cadence("CERTCTL_NOTIFICATION_RETRY_INTERVAL", "5m").unwrap();
+    assert_eq!(retry.notification_retry.as_secs(), 300);
+    let waits = cadence("CERTCTL_JOB_AWAITING_APPROVAL_TIMEOUT", "200h").unwrap();
+    assert_eq!(waits.awaiting_approval.as_secs(), 720_000);
+}
+
+#[test]
 fn the_digest_is_off_unless_it_is_turned_on() {
     let digest = |pairs: &[(&str, &str)]| from_environment(pairs).map(|config| config.digest);
     assert_eq!(digest(&[("CERTCTL_DIGEST_INTERVAL", "1h")]), Ok(None));

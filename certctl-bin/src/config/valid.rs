@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use certctl_connectors::host::EgressPolicy;
 use certctl_core::domain::nearest;
-use certctl_core::engine::{AgentAuth, ConfiguredKey, DigestConfig, NotifierConfig, Route};
+use certctl_core::engine::{AgentAuth, Cadence, ConfiguredKey, DigestConfig, NotifierConfig, Route};
 use certctl_core::ports::Secret;
 use certctl_http::{Origins, RateLimit};
 use serde_json::{Value, json};
@@ -79,6 +79,7 @@ pub(crate) struct ValidConfig {
     pub(crate) digest: Option<DigestConfig>,
     pub(crate) origins: Origins,
     pub(crate) rate_limit: Option<RateLimit>,
+    pub(crate) cadence: Cadence,
     pub(crate) log_level: String,
     pub(crate) log_format: LogFormat,
 }
@@ -160,6 +161,7 @@ impl Config {
             notifiers,
             origins: origins(self.cors_origins.unwrap_or_default())?,
             rate_limit: rate_limit(&self.rate_limit)?,
+            cadence: cadence(&self.loops)?,
             log_level,
             log_format,
         })
@@ -193,6 +195,45 @@ fn rate_limit(written: &super::RateLimit) -> Result<Option<RateLimit>, ConfigErr
         burst: within("rate_limit.burst", written.burst, usual.burst)?,
     };
     Ok(written.enabled.unwrap_or(true).then_some(limit))
+}
+
+/// The engine's periods, with those that are written.
+fn cadence(written: &super::Loops) -> Result<Cadence, ConfigError> {
+    let mut cadence = Cadence::default();
+    let (day, month) = (86_400, 30 * 86_400);
+    for (key, text, field, most) in [
+        ("renewal_check", &written.renewal_check, &mut cadence.renewal_check, day),
+        ("job_processor", &written.job_processor, &mut cadence.job_processor, day),
+        ("job_timeout", &written.job_timeout, &mut cadence.job_timeout, day),
+        ("awaiting_csr", &written.awaiting_csr, &mut cadence.awaiting_csr, month),
+        ("awaiting_approval", &written.awaiting_approval, &mut cadence.awaiting_approval, month),
+        ("agent_health", &written.agent_health, &mut cadence.agent_health, day),
+        ("notification_process", &written.notification_process, &mut cadence.notification_process, day),
+        ("notification_retry", &written.notification_retry, &mut cadence.notification_retry, day),
+    ] {
+        if let Some(text) = text {
+            *field = period(&format!("loops.{key}"), text, most)?;
+        }
+    }
+    Ok(cadence)
+}
+
+/// A number of seconds, minutes or hours, from one second to so many.
+fn period(at: &str, written: &str, most: u64) -> Result<Duration, ConfigError> {
+    let text = written.trim();
+    let (number, unit) = text.split_at(text.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(text.len()));
+    let unit = match unit.trim() {
+        "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3_600),
+        _ => None,
+    };
+    let seconds = unit.and_then(|unit| number.parse::<u64>().ok()?.checked_mul(unit));
+    seconds.filter(|seconds| (1..=most).contains(seconds)).map(Duration::from_secs).ok_or_else(|| {
+        let shown: String = text.chars().take(40).collect();
+        let reason = format!("`{shown}` is no time from 1s to {}h; write it as 90s, 2m or 1h", most / 3_600);
+        ConfigError::value(at, reason)
+    })
 }
 
 /// Networks, or single addresses.

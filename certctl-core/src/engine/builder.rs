@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
@@ -9,6 +10,7 @@ use serde_json::Value;
 use super::authorities::StoredAuthorities;
 use super::drain::InFlight;
 use super::lookout::Lookout;
+use super::loops::Loops;
 use super::reads::Reads;
 use super::{Cadence, ConfiguredNotifier, Engine, Inner, Trail};
 use crate::connector::layer::Layers;
@@ -174,7 +176,7 @@ impl EngineBuilder {
         } = self;
         let sealer = sealer(&*storage, &ports, secret).await?;
         let authorities = Arc::new(StoredAuthorities::new(storage.clone(), ports.clone(), sealer.clone()));
-        let layers = Layers::new(cadence.connectors.clone(), ports.clock.clone());
+        let layers = Layers::new(cadence.notifiers.clone(), ports.clock.clone());
         let mut live = BTreeMap::new();
         for notifier in notifiers {
             let entry = registry.find_notifier(&notifier.kind).map_err(|error| Error::invalid(error.to_string()))?;
@@ -204,12 +206,14 @@ impl EngineBuilder {
             cadence,
             notifiers: live,
             routes,
+            undeliverable: AtomicU64::new(0),
             digest,
             holder: hex::encode(holder),
             started_at,
             agent_auth,
             work: Signal::default(),
             lookout: Lookout::default(),
+            loops: Loops::default(),
             running: Mutex::default(),
             issuers: super::connectors::IssuerCache::default(),
             authorities,

@@ -11,13 +11,29 @@ pub struct Cadence {
     pub lease: Duration,
     /// How long a job that an agent took belongs to it; heartbeats and reports extend it.
     pub agent_lease: Duration,
-    /// Longest time without looking at the store. Bounds what a lost signal costs.
+    /// How often agents are looked out for while they wait for work; four times as often when another process told of a
+    /// commit.
     pub poll: Duration,
+    /// Longest time between two looks for renewals that are due. This and those below bound what a lost signal costs: else
+    /// each loop looks when something comes due.
+    pub renewal_check: Duration,
+    /// The same for issuing jobs.
+    pub job_processor: Duration,
+    /// The same for jobs that wait for a request or an approval.
+    pub job_timeout: Duration,
+    /// The same for agents that went silent.
+    pub agent_health: Duration,
+    /// The same for notifications.
+    pub notification_process: Duration,
     /// First pause after the store failed; doubled up to 64 times that.
     pub retry: Duration,
-    /// What the layers around every connector allow.
+    /// What the layers around every issuer allow.
     pub connectors: Limits,
-    /// Jobs at once per partition, such as one issuer.
+    /// What those around every notifier allow. So many notices of one are delivered at once as it may be called at once.
+    pub notifiers: Limits,
+    /// How often notifications are looked for whose notifier is gone, and how long they wait for it.
+    pub notification_retry: Duration,
+    /// Jobs at once per issuer.
     pub permits_per_partition: u32,
     /// Rows per pass of a reconciler.
     pub sweep_batch: usize,
@@ -48,8 +64,15 @@ impl Default for Cadence {
             lease: seconds(30),
             agent_lease: seconds(300),
             poll: seconds(1),
+            renewal_check: seconds(3600),
+            job_processor: seconds(30),
+            job_timeout: seconds(600),
+            agent_health: seconds(120),
+            notification_process: seconds(60),
             retry: seconds(1),
             connectors: Limits::default(),
+            notifiers: Limits::of_notifiers(),
+            notification_retry: seconds(120),
             permits_per_partition: 16,
             sweep_batch: 200,
             seal: Duration::from_millis(500),

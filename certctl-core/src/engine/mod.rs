@@ -10,6 +10,7 @@ mod drain;
 mod execute;
 mod finished;
 mod lookout;
+pub(crate) mod loops;
 mod once;
 mod precondition;
 mod reads;
@@ -18,7 +19,6 @@ mod rules;
 mod run;
 mod sealing;
 mod system;
-mod wake;
 
 pub use builder::{AgentAuth, ConfiguredKey, EngineBuilder, NotifierConfig, SetupSecret};
 pub use cadence::Cadence;
@@ -29,6 +29,7 @@ pub use run::Progress;
 pub use system::{AgentTrust, ServerIdentity};
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::connector::{Authorities, Notifier, Registry};
@@ -46,6 +47,7 @@ use connectors::IssuerCache;
 use drain::InFlight;
 pub(crate) use drain::Underway;
 use lookout::Lookout;
+use loops::Loops;
 use reads::Reads;
 use recent::Recent;
 use rules::RuleBook;
@@ -66,6 +68,8 @@ pub(crate) struct Inner {
     pub(crate) cadence: Cadence,
     pub(crate) notifiers: BTreeMap<String, ConfiguredNotifier>,
     pub(crate) routes: Vec<Route>,
+    /// Notifications that ended undelivered because their notifier is gone.
+    pub(crate) undeliverable: AtomicU64,
     pub(crate) digest: Option<digest::Configured>,
     /// This process, in leases.
     pub(crate) holder: String,
@@ -74,6 +78,7 @@ pub(crate) struct Inner {
     /// Something for the loops: a commit, or a permit that came free.
     pub(crate) work: Signal,
     lookout: Lookout,
+    pub(crate) loops: Loops,
     pub(crate) running: Mutex<BTreeMap<String, u32>>,
     issuers: IssuerCache,
     authorities: Arc<dyn Authorities>,
@@ -137,6 +142,11 @@ impl Engine {
     /// When this engine was built, by the store's clock.
     pub fn started_at(&self) -> Timestamp {
         self.0.started_at
+    }
+
+    /// How many notifications this engine has ended undelivered, because their notifier is not configured any more.
+    pub fn undeliverable_notifications(&self) -> u64 {
+        self.0.undeliverable.load(Ordering::Relaxed)
     }
 
     /// What happens, as it happens, after it was committed. A slow receiver misses events and is told so.

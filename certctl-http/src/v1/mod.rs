@@ -11,7 +11,9 @@ pub(crate) mod event;
 mod issuer;
 mod job;
 mod key;
+mod loops;
 mod metrics;
+mod notification;
 mod owner;
 mod policy;
 mod profile;
@@ -101,6 +103,7 @@ macro_rules! every_route {
             [discovery::scans::scans],
             [discovery::summary::summary],
             [event::follow::follow],
+            [loops::list::list],
             [job::list::list],
             [job::get::get],
             [job::cancel::cancel],
@@ -108,6 +111,10 @@ macro_rules! every_route {
             [job::reject::reject],
             [job::verify::verify],
             [job::verification::verification],
+            [notification::list::list],
+            [notification::get::get],
+            [notification::read::read],
+            [notification::requeue::requeue],
             [policy::list::list, policy::create::create],
             [policy::get::get, policy::update::update, policy::delete::delete],
             [policy::violations::violations],

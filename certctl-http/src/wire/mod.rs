@@ -15,9 +15,11 @@ mod export;
 mod issuer;
 mod job;
 mod key;
+mod loops;
 mod metrics;
 pub(crate) mod names;
 mod notice;
+mod notification;
 mod owner;
 mod page;
 mod patch;
@@ -52,19 +54,23 @@ pub use export::{ExportPkcs12, ExportedPem, Octets};
 pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
 pub use job::{Job, JobVerified, RejectJob, VerificationResult, VerifyDeployment};
 pub use key::{ApiKey, CreateApiKey, UpdateApiKey};
+pub use loops::LoopStatus;
 pub(crate) use metrics::exposition;
 pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
     ActorType, AgentStatus, AuditFindingKind, CertificateStatus, DiscoveryStatus, ExtendedKeyUsage, IssuerType,
-    JobStatus, JobType, KeyAlgorithm, PolicySeverity, PolicyType, RenewalGateName, RenewalGateVerdict, Role, ShapeRule,
-    ShapeSeverity, ShapeState, TargetType, VerificationStatus,
+    JobStatus, JobType, KeyAlgorithm, NotificationChannel, NotificationSeverity, NotificationStatus, NotificationType,
+    PolicySeverity, PolicyType, RenewalGateName, RenewalGateVerdict, Role, ShapeRule, ShapeSeverity, ShapeState,
+    TargetType, VerificationStatus,
 };
 pub use notice::WebhookNotice;
+pub use notification::NotificationEvent;
 pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
     AgentGroupList, AgentList, ApiKeyList, AuditEventList, CertificateProfileList, CertificateVersionList,
     ConnectorTypeList, DeploymentTargetList, DiscoveredCertificateList, DiscoveryScanList, IssuerList, JobList,
-    ManagedCertificateList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
+    LoopList, ManagedCertificateList, NotificationEventList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList,
+    TeamList,
 };
 pub use page::{PolicyRuleList, PolicyViolationList};
 pub use patch::Patch;

@@ -49,7 +49,7 @@ const EXPECTED: &[(Who, &[&str])] = &[
             "getCertificateDeployments",
         ],
     ),
-    (Who::Readers, &["listJobs", "getJob", "getJobVerification"]),
+    (Who::Readers, &["listLoops", "listJobs", "getJob", "getJobVerification"]),
     (Who::Operators, &["createCertificate", "updateCertificate", "archiveCertificate", "submitCertificateCsr"]),
     (
         Who::Operators,

@@ -102,6 +102,10 @@ text_enum! {
         ExportedPem = "export_pem",
         /// A certificate left as a PKCS #12 trust store.
         ExportedPkcs12 = "export_pkcs12",
+        /// An agent was not heard of for three heartbeats.
+        AgentOffline = "agent_offline",
+        /// An agent that had been silent was heard of again.
+        AgentOnline = "agent_online",
         /// An issuer's breaker closed: it is well again.
         IssuerBreakerClosed = "issuer_breaker_closed",
         /// An issuer's breaker opened: it failed too often in a row.
@@ -142,6 +146,12 @@ text_enum! {
         NotificationSent = "notification_sent",
         /// A notification was not delivered.
         NotificationFailed = "notification_failed",
+        /// A notification was marked read.
+        NotificationRead = "notification_read",
+        /// A notification that failed is delivered anew.
+        NotificationRequeued = "notification_requeued",
+        /// A notification ended undelivered, because its notifier is gone.
+        NotificationUndeliverable = "notification_undeliverable",
         /// An owner was created.
         OwnerCreated = "create_owner",
         /// An owner was changed.
