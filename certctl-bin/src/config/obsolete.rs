@@ -45,7 +45,6 @@ const EXACT: &[(&str, &str)] = &[
     ("DEPLOY_BACKUP_RETENTION", CONSTANT),
     ("RENEWAL_CONCURRENCY", CONSTANT),
     ("SHORT_LIVED_EXPIRY_CHECK_INTERVAL", CONSTANT),
-    ("DISCOVERY_DIRS", NOT_YET),
     ("BLOCK_RFC1918_OUTBOUND", "the egress guard always runs; see `egress.allow`"),
     ("TRUSTED_PROXIES", NOT_YET),
     ("APPROVAL_BYPASS", NOT_YET),

@@ -308,6 +308,11 @@ pub(crate) const CLIENT_VARIABLES: &[ClientVariable] = &[
         meaning: "Directories below which targets may put certificates besides those built into their connectors, \
                   separated by commas.",
     },
+    ClientVariable {
+        name: "DISCOVERY_DIRS",
+        flag: "agent: --discovery-dirs",
+        meaning: "Directories that the agent searches for certificates at its start and every six hours, separated by commas.",
+    },
 ];
 
 fn boolean(value: &str) -> Result<bool, String> {

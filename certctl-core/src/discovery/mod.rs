@@ -1,5 +1,9 @@
 //! Looking for certificates that nobody told of.
 
+mod contents;
+mod files;
 mod read;
 
-pub use read::described;
+pub use contents::{Contents, MAX_CONTENTS, contents};
+pub use files::{FileSearch, Looked};
+pub use read::{described, finding};
