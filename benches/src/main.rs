@@ -20,6 +20,7 @@ mod issue;
 mod jobs;
 mod lists;
 mod process;
+mod scan;
 mod server;
 
 use std::process::ExitCode;
@@ -49,7 +50,7 @@ async fn main() -> ExitCode {
     }
 }
 
-const USAGE: &str = "usage: certctl-bench audit | agents | calibrate | issue | jobs | lists | footprint | all | drive HOST:PORT CLIENTS COUNT";
+const USAGE: &str = "usage: certctl-bench audit | agents | calibrate | issue | jobs | lists | footprint | scan | all | drive HOST:PORT CLIENTS COUNT";
 
 async fn run(what: &str) -> Result<(), Failure> {
     let scale = std::env::var("BENCH_SCALE").ok().and_then(|text| text.parse().ok());
@@ -61,6 +62,7 @@ async fn run(what: &str) -> Result<(), Failure> {
         "jobs" => jobs::run(scale).await,
         "lists" => lists::run(scale).await,
         "footprint" => footprint::run(scale).await,
+        "scan" => scan::run(scale).await,
         "agents" => agents::run(scale).await,
         "all" => {
             calibrate::run(scale).await?;

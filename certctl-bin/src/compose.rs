@@ -46,6 +46,7 @@ pub(crate) async fn engine(config: &ValidConfig, dir: &DataDir, ports: Ports) ->
         .connectors(connectors())
         .agent_auth(config.agent_auth)
         .keys(config.keys.clone())
+        .network_scans(config.network_scans)
         .audit_checkpoints(dir.path("audit-checkpoints.ndjson"));
     for notifier in &config.notifiers {
         builder = builder.notifier(notifier.clone());

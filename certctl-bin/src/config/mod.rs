@@ -47,6 +47,7 @@ pub(crate) struct Config {
     pub(crate) egress: Egress,
     pub(crate) cors_origins: Option<Vec<String>>,
     pub(crate) rate_limit: RateLimit,
+    pub(crate) network_scan: NetworkScan,
     pub(crate) notifier: Vec<Notifier>,
     /// What the variables of a single webhook say.
     #[serde(skip)]
@@ -75,6 +76,13 @@ pub(crate) struct RateLimit {
     pub(crate) enabled: Option<bool>,
     pub(crate) rps: Option<u32>,
     pub(crate) burst: Option<u32>,
+}
+
+/// `[network_scan]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct NetworkScan {
+    pub(crate) enabled: Option<bool>,
 }
 
 /// `[[notifier]]`.

@@ -82,7 +82,7 @@ const PREFIXES: &[(&str, &str)] = &[
     ("EJBCA_", ISSUER),
     ("EST_", NOT_YET),
     ("SCEP_", NOT_YET),
-    ("NETWORK_SCAN_", NOT_YET),
+    ("NETWORK_SCAN_INTERVAL", "each target has its own `scan_interval_hours`; unset it"),
     ("CLOUD_DISCOVERY_", NOT_YET),
     ("AWS_SM_", NOT_YET),
     ("AZURE_KV_", NOT_YET),

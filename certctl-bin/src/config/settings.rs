@@ -228,6 +228,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "network_scan.enabled",
+        variable: "NETWORK_SCAN_ENABLED",
+        flag: "",
+        default: "`true`",
+        meaning: "Whether the networks that were named for it are searched for certificates by themselves, each at its own \
+                  interval. A search that somebody asks for is made either way.",
+        set: |config, value| {
+            config.network_scan.enabled = Some(boolean(value)?);
+            Ok(())
+        },
+    },
+    Setting {
         key: "cors_origins",
         variable: "CORS_ORIGINS",
         flag: "",

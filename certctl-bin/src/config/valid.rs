@@ -73,6 +73,7 @@ pub(crate) struct ValidConfig {
     pub(crate) notifiers: Vec<NotifierConfig>,
     pub(crate) origins: Origins,
     pub(crate) rate_limit: Option<RateLimit>,
+    pub(crate) network_scans: bool,
     pub(crate) log_level: String,
     pub(crate) log_format: LogFormat,
 }
@@ -151,6 +152,7 @@ impl Config {
             notifiers: notifiers(self.notifier, self.webhook)?,
             origins: origins(self.cors_origins.unwrap_or_default())?,
             rate_limit: rate_limit(&self.rate_limit)?,
+            network_scans: self.network_scan.enabled.unwrap_or(true),
             log_level,
             log_format,
         })

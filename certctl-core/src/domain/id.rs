@@ -110,6 +110,8 @@ ids! {
     DiscoveredCertificateId = "dcert",
     /// A search for certificates.
     DiscoveryScanId = "dscan",
+    /// When the server searches next.
+    DiscoveryScheduleId = "dsch",
     /// A private key of the engine itself.
     EngineKeyId = "ek",
     /// A one-time token with which an agent enrols.
@@ -122,6 +124,8 @@ ids! {
     JobId = "job",
     /// A public key that a certificate was issued for, by the SHA-256 of its SPKI.
     KeyId = "spki",
+    /// Networks that are searched together.
+    NetworkScanTargetId = "nst",
     /// A notification.
     NotificationId = "ntf",
     /// An owner.

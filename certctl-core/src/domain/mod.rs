@@ -18,6 +18,7 @@ mod issuer;
 mod job;
 mod key;
 mod name;
+mod network_scan;
 mod notification;
 mod ownership;
 pub mod pem;
@@ -54,9 +55,9 @@ pub use discovery::{
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use id::{
     AgentGroupId, AgentGroupMemberId, AgentId, ApiKeyId, AuditCheckpointId, AuditEventId, AuthorityId, CertificateId,
-    CertificateTargetId, DiscoveredCertificateId, DiscoveryScanId, EngineKeyId, EnrolTokenId, IdempotentCallId,
-    InvalidId, IssuerId, JobId, KeyId, NotificationId, OwnerId, ProfileId, RenewalPolicyId, SettingId, TargetId,
-    TeamId, VersionId,
+    CertificateTargetId, DiscoveredCertificateId, DiscoveryScanId, DiscoveryScheduleId, EngineKeyId, EnrolTokenId,
+    IdempotentCallId, InvalidId, IssuerId, JobId, KeyId, NetworkScanTargetId, NotificationId, OwnerId, ProfileId,
+    RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
 };
 pub use id::{PolicyRuleId, PolicyViolationId};
 pub use issuer::{
@@ -66,6 +67,9 @@ pub use issuer::{
 pub use job::{Job, JobFields, JobState, JobType, VerificationStatus};
 pub use key::{KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 pub use name::{MAX_COMMON_NAME, MAX_NAMES, NameError, SubjectNames};
+pub use network_scan::{
+    DiscoverySchedule, DiscoveryScheduleFields, NetworkScanTarget, NetworkScanTargetFields, ScheduleState,
+};
 pub use notification::{Notification, NotificationFields, NotificationState, NotificationType};
 pub use ownership::{Owner, OwnerFields, Team, TeamFields};
 pub use policy::{
@@ -108,6 +112,8 @@ pub const SCHEMAS: &[&Schema] = &[
     CertificateKey::SCHEMA,
     DiscoveryScan::SCHEMA,
     DiscoveredCertificate::SCHEMA,
+    NetworkScanTarget::SCHEMA,
+    DiscoverySchedule::SCHEMA,
     Job::SCHEMA,
     Notification::SCHEMA,
     AuditCheckpoint::SCHEMA,

@@ -75,6 +75,7 @@ pub struct EngineBuilder {
     keys: Vec<ConfiguredKey>,
     notifiers: Vec<NotifierConfig>,
     checkpoint_file: Option<PathBuf>,
+    network_scans: bool,
 }
 
 impl std::fmt::Debug for EngineBuilder {
@@ -97,6 +98,7 @@ impl Engine {
             keys: Vec::new(),
             notifiers: Vec::new(),
             checkpoint_file: None,
+            network_scans: true,
         }
     }
 }
@@ -128,6 +130,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Whether networks are searched for certificates by themselves, which is so unless it is said otherwise. What somebody asks
+    /// for is done either way.
+    pub fn network_scans(mut self, enabled: bool) -> Self {
+        self.network_scans = enabled;
+        self
+    }
+
     /// Adds checkpoints of the audit trail to this file as well: outside of the database, where whoever changes the database
     /// does not reach them.
     pub fn audit_checkpoints(mut self, path: impl Into<PathBuf>) -> Self {
@@ -140,7 +149,18 @@ impl EngineBuilder {
     /// # Errors
     /// A sealing key that is not the store's; a notifier whose configuration is unusable; the store's.
     pub async fn build(self) -> Result<Engine, Error> {
-        let Self { storage, ports, secret, registry, cadence, agent_auth, keys, notifiers, checkpoint_file } = self;
+        let Self {
+            storage,
+            ports,
+            secret,
+            registry,
+            cadence,
+            agent_auth,
+            keys,
+            notifiers,
+            checkpoint_file,
+            network_scans,
+        } = self;
         let sealer = sealer(&*storage, &ports, secret).await?;
         let authorities = Arc::new(StoredAuthorities::new(storage.clone(), ports.clone(), sealer.clone()));
         let layers = Layers::new(cadence.connectors.clone(), ports.clock.clone());
@@ -184,6 +204,9 @@ impl EngineBuilder {
             in_flight: InFlight::default(),
             events: EventSink::default(),
             trail,
+            network_scans,
+            searches: crate::reconcile::searches::NextLook::default(),
+            stopping: super::Stopping::default(),
             reads: Reads::default(),
             reads_recorded,
         }));

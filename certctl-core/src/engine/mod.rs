@@ -39,9 +39,10 @@ use crate::seal::Sealer;
 use crate::signal::Signal;
 use crate::storage::Storage;
 
+pub use crate::reconcile::searches::ScanProgress;
 use connectors::IssuerCache;
 use drain::InFlight;
-pub(crate) use drain::Underway;
+pub(crate) use drain::{Stopping, Underway};
 use lookout::Lookout;
 use reads::Reads;
 use recent::Recent;
@@ -78,6 +79,11 @@ pub(crate) struct Inner {
     pub(crate) in_flight: InFlight,
     pub(crate) events: EventSink,
     trail: Trail,
+    /// Whether networks are searched by themselves.
+    pub(crate) network_scans: bool,
+    pub(crate) searches: crate::reconcile::searches::NextLook,
+    /// Told when the loops are to end.
+    pub(crate) stopping: Stopping,
     reads: Reads,
     /// When reads were last recorded.
     reads_recorded: Mutex<Monotonic>,

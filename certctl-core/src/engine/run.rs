@@ -24,6 +24,8 @@ pub struct Progress {
     pub jobs_started: usize,
     /// Notifications that were taken up.
     pub deliveries_started: usize,
+    /// Searches for certificates that were begun.
+    pub searches_started: usize,
     /// Audit rows that got their place in the chain.
     pub audit_sealed: u64,
 }
@@ -43,6 +45,7 @@ impl Engine {
         let calls_forgotten = reconcile::calls::sweep(self).await?;
         let jobs_started = jobs::claim_and_start(self).await?;
         let deliveries_started = outbox::claim_and_start(self).await?;
+        let searches_started = reconcile::searches::claim_and_start(self).await?;
         self.look_out().await?;
         reconcile::reads::sweep(self).await?;
         let audit_sealed = reconcile::sealing::sweep(self).await?;
@@ -53,6 +56,7 @@ impl Engine {
             calls_forgotten,
             jobs_started,
             deliveries_started,
+            searches_started,
             audit_sealed,
         })
     }
@@ -71,6 +75,7 @@ impl Engine {
             reconcile::calls::next_due(self).await?,
             jobs::next_due(self).await?,
             outbox::next_due(self).await?,
+            reconcile::searches::next_due(self),
             self.next_look(),
             reconcile::reads::next_due(self),
             reconcile::sealing::next_due(self),
@@ -115,6 +120,7 @@ impl Engine {
                 Either::Right((Either::Right(_), _)) => {}
             }
         }
+        self.0.stopping.set();
         self.0.in_flight.idle().await;
         if !self.reads().is_empty()
             && let Err(error) = reconcile::reads::record(self).await

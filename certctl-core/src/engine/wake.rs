@@ -1,6 +1,6 @@
 //! Which commits concern the loops: those that bring something due before the loops would look anyway.
 
-use crate::domain::{Certificate, Job, Notification, Timestamp};
+use crate::domain::{Certificate, DiscoverySchedule, Job, Notification, Timestamp};
 use crate::entity::{Entity, Row, Schema, Value};
 use crate::storage::{Changes, Leased};
 
@@ -18,6 +18,8 @@ pub(super) fn concerns_loops(changes: &Changes, horizon: Timestamp) -> bool {
                 let agents = text(schema, row, "partition").is_some_and(|partition| partition.starts_with("agent:"));
                 let waits = |state: &str| Job::OPEN.contains(&state) || Job::WAITING.contains(&state);
                 !agents && text(schema, row, "state").is_some_and(waits) && due(schema, row, "due_at", horizon)
+            } else if schema.table == DiscoverySchedule::SCHEMA.table {
+                due(schema, row, "due_at", horizon)
             } else {
                 schema.table == Notification::SCHEMA.table && due(schema, row, "due_at", horizon)
             }

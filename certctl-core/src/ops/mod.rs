@@ -19,6 +19,7 @@ pub mod job;
 pub mod key;
 mod listing;
 mod merge;
+pub mod network_scan;
 pub mod owner;
 pub mod policy;
 pub mod profile;

@@ -13,6 +13,7 @@ mod issuer;
 mod job;
 mod key;
 mod listing;
+mod network_scan;
 mod ownership;
 mod policy;
 mod raw;
@@ -31,6 +32,7 @@ use url::Url;
 pub use agent::Retirement;
 pub use error::ClientError;
 pub use listing::Listing;
+pub use network_scan::ScanAnswer;
 pub use raw::{RawAnswer, RawRequest};
 pub use remote_control_plane::RemoteControlPlane;
 

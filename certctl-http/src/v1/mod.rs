@@ -11,6 +11,7 @@ mod issuer;
 mod job;
 mod key;
 mod metrics;
+mod network_scan;
 mod owner;
 mod policy;
 mod profile;
@@ -95,6 +96,9 @@ macro_rules! every_route {
             [discovery::dismiss::dismiss],
             [discovery::scans::scans],
             [discovery::summary::summary],
+            [network_scan::list::list, network_scan::create::create],
+            [network_scan::get::get, network_scan::update::update, network_scan::delete::delete],
+            [network_scan::scan::scan],
             [event::follow::follow],
             [job::list::list],
             [job::get::get],

@@ -16,6 +16,7 @@ mod job;
 mod key;
 mod metrics;
 pub(crate) mod names;
+mod network_scan;
 mod notice;
 mod owner;
 mod page;
@@ -56,12 +57,13 @@ pub use names::{
     ActorType, AgentStatus, AuditFindingKind, CertificateStatus, DiscoveryStatus, ExtendedKeyUsage, IssuerType,
     JobStatus, JobType, KeyAlgorithm, PolicySeverity, PolicyType, Role, TargetType, VerificationStatus,
 };
+pub use network_scan::{CreateNetworkScanTarget, NetworkScanTarget, UpdateNetworkScanTarget};
 pub use notice::WebhookNotice;
 pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
     AgentGroupList, AgentList, ApiKeyList, AuditEventList, CertificateProfileList, CertificateVersionList,
     ConnectorTypeList, DeploymentTargetList, DiscoveredCertificateList, DiscoveryScanList, IssuerList, JobList,
-    ManagedCertificateList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
+    ManagedCertificateList, NetworkScanTargetList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
 };
 pub use page::{PolicyRuleList, PolicyViolationList};
 pub use patch::Patch;

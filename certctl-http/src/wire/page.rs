@@ -11,7 +11,8 @@ use super::names::reference;
 use super::policy::{PolicyRule, PolicyViolation};
 use super::{
     Agent, AgentGroup, ApiKey, AuditEvent, CertificateProfile, CertificateVersion, ConnectorType, DeploymentTarget,
-    DiscoveredCertificate, DiscoveryScan, Issuer, Job, ManagedCertificate, Owner, RenewalPolicy, Team,
+    DiscoveredCertificate, DiscoveryScan, Issuer, Job, ManagedCertificate, NetworkScanTarget, Owner, RenewalPolicy,
+    Team,
 };
 
 /// Where a page lies in its list. In page mode `total`, `page` and `per_page` are always there; in cursor mode
@@ -76,6 +77,8 @@ pub type IssuerList = Page<Issuer>;
 pub type JobList = Page<Job>;
 /// One page of a list of `ManagedCertificate`.
 pub type ManagedCertificateList = Page<ManagedCertificate>;
+/// One page of a list of `NetworkScanTarget`.
+pub type NetworkScanTargetList = Page<NetworkScanTarget>;
 /// One page of a list of `Owner`.
 pub type OwnerList = Page<Owner>;
 /// One page of a list of `PolicyRule`.

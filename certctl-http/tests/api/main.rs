@@ -21,6 +21,7 @@ mod export;
 mod idempotency;
 mod keys;
 mod lists;
+mod network_scan;
 mod people;
 mod policy;
 mod retirement;

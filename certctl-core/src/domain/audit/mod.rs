@@ -122,6 +122,14 @@ text_enum! {
         VerificationSucceeded = "job_verification_success",
         /// Something else was seen served, or nothing.
         VerificationFailed = "job_verification_failed",
+        /// Networks to search were named.
+        NetworkScanTargetCreated = "network_scan_target_created",
+        /// Networks to search were changed.
+        NetworkScanTargetUpdated = "network_scan_target_updated",
+        /// Networks to search were deleted.
+        NetworkScanTargetDeleted = "network_scan_target_deleted",
+        /// Somebody asked for a search of networks.
+        NetworkScanTriggered = "network_scan_triggered",
         /// A notification was delivered.
         NotificationSent = "notification_sent",
         /// A notification was not delivered.
