@@ -17,14 +17,14 @@ use crate::server::Server;
 use crate::{Failure, Scale, process};
 
 /// A certificate that waits for its request.
-struct Waiting {
+pub(crate) struct Waiting {
     id: String,
     name: String,
     csr_pem: String,
 }
 
 impl Waiting {
-    fn request(&self) -> Request {
+    pub(crate) fn request(&self) -> Request {
         Request {
             path: format!("/api/v1/certificates/{}/csr", self.id),
             json: Some(json!({ "csr_pem": self.csr_pem }).to_string()),
@@ -80,7 +80,7 @@ struct Bench {
 }
 
 /// The middle one, the lowest and the highest.
-fn spread(mut values: Vec<f64>) -> (f64, f64, f64) {
+pub(crate) fn spread(mut values: Vec<f64>) -> (f64, f64, f64) {
     values.sort_by(f64::total_cmp);
     let at = |index: usize| values.get(index).copied().unwrap_or_default();
     (at(values.len() / 2), at(0), at(values.len().saturating_sub(1)))
@@ -163,7 +163,7 @@ pub(crate) async fn drive(address: &str, clients: usize, count: usize) -> Result
 }
 
 /// Makes certificates that nobody has sent a request for, and a request with a key of its own for each.
-async fn prepare(address: &str, prefix: &str, count: usize) -> Result<Vec<Waiting>, Failure> {
+pub(crate) async fn prepare(address: &str, prefix: &str, count: usize) -> Result<Vec<Waiting>, Failure> {
     let ports = ports(&HostConfig::default())?;
     let mut waiting = Vec::new();
     for number in 0..count {

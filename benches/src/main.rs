@@ -21,6 +21,7 @@ mod jobs;
 mod lists;
 mod process;
 mod scan;
+mod sealing;
 mod server;
 
 use std::process::ExitCode;
@@ -50,7 +51,7 @@ async fn main() -> ExitCode {
     }
 }
 
-const USAGE: &str = "usage: certctl-bench audit | agents | calibrate | issue | jobs | lists | footprint | scan | all | drive HOST:PORT CLIENTS COUNT";
+const USAGE: &str = "usage: certctl-bench audit | agents | calibrate | issue | jobs | lists | scan | sealing | footprint | all | drive HOST:PORT CLIENTS COUNT";
 
 async fn run(what: &str) -> Result<(), Failure> {
     let scale = std::env::var("BENCH_SCALE").ok().and_then(|text| text.parse().ok());
@@ -61,6 +62,7 @@ async fn run(what: &str) -> Result<(), Failure> {
         "issue" => issue::run(scale).await,
         "jobs" => jobs::run(scale).await,
         "lists" => lists::run(scale).await,
+        "sealing" => sealing::run(scale).await,
         "footprint" => footprint::run(scale).await,
         "scan" => scan::run(scale).await,
         "agents" => agents::run(scale).await,
@@ -71,6 +73,7 @@ async fn run(what: &str) -> Result<(), Failure> {
             jobs::run(scale).await?;
             agents::run(scale).await?;
             audit::run(scale).await?;
+            sealing::run(scale).await?;
             calibrate::run(scale).await
         }
         "static" => calibrate::serve_static().await,

@@ -51,6 +51,9 @@ pub(crate) async fn engine(config: &ValidConfig, dir: &DataDir, ports: Ports) ->
     for notifier in &config.notifiers {
         builder = builder.notifier(notifier.clone());
     }
+    for route in &config.routes {
+        builder = builder.route(route.clone());
+    }
     Ok(builder.build().await?)
 }
 

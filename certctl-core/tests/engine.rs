@@ -9,17 +9,18 @@ use std::time::Duration;
 use certctl_core::Engine;
 use certctl_core::connector::{ConnectorErrorKind, Registry};
 use certctl_core::domain::{
-    CertificateStatus, Job, JobState, Notification, NotificationState, Principal, Role, SCHEMAS, SubjectNames, Version,
+    CertificateStatus, Job, JobState, Notification, NotificationState, NotificationType, Principal, Role, SCHEMAS,
+    Severity, SubjectNames, Version,
 };
-use certctl_core::engine::{NotifierConfig, SetupSecret};
+use certctl_core::engine::{NotifierConfig, Route, SetupSecret};
 use certctl_core::entity::Record;
-use certctl_core::ops::{PageRequest, certificate, issuer, job, key, profile};
+use certctl_core::ops::{PageRequest, certificate, issuer, job, key, owner, profile};
 use certctl_core::pki;
 use certctl_core::ports::Clock;
 use certctl_core::seal::SealingKey;
 use certctl_core::storage::{MemoryStorage, Query, View};
 use certctl_core::testing::{CaStep, FakePorts, NoticeBoard, RecordingNotifier, ScriptedCa, ScriptedIssuer, block_on};
-use serde_json::json;
+use serde_json::{Value, json};
 
 struct World {
     fakes: FakePorts,
@@ -33,6 +34,11 @@ fn me() -> Principal {
 }
 
 async fn world(seed: u64) -> World {
+    world_that_tells(seed, &[("board", json!({}))], &[]).await
+}
+
+/// A world with these boards, by name and configuration; all pin to one.
+async fn world_that_tells(seed: u64, boards: &[(&str, Value)], routes: &[Route]) -> World {
     let fakes = FakePorts::seeded(seed);
     let ports = fakes.ports();
     let ca = ScriptedCa::new(seed, ports.clock.now());
@@ -41,9 +47,16 @@ async fn world(seed: u64) -> World {
     board.attach(&fakes.http);
     let storage = Arc::new(MemoryStorage::new(SCHEMAS, ports.clock.clone()));
     let secret = SetupSecret::Key(SealingKey::from_bytes(&[1; 32]).unwrap());
-    let notifier = NotifierConfig { name: "board".into(), kind: "Recording".into(), config: json!({}) };
     let registry = Registry::new().issuer::<ScriptedIssuer>().notifier::<RecordingNotifier>();
-    let engine = Engine::builder(storage, ports, secret).connectors(registry).notifier(notifier).build().await.unwrap();
+    let mut builder = Engine::builder(storage, ports, secret).connectors(registry);
+    for (name, config) in boards {
+        let (name, kind, config) = ((*name).to_owned(), "Recording".to_owned(), config.clone());
+        builder = builder.notifier(NotifierConfig { name, kind, config });
+    }
+    for route in routes {
+        builder = builder.route(route.clone());
+    }
+    let engine = builder.build().await.unwrap();
     let create = issuer::Create {
         id: Some("iss-far".parse().unwrap()),
         name: "far".into(),
@@ -164,6 +177,94 @@ fn an_order_that_waits_is_resumed_and_told_once() {
         assert_eq!(world.ca.issued().len(), 1);
         let notices = world.board.notices();
         assert_eq!(notices.iter().map(|notice| notice.event.as_str()).collect::<Vec<_>>(), ["RenewalSuccess"]);
+    });
+}
+
+/// The notifier and the recipient of each notification, in their order.
+async fn told(world: &World) -> Vec<(String, String)> {
+    let notifications = world.notifications().await;
+    let mut told: Vec<_> = notifications.iter().map(|one| (one.notifier.clone(), one.recipient.clone())).collect();
+    told.sort();
+    told
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, recipient)| ((*name).to_owned(), (*recipient).to_owned())).collect()
+}
+
+#[test]
+fn without_routes_the_owner_is_written_to_and_nobody_is_paged_for_a_success() {
+    block_on(async {
+        let boards = [
+            ("mail", json!({ "owner": true })),
+            ("list", json!({ "to": ["b@example.com", "a@example.com", "b@example.com"] })),
+            ("pager", json!({ "least": "warning" })),
+            ("room", json!({})),
+        ];
+        let world = world_that_tells(11, &boards, &[]).await;
+        let change = owner::Update {
+            id: "o-default".parse().unwrap(),
+            name: None,
+            email: Some("owner@example.com".into()),
+            team_id: None,
+        };
+        world.engine.execute(&me(), change).await.unwrap();
+        world.ca.then([CaStep::Issue]);
+        world.order("mc-a").await;
+        world.pass(Duration::from_secs(60)).await;
+        let success =
+            [("list", "a@example.com"), ("list", "b@example.com"), ("mail", "owner@example.com"), ("room", "")];
+        assert_eq!(told(&world).await, pairs(&success));
+        assert_eq!(world.board.notices().len(), success.len());
+        assert!(world.board.notices().iter().any(|notice| notice.recipient == "owner@example.com"));
+        world.ca.then(std::iter::repeat_with(|| CaStep::Fail(ConnectorErrorKind::Permanent, None)).take(9));
+        world.order("mc-b").await;
+        world.pass(Duration::from_secs(60)).await;
+        assert!(told(&world).await.contains(&("pager".to_owned(), String::new())));
+        assert_eq!(told(&world).await.len(), 2 * success.len() + 1);
+    });
+}
+
+#[test]
+fn a_route_tells_whom_it_names_and_nobody_else() {
+    block_on(async {
+        let failures = Route {
+            events: vec![NotificationType::RenewalFailure],
+            severities: vec![Severity::Critical],
+            notifiers: vec!["pager".into(), "room".into()],
+        };
+        let boards = [("mail", json!({ "owner": true })), ("pager", json!({})), ("room", json!({}))];
+        let world = world_that_tells(12, &boards, &[failures]).await;
+        world.ca.then([CaStep::Issue]);
+        world.order("mc-a").await;
+        world.pass(Duration::from_secs(60)).await;
+        assert_eq!(world.status("mc-a").await, CertificateStatus::Active);
+        assert_eq!(told(&world).await, []);
+        world.ca.then(std::iter::repeat_with(|| CaStep::Fail(ConnectorErrorKind::Permanent, None)).take(9));
+        world.order("mc-b").await;
+        world.pass(Duration::from_secs(60)).await;
+        assert_eq!(told(&world).await, pairs(&[("pager", ""), ("room", "")]));
+        let severities: Vec<_> = world.notifications().await.iter().map(|one| one.severity).collect();
+        assert_eq!(severities, [Severity::Critical, Severity::Critical]);
+    });
+}
+
+#[test]
+fn a_route_to_nobody_is_refused_with_what_was_meant() {
+    block_on(async {
+        let build = |notifiers: Vec<String>| {
+            let ports = FakePorts::seeded(13).ports();
+            let storage = Arc::new(MemoryStorage::new(SCHEMAS, ports.clock.clone()));
+            let secret = SetupSecret::Key(SealingKey::from_bytes(&[1; 32]).unwrap());
+            let registry = Registry::new().notifier::<RecordingNotifier>();
+            let notifier = NotifierConfig { name: "on-call".into(), kind: "Recording".into(), config: json!({}) };
+            let builder = Engine::builder(storage, ports, secret).connectors(registry).notifier(notifier);
+            builder.route(Route { notifiers, ..Route::default() }).build()
+        };
+        let refused = build(vec!["oncall".into()]).await.unwrap_err().to_string();
+        assert_eq!(refused, "route 1: there is no notifier `oncall`; did you mean `on-call`?");
+        assert!(build(vec![]).await.unwrap_err().to_string().contains("names no notifiers"));
+        build(vec!["on-call".into()]).await.unwrap();
     });
 }
 

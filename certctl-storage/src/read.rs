@@ -50,7 +50,7 @@ pub(crate) struct Packed {
 }
 
 /// A page of so many rows is large.
-const LARGE: usize = 200;
+const LARGE: usize = 50;
 
 #[async_trait]
 impl<C: ConnectionTrait + Send + Sync> Snapshot for SeaSnapshot<C> {

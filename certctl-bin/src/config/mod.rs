@@ -3,6 +3,7 @@
 //! [`Config`] is what was written, [`ValidConfig`] what it means. Reading is strict: an unknown key, an unknown variable or
 //! a bad value is an error that names what was probably meant.
 
+mod channels;
 mod environment;
 mod keys;
 mod obsolete;
@@ -22,6 +23,7 @@ use certctl_core::ports::Secret;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+pub(crate) use channels::Channels;
 pub(crate) use environment::{Environment, check_names};
 pub(crate) use valid::{Authentication, LogFormat, ValidConfig};
 
@@ -49,9 +51,10 @@ pub(crate) struct Config {
     pub(crate) rate_limit: RateLimit,
     pub(crate) network_scan: NetworkScan,
     pub(crate) notifier: Vec<Notifier>,
-    /// What the variables of a single webhook say.
+    pub(crate) route: Vec<Route>,
+    /// Notifiers that variables make.
     #[serde(skip)]
-    pub(crate) webhook: Webhook,
+    pub(crate) channels: Channels,
 }
 
 /// `[database]`.
@@ -95,11 +98,13 @@ pub(crate) struct Notifier {
     pub(crate) config: Map<String, Value>,
 }
 
-/// `CERTCTL_WEBHOOK_URL` and `CERTCTL_WEBHOOK_SECRET`: one notifier without a file.
-#[derive(Debug, Default)]
-pub(crate) struct Webhook {
-    pub(crate) url: Option<String>,
-    pub(crate) secret: Option<Secret>,
+/// `[[route]]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Route {
+    pub(crate) events: Vec<String>,
+    pub(crate) severities: Vec<String>,
+    pub(crate) notifiers: Vec<String>,
 }
 
 /// The configuration cannot be used.

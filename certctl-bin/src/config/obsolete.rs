@@ -12,8 +12,6 @@ const NOT_YET: &str = "this version does not have that feature; unset it";
 const CONSTANT: &str = "the interval is the engine's own; unset it";
 const ISSUER: &str =
     "issuers are made by the API or `certctl issuers`, and this version has the built-in CA only; unset it";
-const NOTIFIER: &str =
-    "notifiers are `[[notifier]]` tables of the configuration file, and this version has webhooks only; unset it";
 
 const EXACT: &[(&str, &str)] = &[
     (
@@ -62,11 +60,6 @@ const PREFIXES: &[(&str, &str)] = &[
     ("RATE_LIMIT_PER_USER_", "the limit is per key: CERTCTL_RATE_LIMIT_RPS and CERTCTL_RATE_LIMIT_BURST"),
     ("SCHEDULER_", CONSTANT),
     ("JOB_", CONSTANT),
-    ("SLACK_", NOTIFIER),
-    ("TEAMS_", NOTIFIER),
-    ("PAGERDUTY_", NOTIFIER),
-    ("OPSGENIE_", NOTIFIER),
-    ("SMTP_", NOTIFIER),
     ("DIGEST_", NOT_YET),
     ("ACME_SERVER_", NOT_YET),
     ("ACME_", ISSUER),

@@ -26,6 +26,9 @@ allow = ["127.0.0.0/8", "::1"]
 name = "hook"
 kind = "Webhook"
 config = { url = "https://hooks.example/x" }
+[[route]]
+events = ["RenewalFailure"]
+notifiers = ["hook"]
 "#;
 
 /// Values that some setting has a meaning for, and others.

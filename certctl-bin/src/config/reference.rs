@@ -22,8 +22,12 @@ fn page() -> String {
         writeln!(page, "| {key} | `CERTCTL_{variable}` | {flag} | {default} | {meaning} |").unwrap();
     }
     page.push_str(
-        "\nNotifiers are tables of their own:\n\n\
-         ```toml\n[[notifier]]\nname = \"on-call\"\nkind = \"Webhook\"\nconfig = { url = \"https://hooks.example/certctl\", secret = \"at least 16 characters\" }\n```\n\n\
+        "\nNotifiers are tables of their own, and so are the routes that lead events to them:\n\n\
+         ```toml\n[[notifier]]\nname = \"on-call\"\nkind = \"PagerDuty\"\nconfig = { routing_key = \"0123456789abcdef0123456789abcdef\" }\n\n\
+         [[notifier]]\nname = \"owners\"\nkind = \"Email\"\nconfig = { smtp_host = \"mail.example\", from_address = \"certctl@example.com\" }\n\n\
+         [[route]]\nevents = [\"RenewalFailure\", \"DeploymentFailure\"]\nnotifiers = [\"on-call\", \"owners\"]\n\n\
+         [[route]]\nseverities = [\"warning\"]\nnotifiers = [\"owners\"]\n```\n\n\
+         [Notifications](notifications.md) says what the kinds are and what is told to whom without routes.\n\n\
          ## Agent and command line\n\n| variable | flag | meaning |\n|---|---|---|\n",
     );
     for variable in CLIENT_VARIABLES {

@@ -1,8 +1,9 @@
 use std::ffi::OsString;
 
-use certctl_core::domain::Role;
-use certctl_core::engine::AgentAuth;
+use certctl_core::domain::{NotificationType, Role, Severity};
+use certctl_core::engine::{AgentAuth, Route};
 use certctl_http::{Origins, RateLimit};
+use serde_json::json;
 
 use super::settings::{CLIENT_VARIABLES, SETTINGS};
 use super::valid::Listen;
@@ -122,6 +123,12 @@ fn bad_values_are_errors_that_name_the_setting() {
         (&[("CERTCTL_CONFIG_ENCRYPTION_KEY", "short")], "16 characters"),
         (&[("CERTCTL_EGRESS_ALLOW", "10.0.0.0/8,nonsense")], "nonsense"),
         (&[("CERTCTL_WEBHOOK_SECRET", "0123456789abcdef")], "CERTCTL_WEBHOOK_URL"),
+        (&[("CERTCTL_SLACK_CHANNEL", "#a")], "CERTCTL_SLACK_WEBHOOK_URL"),
+        (&[("CERTCTL_PAGERDUTY_SEVERITY", "error")], "CERTCTL_PAGERDUTY_ROUTING_KEY"),
+        (&[("CERTCTL_OPSGENIE_PRIORITY", "P1")], "CERTCTL_OPSGENIE_API_KEY"),
+        (&[("CERTCTL_SMTP_HOST", "mail.example")], "CERTCTL_SMTP_FROM_ADDRESS"),
+        (&[("CERTCTL_SMTP_PORT", "many")], "port"),
+        (&[("CERTCTL_SMTP_USE_TLS", "perhaps")], "CERTCTL_SMTP_USE_TLS"),
         (&[("CERTCTL_LOG_FORMAT", "xml")], "text, json"),
         (&[("CERTCTL_RATE_LIMIT_ENABLED", "perhaps")], "CERTCTL_RATE_LIMIT_ENABLED"),
         (&[("CERTCTL_RATE_LIMIT_RPS", "0")], "rate_limit.enabled"),
@@ -192,12 +199,92 @@ fn a_key_without_a_role_is_an_operators_and_secrets_are_administrators() {
 }
 
 #[test]
-fn the_webhook_of_the_variables_is_a_notifier() {
-    let config = from_environment(&[
-        ("CERTCTL_WEBHOOK_URL", "https://hooks.example"),
-        ("CERTCTL_WEBHOOK_SECRET", "0123456789abcdef"),
-    ])
-    .unwrap();
-    assert_eq!(config.notifiers[0].name, "webhook");
-    assert_eq!(config.notifiers[0].config["secret"], "0123456789abcdef");
+fn the_variables_of_a_kind_make_one_notifier_of_it() {
+    let made = |pairs: &[(&str, &str)]| {
+        let notifiers = from_environment(pairs).unwrap().notifiers;
+        notifiers.into_iter().map(|made| (made.name, made.kind, made.config)).collect::<Vec<_>>()
+    };
+    for (pairs, name, kind, config) in [
+        (
+            &[("CERTCTL_WEBHOOK_URL", "https://hooks.example"), ("CERTCTL_WEBHOOK_SECRET", "0123456789abcdef")][..],
+            "webhook",
+            "Webhook",
+            json!({"url": "https://hooks.example", "secret": "0123456789abcdef"}),
+        ),
+        (
+            &[
+                ("CERTCTL_SLACK_WEBHOOK_URL", "https://s"),
+                ("CERTCTL_SLACK_CHANNEL", "#a"),
+                ("CERTCTL_SLACK_USERNAME", "b"),
+            ],
+            "slack",
+            "Slack",
+            json!({"webhook_url": "https://s", "channel": "#a", "username": "b"}),
+        ),
+        (&[("CERTCTL_TEAMS_WEBHOOK_URL", "https://t")], "teams", "Teams", json!({"webhook_url": "https://t"})),
+        (
+            &[("CERTCTL_PAGERDUTY_ROUTING_KEY", "k"), ("CERTCTL_PAGERDUTY_SEVERITY", "error")],
+            "pagerduty",
+            "PagerDuty",
+            json!({"routing_key": "k", "severity": "error"}),
+        ),
+        (
+            &[("CERTCTL_OPSGENIE_API_KEY", "k"), ("CERTCTL_OPSGENIE_PRIORITY", "P1")],
+            "opsgenie",
+            "OpsGenie",
+            json!({"api_key": "k", "priority": "P1"}),
+        ),
+        (
+            &[
+                ("CERTCTL_SMTP_HOST", "m"),
+                ("CERTCTL_SMTP_PORT", "465"),
+                ("CERTCTL_SMTP_USERNAME", "u"),
+                ("CERTCTL_SMTP_PASSWORD", "p"),
+                ("CERTCTL_SMTP_FROM_ADDRESS", "a@b.example"),
+                ("CERTCTL_SMTP_USE_TLS", "true"),
+            ],
+            "email",
+            "Email",
+            json!({"smtp_host": "m", "smtp_port": 465, "username": "u", "password": "p", "from_address": "a@b.example"}),
+        ),
+        (
+            &[
+                ("CERTCTL_SMTP_HOST", "m"),
+                ("CERTCTL_SMTP_FROM_ADDRESS", "a@b.example"),
+                ("CERTCTL_SMTP_USE_TLS", "false"),
+            ],
+            "email",
+            "Email",
+            json!({"smtp_host": "m", "from_address": "a@b.example", "encryption": "none"}),
+        ),
+    ] {
+        assert_eq!(made(pairs), [(name.to_owned(), kind.to_owned(), config.clone())]);
+        let entry = certctl_connectors::registry();
+        entry.find_notifier(kind).unwrap().validate(&config).unwrap_or_else(|error| panic!("{kind}: {error}"));
+    }
+}
+
+#[test]
+fn routes_lead_to_notifiers_that_there_are() {
+    let file = |route: &str| {
+        let text = format!("[[notifier]]\nname = \"hook\"\nkind = \"Webhook\"\n[[route]]\n{route}\n");
+        Config::parse(&text).and_then(|config| config.validate().map_err(|error| error.to_string()))
+    };
+    let events = "events = [\"RenewalFailure\"]\nseverities = [\"critical\", \"warning\"]\nnotifiers = [\"hook\"]";
+    let route = Route {
+        events: vec![NotificationType::RenewalFailure],
+        severities: vec![Severity::Critical, Severity::Warning],
+        notifiers: vec!["hook".to_owned()],
+    };
+    assert_eq!(file(events).unwrap().routes, [route]);
+    for (route, expected) in [
+        ("notifiers = [\"hok\"]", "did you mean `hook`?"),
+        ("events = [\"RenewalFailure\"]", "name at least one"),
+        ("events = [\"RenewalFailed\"]\nnotifiers = [\"hook\"]", "RenewalFailure"),
+        ("severities = [\"bad\"]\nnotifiers = [\"hook\"]", "informational"),
+        ("notifier = [\"hook\"]", "notifiers"),
+    ] {
+        let error = file(route).unwrap_err();
+        assert!(error.contains(expected), "{route}: {error}");
+    }
 }

@@ -1,13 +1,16 @@
 //! The configuration as it is meant: parsed, checked, no raw strings.
 
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use certctl_connectors::host::EgressPolicy;
-use certctl_core::engine::{AgentAuth, ConfiguredKey, NotifierConfig};
+use certctl_core::domain::nearest;
+use certctl_core::engine::{AgentAuth, ConfiguredKey, NotifierConfig, Route};
 use certctl_core::ports::Secret;
 use certctl_http::{Origins, RateLimit};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tracing_subscriber::filter::Targets;
 
 use super::{Config, ConfigError, keys};
@@ -71,6 +74,7 @@ pub(crate) struct ValidConfig {
     pub(crate) database_connections: u32,
     pub(crate) egress: EgressPolicy,
     pub(crate) notifiers: Vec<NotifierConfig>,
+    pub(crate) routes: Vec<Route>,
     pub(crate) origins: Origins,
     pub(crate) rate_limit: Option<RateLimit>,
     pub(crate) network_scans: bool,
@@ -137,6 +141,7 @@ impl Config {
         if let Some(text) = &self.auth_secret {
             keys.extend(keys::administrators(text));
         }
+        let notifiers = notifiers(self.notifier, self.channels)?;
         Ok(ValidConfig {
             data_dir,
             listen,
@@ -149,7 +154,8 @@ impl Config {
             database_url,
             database_connections,
             egress: egress(self.egress.allow.unwrap_or_default())?,
-            notifiers: notifiers(self.notifier, self.webhook)?,
+            routes: routes(self.route, &notifiers)?,
+            notifiers,
             origins: origins(self.cors_origins.unwrap_or_default())?,
             rate_limit: rate_limit(&self.rate_limit)?,
             network_scans: self.network_scan.enabled.unwrap_or(true),
@@ -204,20 +210,9 @@ fn egress(written: Vec<String>) -> Result<EgressPolicy, ConfigError> {
     Ok(EgressPolicy { allow })
 }
 
-fn notifiers(written: Vec<super::Notifier>, webhook: super::Webhook) -> Result<Vec<NotifierConfig>, ConfigError> {
+fn notifiers(written: Vec<super::Notifier>, channels: super::Channels) -> Result<Vec<NotifierConfig>, ConfigError> {
     let mut notifiers: Vec<NotifierConfig> = Vec::new();
-    let from_variables = match (webhook.url, webhook.secret) {
-        (None, None) => None,
-        (None, Some(_)) => return Err(ConfigError::value("CERTCTL_WEBHOOK_SECRET", "needs CERTCTL_WEBHOOK_URL too")),
-        (Some(url), secret) => {
-            let mut config = Map::from_iter([("url".to_owned(), json!(url))]);
-            if let Some(secret) = secret {
-                config.insert("secret".to_owned(), json!(secret.expose()));
-            }
-            Some(super::Notifier { name: "webhook".to_owned(), kind: "Webhook".to_owned(), config })
-        }
-    };
-    for notifier in written.into_iter().chain(from_variables) {
+    for notifier in written.into_iter().chain(channels.notifiers()?) {
         let super::Notifier { name, kind, config } = notifier;
         if name.trim().is_empty() {
             return Err(ConfigError::value("notifier.name", "must not be empty"));
@@ -229,6 +224,31 @@ fn notifiers(written: Vec<super::Notifier>, webhook: super::Webhook) -> Result<V
         notifiers.push(NotifierConfig { name, kind, config: Value::Object(config) });
     }
     Ok(notifiers)
+}
+
+fn routes(written: Vec<super::Route>, notifiers: &[NotifierConfig]) -> Result<Vec<Route>, ConfigError> {
+    let mut routes = Vec::new();
+    for super::Route { events, severities, notifiers: named } in written {
+        if named.is_empty() {
+            return Err(ConfigError::value("route.notifiers", "name at least one notifier"));
+        }
+        let known = || notifiers.iter().map(|notifier| notifier.name.as_str());
+        if let Some(name) = named.iter().find(|name| !known().any(|known| known == *name)) {
+            let hint = nearest(name, known()).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+            return Err(ConfigError::value("route.notifiers", format!("there is no notifier `{name}`{hint}")));
+        }
+        routes.push(Route {
+            events: parsed("route.events", &events)?,
+            severities: parsed("route.severities", &severities)?,
+            notifiers: named,
+        });
+    }
+    Ok(routes)
+}
+
+/// Words of a closed list, whose error names those that are.
+fn parsed<T: FromStr<Err: Display>>(at: &str, written: &[String]) -> Result<Vec<T>, ConfigError> {
+    written.iter().map(|word| word.parse().map_err(|error: T::Err| ConfigError::value(at, error.to_string()))).collect()
 }
 
 fn one_of(at: &str, given: &str, known: &[&str]) -> ConfigError {

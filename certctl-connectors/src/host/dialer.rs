@@ -1,13 +1,17 @@
 //! TCP streams to checked addresses.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use certctl_core::ports::{ByteStream, DialError, Dialer, Egress, Endpoint};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use certctl_core::ports::{ByteStream, DialError, Dialer, Egress, Endpoint, TlsTerms};
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use super::egress::{Guard, GuardError};
+use super::trust;
 
 /// Opens TCP streams behind the egress guard.
 #[derive(Clone, Debug)]
@@ -37,7 +41,7 @@ impl Dialer for GuardedDialer {
                     reason: format!("no connection within {timeout:?}"),
                 })
             })?;
-        Ok(Box::new(Stream { stream, endpoint: endpoint.clone() }))
+        Ok(Box::new(Stream { io: Box::new(stream), endpoint: endpoint.clone() }))
     }
 }
 
@@ -60,8 +64,13 @@ pub(super) async fn connect(guard: &Guard, endpoint: &Endpoint, egress: Egress) 
     Err(unreachable(reason))
 }
 
+/// TCP, or TLS over it.
+trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
 struct Stream {
-    stream: TcpStream,
+    io: Box<dyn Io>,
     endpoint: Endpoint,
 }
 
@@ -74,13 +83,26 @@ impl Stream {
 #[async_trait]
 impl ByteStream for Stream {
     async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, DialError> {
-        let count = self.stream.read(buffer).await;
+        let count = self.io.read(buffer).await;
         count.map_err(|error| self.broken(&error))
     }
 
     async fn write_all(&mut self, bytes: &[u8]) -> Result<(), DialError> {
-        let written = self.stream.write_all(bytes).await;
+        let written = async { self.io.write_all(bytes).await.and(self.io.flush().await) }.await;
         written.map_err(|error| self.broken(&error))
+    }
+
+    async fn secure(self: Box<Self>, terms: &TlsTerms) -> Result<Box<dyn ByteStream>, DialError> {
+        let Self { io, endpoint } = *self;
+        let failed = |reason: String| DialError::Handshake { endpoint: endpoint.clone(), reason };
+        // Made for each stream: there are few, and they are far apart.
+        let mut config = trust::client_config(terms.roots_pem.as_deref(), None).map_err(failed)?;
+        config.alpn_protocols.clear();
+        let name = ServerName::try_from(terms.server_name.clone())
+            .map_err(|_| failed(format!("`{}` is neither a DNS name nor an IP address", terms.server_name)))?;
+        let secured = TlsConnector::from(Arc::new(config)).connect(name, io).await;
+        let io = secured.map_err(|error| failed(error.to_string()))?;
+        Ok(Box::new(Self { io: Box::new(io), endpoint }))
     }
 }
 

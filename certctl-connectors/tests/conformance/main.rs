@@ -1,11 +1,15 @@
 //! Every connector that is compiled in passes the suite of its kind; one without a subject fails.
 
+#[cfg(feature = "notifier-email")]
+mod email;
 #[cfg(feature = "issuer-local")]
 mod layers;
 #[cfg(feature = "issuer-local")]
 mod local;
 #[cfg(feature = "target-nginx")]
 mod nginx;
+#[cfg(feature = "notifiers-all")]
+mod services;
 #[cfg(feature = "notifier-webhook")]
 mod webhook;
 
@@ -37,6 +41,21 @@ fn layered() -> Registry {
 
 fn notifier_subjects(kind: &str) -> Subjects<dyn notifier::Subject> {
     match kind {
+        #[cfg(feature = "notifier-email")]
+        "Email" => {
+            vec![("starttls", Arc::new(email::Email::Starttls)), ("implicit_tls", Arc::new(email::Email::Implicit))]
+        }
+        #[cfg(feature = "notifiers-all")]
+        "OpsGenie" => vec![("", Arc::new(services::opsgenie()))],
+        #[cfg(feature = "notifiers-all")]
+        "PagerDuty" => vec![("", Arc::new(services::pagerduty()))],
+        #[cfg(feature = "notifiers-all")]
+        "Slack" => vec![("", Arc::new(services::slack()))],
+        #[cfg(feature = "notifiers-all")]
+        "Teams" => vec![
+            ("adaptive_card", Arc::new(services::teams())),
+            ("message_card", Arc::new(services::teams_message_card())),
+        ],
         #[cfg(feature = "notifier-webhook")]
         "Webhook" => vec![("", Arc::new(webhook::Webhook))],
         _ => Vec::new(),

@@ -14,13 +14,14 @@ mod registry;
 pub mod secret;
 mod target;
 
+pub use crate::domain::Severity;
 pub use authorities::{Authorities, Authority, AuthorityOrigin, AuthorityRequest};
 pub use context::ConnectorContext;
 pub use error::{ConfigError, ConnectorError, ConnectorErrorKind};
 pub use issuer::{
     Issuance, IssueOrder, IssuePace, Issuer, IssuerCapabilities, IssuerPlugin, LintScope, OrderState, TestConnection,
 };
-pub use notifier::{Notice, Notifier, NotifierPlugin, Severity};
+pub use notifier::{Audience, Notice, Notifier, NotifierPlugin};
 pub use registry::{ConnectorInfo, IssuerEntry, NotifierEntry, Registry, TargetEntry, TargetSpecEntry, UnknownKind};
 pub use target::{
     DeployCause, DeployError, DeployOutcome, Deployment, ProbePoint, Target, TargetContext, TargetPlugin, TargetSpec,

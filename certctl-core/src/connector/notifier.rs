@@ -9,20 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{ConfigError, ConnectorContext, ConnectorError};
-use crate::domain::{CertificateId, NotificationId, Timestamp};
-use crate::text_enum;
-
-text_enum! {
-    /// How much it matters.
-    pub enum Severity {
-        /// Nothing is wrong.
-        Informational = "informational",
-        /// Something will go wrong.
-        Warning = "warning",
-        /// Something went wrong.
-        Critical = "critical",
-    }
-}
+use crate::domain::{CertificateId, NotificationId, Severity, Timestamp};
 
 /// A kind of notifier: how it is configured and built.
 pub trait NotifierPlugin: 'static {
@@ -45,6 +32,27 @@ pub trait NotifierPlugin: 'static {
 pub trait Notifier: Debug + Send + Sync {
     /// Delivers one notice. `Ok` means that the other side has it.
     async fn send(&self, notice: &Notice) -> Result<(), ConnectorError>;
+
+    /// Whom it reaches.
+    fn audience(&self) -> Audience {
+        Audience::Watchers
+    }
+
+    /// The least severity that it is for, where no route says otherwise: nobody is paged because all is well.
+    fn least_severity(&self) -> Severity {
+        Severity::Informational
+    }
+}
+
+/// Whom a notifier reaches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Who watches the other side: a room, a rota, a program.
+    Watchers,
+    /// The owner of the certificate, by e-mail.
+    Owner,
+    /// These addresses, whatever the certificate.
+    Addresses(Vec<String>),
 }
 
 /// What is told.

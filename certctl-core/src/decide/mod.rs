@@ -6,4 +6,5 @@ pub mod policy;
 pub mod profile;
 pub mod renewal;
 pub mod replan;
+pub mod routing;
 pub mod status;

@@ -120,7 +120,12 @@ entity! {
         Index::on("managed_certificates_by_update", &["updated_at", "id"]),
         Index::on("managed_certificates_by_expiry", &["expires_at", "id"]),
         Index::on("managed_certificates_by_state", &["lifecycle", "renewing", "expires_at", "expiring_at"]),
-        Index::on("managed_certificates_by_warning", &["lifecycle", "renewing", "expiring_at", "expires_at"]),
+        Index::on("managed_certificates_by_rest", &["lifecycle", "renewing", "created_at", "id"]),
+        // With the order of lists behind the conditions: what is near its end is found and sorted without its rows.
+        Index::on(
+            "managed_certificates_by_warning",
+            &["lifecycle", "renewing", "expiring_at", "expires_at", "created_at", "id"],
+        ),
         Index::on("managed_certificates_due", &["renew_at", "id"]),
         Index::on("managed_certificates_owner", &["owner_id", "created_at", "id"]),
         Index::on("managed_certificates_team", &["team_id", "created_at", "id"]),
@@ -197,6 +202,31 @@ entity! {
         Index::on("certificate_versions_of", &["certificate_id", "created_at", "id"]),
     ]
     references [certificate_id -> Certificate]
+}
+
+entity! {
+    /// What lists show of a version: all but the certificate and the request themselves.
+    pub struct VersionSummary of Version, fields VersionSummaryFields {
+        /// The version's id.
+        id: VersionId,
+        /// The serial number.
+        serial_number: Serial,
+        /// SHA-256 of the DER.
+        fingerprint_sha256: Fingerprint,
+        /// The family of the key, such as `ECDSA`.
+        key_algorithm: String,
+        /// In bits.
+        key_size: i64,
+        /// When it was issued, by the store's clock.
+        created_at: Timestamp,
+    }
+}
+
+impl From<Version> for VersionSummary {
+    fn from(version: Version) -> Self {
+        let Version { id, serial_number, fingerprint_sha256, key_algorithm, key_size, created_at, .. } = version;
+        Self { id, serial_number, fingerprint_sha256, key_algorithm, key_size, created_at }
+    }
 }
 
 entity! {

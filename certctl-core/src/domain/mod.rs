@@ -40,7 +40,7 @@ pub use audit::{
 pub use call::{FirstCall, IdempotentCall, IdempotentCallFields};
 pub use certificate::{
     Certificate, CertificateFields, CertificateKey, CertificateKeyFields, CertificateStatus, CertificateTarget,
-    CertificateTargetFields, Lifecycle, Version, VersionFields,
+    CertificateTargetFields, Lifecycle, Version, VersionFields, VersionSummary, VersionSummaryFields,
 };
 pub use certificate_facts::CertificateFacts;
 pub use chain::{Chain, InvalidChain, MAX_CHAIN, MAX_CHAIN_OCTETS};
@@ -70,7 +70,7 @@ pub use name::{MAX_COMMON_NAME, MAX_NAMES, NameError, SubjectNames};
 pub use network_scan::{
     DiscoverySchedule, DiscoveryScheduleFields, NetworkScanTarget, NetworkScanTargetFields, ScheduleState,
 };
-pub use notification::{Notification, NotificationFields, NotificationState, NotificationType};
+pub use notification::{Notification, NotificationFields, NotificationState, NotificationType, Severity};
 pub use ownership::{Owner, OwnerFields, Team, TeamFields};
 pub use policy::{
     PolicyConfig, PolicyConfigError, PolicyRule, PolicyRuleFields, PolicySeverity, PolicyType, PolicyViolation,

@@ -25,6 +25,18 @@ text_enum! {
 }
 
 text_enum! {
+    /// How much it matters.
+    pub enum Severity {
+        /// Nothing is wrong.
+        Informational = "informational",
+        /// Something will go wrong.
+        Warning = "warning",
+        /// Something went wrong.
+        Critical = "critical",
+    }
+}
+
+text_enum! {
     /// The state of a notification, as the wire names it.
     pub enum NotificationState {
         /// Five attempts failed.
@@ -60,6 +72,8 @@ entity! {
         id: NotificationId,
         /// What it is about.
         kind: NotificationType,
+        /// How much it matters.
+        severity: Severity,
         /// The certificate it is about.
         certificate_id: Option<CertificateId>,
         /// The kind of notifier, such as `Webhook`.

@@ -13,7 +13,8 @@ use super::reads::Reads;
 use super::{Cadence, ConfiguredNotifier, Engine, Inner, Trail};
 use crate::connector::layer::Layers;
 use crate::connector::{ConnectorContext, Registry};
-use crate::domain::{Role, Setting, SettingId};
+use crate::decide::routing::{self, Occurrence, Route};
+use crate::domain::{NotificationType, Role, Setting, SettingId, Severity, nearest};
 use crate::error::{Error, ErrorKind};
 use crate::event::EventSink;
 use crate::ops;
@@ -74,6 +75,7 @@ pub struct EngineBuilder {
     agent_auth: AgentAuth,
     keys: Vec<ConfiguredKey>,
     notifiers: Vec<NotifierConfig>,
+    routes: Vec<Route>,
     checkpoint_file: Option<PathBuf>,
     network_scans: bool,
 }
@@ -97,6 +99,7 @@ impl Engine {
             agent_auth: AgentAuth::default(),
             keys: Vec::new(),
             notifiers: Vec::new(),
+            routes: Vec::new(),
             checkpoint_file: None,
             network_scans: true,
         }
@@ -129,6 +132,12 @@ impl EngineBuilder {
         self.notifiers.push(notifier);
         self
     }
+    /// Adds a route. With at least one, nobody is told but whom a route names; without any, every notifier is told what it
+    /// is for.
+    pub fn route(mut self, route: Route) -> Self {
+        self.routes.push(route);
+        self
+    }
 
     /// Whether networks are searched for certificates by themselves, which is so unless it is said otherwise. What somebody asks
     /// for is done either way.
@@ -147,7 +156,8 @@ impl EngineBuilder {
     /// Checks everything, writes what every store holds, and opens the engine. Calls nobody but the store.
     ///
     /// # Errors
-    /// A sealing key that is not the store's; a notifier whose configuration is unusable; the store's.
+    /// A sealing key that is not the store's; a notifier whose configuration is unusable; a route to a notifier that
+    /// there is not; the store's.
     pub async fn build(self) -> Result<Engine, Error> {
         let Self {
             storage,
@@ -158,6 +168,7 @@ impl EngineBuilder {
             agent_auth,
             keys,
             notifiers,
+            routes,
             checkpoint_file,
             network_scans,
         } = self;
@@ -175,6 +186,7 @@ impl EngineBuilder {
             let layered = layers.notifier(entry.info.kind, &notifier.name, built);
             live.insert(notifier.name, ConfiguredNotifier { kind: entry.info.kind, live: layered });
         }
+        check(&routes, &live)?;
         let mut holder = [0; 8];
         ports.rng.fill(&mut holder);
         let mut store_id = [0; 16];
@@ -190,6 +202,7 @@ impl EngineBuilder {
             sealer,
             cadence,
             notifiers: live,
+            routes,
             holder: hex::encode(holder),
             started_at,
             agent_auth,
@@ -214,6 +227,34 @@ impl EngineBuilder {
         ops::access::configure_keys(&engine, &keys).await?;
         Ok(engine)
     }
+}
+
+/// Every route leads somewhere; that nobody would hear of a failure is allowed, and said.
+fn check(routes: &[Route], notifiers: &BTreeMap<String, ConfiguredNotifier>) -> Result<(), Error> {
+    for (place, route) in routes.iter().enumerate() {
+        let place = place + 1;
+        if route.notifiers.is_empty() {
+            return Err(Error::invalid(format!("route {place} names no notifiers; name some, or remove it")));
+        }
+        if let Some(name) = route.notifiers.iter().find(|name| !notifiers.contains_key(*name)) {
+            let hint = nearest(name, notifiers.keys().map(String::as_str));
+            let hint = hint.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+            return Err(Error::invalid(format!("route {place}: there is no notifier `{name}`{hint}")));
+        }
+    }
+    let unheard = |kind: &NotificationType| {
+        let severity = routing::severity(*kind);
+        let occurrence = Occurrence { kind: *kind, severity, channels: None };
+        let destinations =
+            notifiers.keys().map(|name| routing::Destination { name, kind: "", least: Severity::Informational });
+        severity == Severity::Critical && routing::route(&occurrence, routes, destinations).told.is_empty()
+    };
+    if !routes.is_empty() {
+        for kind in NotificationType::ALL.iter().filter(|kind| unheard(kind)) {
+            tracing::warn!(event = %kind, "no route leads this event to anybody");
+        }
+    }
+    Ok(())
 }
 
 const SALT: &str = "sealing-salt";

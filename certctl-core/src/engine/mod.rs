@@ -32,6 +32,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::connector::{Authorities, Notifier, Registry};
+pub use crate::decide::routing::Route;
 use crate::domain::{AgentId, Principal, Timestamp};
 use crate::event::EventSink;
 use crate::ports::{Monotonic, Ports};
@@ -63,6 +64,7 @@ pub(crate) struct Inner {
     pub(crate) sealer: Sealer,
     pub(crate) cadence: Cadence,
     pub(crate) notifiers: BTreeMap<String, ConfiguredNotifier>,
+    pub(crate) routes: Vec<Route>,
     /// This process, in leases.
     pub(crate) holder: String,
     pub(crate) started_at: Timestamp,

@@ -3,6 +3,9 @@
 /// Declares a struct, its typed fields and its [`Schema`](crate::entity::Schema) from one list of columns.
 ///
 /// The first column must be `id`, of a type that is `AsRef<str>`.
+///
+/// With `of` another entity instead of a table it is an excerpt: some of that one's columns, for lists that do not look at
+/// the others. It can be read and filtered like any entity and never be written.
 #[macro_export]
 macro_rules! entity {
     (
@@ -12,6 +15,33 @@ macro_rules! entity {
         }
         indexes [ $($index:expr),* $(,)? ]
         references [ $($column:ident -> $target:ty),* $(,)? ]
+    ) => {
+        $crate::entity! {
+            @table $table, $crate::entity!(@mutable $role), &[ $($index),* ],
+            &[ $($crate::entity::Reference {
+                column: stringify!($column),
+                target: || <$target as $crate::entity::Entity>::SCHEMA,
+            }),* ];
+            $(#[$meta])* $vis struct $name, $fields { $( $(#[$field_meta])* $field : $type ),* }
+        }
+        impl $crate::entity::$role for $name {}
+    };
+    (
+        $(#[$meta:meta])*
+        $vis:vis struct $name:ident of $whole:ty, fields $fields:ident {
+            $( $(#[$field_meta:meta])* $field:ident : $type:ty ),* $(,)?
+        }
+    ) => {
+        $crate::entity! {
+            @table <$whole as $crate::entity::Entity>::SCHEMA.table,
+            <$whole as $crate::entity::Entity>::SCHEMA.mutable, &[], &[];
+            $(#[$meta])* $vis struct $name, $fields { $( $(#[$field_meta])* $field : $type ),* }
+        }
+    };
+    (
+        @table $table:expr, $mutable:expr, $indexes:expr, $references:expr;
+        $(#[$meta:meta])*
+        $vis:vis struct $name:ident, $fields:ident { $( $(#[$field_meta:meta])* $field:ident : $type:ty ),* }
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,12 +71,9 @@ macro_rules! entity {
                     kind: <$type as $crate::entity::Cell>::KIND,
                     nullable: <$type as $crate::entity::Cell>::NULLABLE,
                 }),* ],
-                indexes: &[ $($index),* ],
-                references: &[ $($crate::entity::Reference {
-                    column: stringify!($column),
-                    target: || <$target as $crate::entity::Entity>::SCHEMA,
-                }),* ],
-                mutable: $crate::entity!(@mutable $role),
+                indexes: $indexes,
+                references: $references,
+                mutable: $mutable,
             };
             fn id(&self) -> &str { self.id.as_ref() }
             fn to_values(&self) -> Vec<$crate::entity::Value> {
@@ -59,7 +86,6 @@ macro_rules! entity {
                     .ok_or(stringify!($field))?),* })
             }
         }
-        impl $crate::entity::$role for $name {}
     };
     (@mutable Mutable) => { true };
     (@mutable AppendOnly) => { false };

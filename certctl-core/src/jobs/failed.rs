@@ -80,9 +80,10 @@ async fn exhaust(engine: &Engine, unit: &mut UnitOfWork, job: &mut Job, principa
     } else {
         (NotificationType::RenewalFailure, AuditAction::RenewalJobFailed)
     };
-    let about = About { certificate: &certificate, kind, key: job.id.as_str() };
+    let about = About::new(&certificate, kind, job.id.as_str());
     let subject = format!("{} of {} failed", job.kind, certificate.name);
-    outbox::notify(engine, unit, &about, &subject, &format!("{subject} after {} attempts: {error}", job.attempts));
+    let message = format!("{subject} after {} attempts: {error}", job.attempts);
+    outbox::notify(engine, unit, &about, &subject, &message).await?;
     let details = json!({ "job_id": job.id, "error": error, "attempts": job.attempts });
     unit.append(audit_event(engine, principal, now, action, ("certificate", certificate.id.as_str()), details));
     if job.kind.issues() {

@@ -121,7 +121,7 @@ pub(crate) async fn record(engine: &Engine, unit: &mut UnitOfWork, issued: Issue
             },
         );
     }
-    let about = About { certificate: &certificate, kind: NotificationType::RenewalSuccess, key: version.id.as_str() };
+    let about = About::new(&certificate, NotificationType::RenewalSuccess, version.id.as_str());
     let verb = if kind == JobType::Issuance { "issued" } else { "renewed" };
     let subject = format!("{} was {verb} until {}", certificate.name, version.not_after);
     outbox::notify(
@@ -133,7 +133,8 @@ pub(crate) async fn record(engine: &Engine, unit: &mut UnitOfWork, issued: Issue
             "Certificate {} ({}) was {verb}. Serial {}, valid until {}.",
             certificate.name, certificate.common_name, version.serial_number, version.not_after
         ),
-    );
+    )
+    .await?;
     let details = json!({
         "job_id": job_id, "version_id": version.id, "serial_number": version.serial_number,
         "fingerprint_sha256": version.fingerprint_sha256, "not_after": version.not_after, "key_holder": key_holder,

@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures_util::future::select;
 use serde_json::json;
 
-use crate::connector::{ConnectorError, Notice, Severity};
+use crate::connector::{ConnectorError, Notice};
 use crate::decide::backoff;
-use crate::domain::{AuditAction, Notification, NotificationState, NotificationType, Principal, Timestamp};
+use crate::domain::{AuditAction, Notification, NotificationState, Principal, Timestamp};
 use crate::engine::{Engine, Underway};
 use crate::error::{Error, ErrorKind};
 use crate::jobs::{Permit, keep, lost};
@@ -87,7 +87,7 @@ async fn send(engine: &Engine, notification: &Notification) -> Outcome {
     let notice = Notice {
         id: notification.id.clone(),
         event: notification.kind.name(),
-        severity: severity(notification.kind),
+        severity: notification.severity,
         certificate_id: notification.certificate_id.clone(),
         recipient: notification.recipient.clone(),
         subject: notification.subject.clone(),
@@ -96,16 +96,6 @@ async fn send(engine: &Engine, notification: &Notification) -> Outcome {
         attempt: u32::try_from(notification.retry_count).unwrap_or(0) + 1,
     };
     notifier.live.send(&notice).await.map(|()| None)
-}
-
-fn severity(kind: NotificationType) -> Severity {
-    match kind {
-        NotificationType::RenewalSuccess | NotificationType::DeploymentSuccess => Severity::Informational,
-        NotificationType::ExpirationWarning | NotificationType::PolicyViolation => Severity::Warning,
-        NotificationType::RenewalFailure | NotificationType::DeploymentFailure | NotificationType::Revocation => {
-            Severity::Critical
-        }
-    }
 }
 
 async fn record(engine: &Engine, lease: &Lease<Notification>, outcome: &Outcome) -> Result<(), Error> {

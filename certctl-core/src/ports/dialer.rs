@@ -25,6 +25,15 @@ impl std::fmt::Display for Endpoint {
     }
 }
 
+/// Whom a stream in TLS must lead to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsTerms {
+    /// The DNS name or IP address that the certificate must be for.
+    pub server_name: String,
+    /// PEM certificates to trust *instead of* the public roots; `None` trusts the public roots.
+    pub roots_pem: Option<String>,
+}
+
 /// No stream was opened, or it broke.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -45,6 +54,14 @@ pub enum DialError {
         /// What went wrong.
         reason: String,
     },
+    /// There is no TLS with it, or none that can be trusted.
+    #[error("no TLS with {endpoint}: {reason}")]
+    Handshake {
+        /// Where it went.
+        endpoint: Endpoint,
+        /// What went wrong.
+        reason: String,
+    },
 }
 
 /// A connected stream.
@@ -54,6 +71,8 @@ pub trait ByteStream: Send {
     async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, DialError>;
     /// Writes all bytes.
     async fn write_all(&mut self, bytes: &[u8]) -> Result<(), DialError>;
+    /// Goes on in TLS 1.2 or 1.3: the other side must prove that it is who the terms name.
+    async fn secure(self: Box<Self>, terms: &TlsTerms) -> Result<Box<dyn ByteStream>, DialError>;
 }
 
 /// Opens streams behind the egress guard.

@@ -18,7 +18,7 @@ mod tls;
 pub use address::AddressClass;
 pub use clock::{Clock, Monotonic, within};
 pub use command::{CommandError, CommandOutput, CommandSpec, Commands};
-pub use dialer::{ByteStream, DialError, Dialer, Endpoint};
+pub use dialer::{ByteStream, DialError, Dialer, Endpoint, TlsTerms};
 pub use files::{FileError, FileErrorKind, FileLock, FileMeta, Files, WriteOptions};
 pub use http::{Egress, HttpClient, HttpError, HttpOptions, HttpRequest, HttpResponse, Identity, Method};
 pub use keys::{GeneratedKey, KeyError, Keys, Signer};

@@ -5,8 +5,8 @@ use crate::entity::Schema;
 
 /// A request to seal what has been committed since the last time.
 ///
-/// The table has the columns `timestamp` (microseconds), `digest` (bytes), `seq` (integer) and `hash` (nullable bytes),
-/// and an index that begins with `seq`, `timestamp`.
+/// The table has the columns `digest` (bytes), `seq` (integer) and `hash` (nullable bytes), and an index on `seq`, `id`. Rows
+/// that are found together are sealed in the order of their ids, which is that of their time.
 #[derive(Clone, Copy, Debug)]
 pub struct SealAudit {
     /// The table of the audit trail.
@@ -25,8 +25,6 @@ pub struct SealedAudit {
 }
 
 impl SealAudit {
-    /// The column of the time, by which rows that are found together are ordered.
-    pub const TIMESTAMP: &'static str = "timestamp";
     /// The column of the row's own digest.
     pub const DIGEST: &'static str = "digest";
     /// The column of the number; [`UNSEALED`](crate::domain::UNSEALED) until there is one.

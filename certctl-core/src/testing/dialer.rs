@@ -1,12 +1,12 @@
 //! Streams to peers that exist in the test.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::ports::{ByteStream, DialError, Dialer, Egress, Endpoint};
+use crate::ports::{ByteStream, DialError, Dialer, Egress, Endpoint, TlsTerms};
 
 /// The other end of a stream.
 pub trait Peer: Send {
@@ -14,13 +14,24 @@ pub trait Peer: Send {
     fn greeting(&mut self) -> Vec<u8>;
     /// What it says to these bytes; `None` closes the stream after what was said before.
     fn hear(&mut self, bytes: &[u8]) -> Option<Vec<u8>>;
+    /// What it says first when the stream goes on in TLS, which is only pretended; `None` refuses the handshake.
+    fn secured(&mut self, _terms: &TlsTerms) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 type MakePeer = Box<dyn FnMut() -> Box<dyn Peer> + Send>;
 
-/// Connects to peers. An endpoint without one is unreachable. Clones share one world.
+/// Connects to peers and records what they hear. An endpoint without a peer is unreachable. Clones share one world.
 #[derive(Clone, Default)]
-pub struct FakeDialer(Arc<Mutex<BTreeMap<(String, u16), MakePeer>>>);
+pub struct FakeDialer(Arc<Mutex<World>>);
+
+#[derive(Default)]
+struct World {
+    peers: BTreeMap<(String, u16), MakePeer>,
+    /// By connection.
+    heard: Vec<Vec<u8>>,
+}
 
 impl FakeDialer {
     /// A world without peers.
@@ -30,14 +41,22 @@ impl FakeDialer {
 
     /// Each connection to that host and port meets a new peer.
     pub fn serve(&self, host: &str, port: u16, peer: impl FnMut() -> Box<dyn Peer> + Send + 'static) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((host.to_owned(), port), Box::new(peer));
+        self.world().peers.insert((host.to_owned(), port), Box::new(peer));
+    }
+
+    /// What was written so far, by connection.
+    pub fn heard(&self) -> Vec<Vec<u8>> {
+        self.world().heard.clone()
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl std::fmt::Debug for FakeDialer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let peers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        f.debug_list().entries(peers.keys()).finish()
+        f.debug_list().entries(self.world().peers.keys()).finish()
     }
 }
 
@@ -49,14 +68,15 @@ impl Dialer for FakeDialer {
         _egress: Egress,
         _timeout: Duration,
     ) -> Result<Box<dyn ByteStream>, DialError> {
-        let mut peers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = peers.get_mut(&(endpoint.host.clone(), endpoint.port)).ok_or_else(|| DialError::Unreachable {
-            endpoint: endpoint.clone(),
-            reason: "nobody listens there".to_owned(),
+        let mut world = self.world();
+        let make = world.peers.get_mut(&(endpoint.host.clone(), endpoint.port)).ok_or_else(|| {
+            DialError::Unreachable { endpoint: endpoint.clone(), reason: "nobody listens there".to_owned() }
         })?;
         let mut peer = make();
         let said = VecDeque::from(peer.greeting());
-        Ok(Box::new(Stream { peer: Some(peer), said, endpoint: endpoint.clone() }))
+        let number = world.heard.len();
+        world.heard.push(Vec::new());
+        Ok(Box::new(Stream { peer: Some(peer), said, endpoint: endpoint.clone(), number, dialer: self.clone() }))
     }
 }
 
@@ -65,6 +85,9 @@ struct Stream {
     peer: Option<Box<dyn Peer>>,
     said: VecDeque<u8>,
     endpoint: Endpoint,
+    /// Which connection it is.
+    number: usize,
+    dialer: FakeDialer,
 }
 
 impl Stream {
@@ -89,11 +112,27 @@ impl ByteStream for Stream {
 
     async fn write_all(&mut self, bytes: &[u8]) -> Result<(), DialError> {
         let Some(peer) = self.peer.as_mut() else { return Err(self.broken("the peer has closed the stream")) };
+        if let Some(heard) = self.dialer.world().heard.get_mut(self.number) {
+            heard.extend_from_slice(bytes);
+        }
         match peer.hear(bytes) {
             Some(answer) => self.said.extend(answer),
             None => self.peer = None,
         }
         Ok(())
+    }
+
+    async fn secure(mut self: Box<Self>, terms: &TlsTerms) -> Result<Box<dyn ByteStream>, DialError> {
+        match self.peer.as_mut().and_then(|peer| peer.secured(terms)) {
+            Some(greeting) if self.said.is_empty() => {
+                self.said.extend(greeting);
+                Ok(self)
+            }
+            _ => Err(DialError::Handshake {
+                endpoint: self.endpoint.clone(),
+                reason: "the peer speaks no TLS now".to_owned(),
+            }),
+        }
     }
 }
 
@@ -134,5 +173,6 @@ mod tests {
             assert_eq!(stream.read(&mut buffer).await, Ok(0));
             assert!(stream.write_all(b"more").await.is_err());
         });
+        assert_eq!(dialer.heard(), [b"abcquit".to_vec()]);
     }
 }

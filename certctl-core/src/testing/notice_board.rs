@@ -12,7 +12,8 @@ use url::Url;
 use super::ScriptedHttp;
 use super::scripted_ca::{status_of, with_pause};
 use crate::connector::{
-    ConfigError, ConnectorContext, ConnectorError, ConnectorErrorKind, Notice, Notifier, NotifierPlugin,
+    Audience, ConfigError, ConnectorContext, ConnectorError, ConnectorErrorKind, Notice, Notifier, NotifierPlugin,
+    Severity,
 };
 use crate::ports::{Clock, HttpClient, HttpError, HttpOptions, HttpRequest, Method};
 
@@ -100,25 +101,38 @@ pub struct RecordingNotifier;
 /// Configuration of a recording notifier; an empty one is complete.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RecordingNotifierConfig {}
+pub struct RecordingNotifierConfig {
+    /// Whether it reaches the owner of the certificate; else whoever watches the board.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub owner: bool,
+    /// The addresses that it reaches instead, if there are any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<String>,
+    /// The least severity that it is for; all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least: Option<Severity>,
+}
 
 impl NotifierPlugin for RecordingNotifier {
     const KIND: &'static str = "Recording";
-    const DOCS: &'static str = "# Recording\n\nPins notices to a board. For tests.\n";
+    const DOCS: &'static str = "# Recording\n\nPins notices to a board, for the `owner`, for those in `to`, or for whoever looks, from severity\n\
+                               `least` on. For tests.\n";
     type Config = RecordingNotifierConfig;
-    type Valid = Url;
+    type Valid = (Url, RecordingNotifierConfig);
 
-    fn validate(_: RecordingNotifierConfig) -> Result<Url, ConfigError> {
-        Url::parse(NoticeBoard::URL).map_err(|error| ConfigError::at("", error.to_string()))
+    fn validate(config: RecordingNotifierConfig) -> Result<Self::Valid, ConfigError> {
+        let url = Url::parse(NoticeBoard::URL).map_err(|error| ConfigError::at("", error.to_string()))?;
+        Ok((url, config))
     }
 
-    fn build(url: Url, cx: &ConnectorContext) -> Result<Arc<dyn Notifier>, ConnectorError> {
-        Ok(Arc::new(Live { url, http: Arc::clone(&cx.ports.http), clock: Arc::clone(&cx.ports.clock) }))
+    fn build((url, config): Self::Valid, cx: &ConnectorContext) -> Result<Arc<dyn Notifier>, ConnectorError> {
+        Ok(Arc::new(Live { url, config, http: Arc::clone(&cx.ports.http), clock: Arc::clone(&cx.ports.clock) }))
     }
 }
 
 struct Live {
     url: Url,
+    config: RecordingNotifierConfig,
     http: Arc<dyn HttpClient>,
     clock: Arc<dyn Clock>,
 }
@@ -135,6 +149,18 @@ impl Notifier for Live {
             422 => Err(ConnectorError::new(ConnectorErrorKind::Policy, "the board refuses the notice")),
             _ => Err(ConnectorError::from_answer("the board", &answer, self.clock.now())),
         }
+    }
+
+    fn audience(&self) -> Audience {
+        match (self.config.to.as_slice(), self.config.owner) {
+            ([], false) => Audience::Watchers,
+            ([], true) => Audience::Owner,
+            (to, _) => Audience::Addresses(to.to_vec()),
+        }
+    }
+
+    fn least_severity(&self) -> Severity {
+        self.config.least.unwrap_or(Severity::Informational)
     }
 }
 

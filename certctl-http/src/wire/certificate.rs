@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use certctl_core::domain::{
     AgentId, CertificateId, CertificateStatus, IssuerId, JobId, OwnerId, ProfileId, RenewalPolicyId, TargetId, TeamId,
-    Timestamp,
+    Timestamp, VersionSummary,
 };
 use certctl_core::ops::certificate::CertificateView;
 use serde::{Deserialize, Serialize};
@@ -262,8 +262,9 @@ pub struct SubmitCsr {
     pub csr_pem: String,
 }
 
-impl From<CertificateView> for ManagedCertificate {
-    fn from(CertificateView { certificate, status, target_ids, newest, .. }: CertificateView) -> Self {
+impl<V: Into<VersionSummary>> From<CertificateView<V>> for ManagedCertificate {
+    fn from(CertificateView { certificate, status, target_ids, newest, .. }: CertificateView<V>) -> Self {
+        let newest: Option<VersionSummary> = newest.map(Into::into);
         let newest = newest.as_ref();
         Self {
             id: certificate.id,

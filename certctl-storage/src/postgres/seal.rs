@@ -36,9 +36,8 @@ async fn attempt(pool: &PgPool, request: SealAudit) -> Result<Result<SealedAudit
             ChainHead { seq, hash }
         }
     };
-    let found = format!(
-        "SELECT \"id\", \"digest\" FROM \"{table}\" WHERE \"seq\" = {UNSEALED} ORDER BY \"timestamp\", \"id\" LIMIT {limit}"
-    );
+    let found =
+        format!("SELECT \"id\", \"digest\" FROM \"{table}\" WHERE \"seq\" = {UNSEALED} ORDER BY \"id\" LIMIT {limit}");
     let mut unsealed = Vec::new();
     for row in query(AssertSqlSafe(found)).fetch_all(&mut *transaction).await? {
         unsealed.push((row.try_get::<String, _>(0)?, row.try_get::<Vec<u8>, _>(1)?));

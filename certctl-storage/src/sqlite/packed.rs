@@ -1,4 +1,4 @@
-//! A large page as one text: what a connection's thread sends costs a wake-up for each row and a copy for each cell.
+//! Rows as one text: what a connection's thread sends costs a wake-up for each row and a copy for each cell.
 //!
 //! A cell is its length in bytes, a colon, and its bytes; one that is null has no length. So no content can be taken for
 //! anything else, whatever was written to the file.
@@ -6,7 +6,7 @@
 use certctl_core::entity::{Kind, Row, Value};
 use certctl_core::storage::Select;
 use sea_orm::Statement;
-use sea_orm::sea_query::{Alias, Expr, SqliteQueryBuilder};
+use sea_orm::sea_query::{Alias, Expr, SqliteQueryBuilder, Values};
 
 use crate::dialect::Dialect;
 use crate::read::{Packed, limit, paged};
@@ -16,18 +16,23 @@ use crate::rows;
 pub(super) const PACKED: Packed = Packed { statement, decode };
 
 fn statement(select: &Select) -> Statement {
+    let (sql, parameters) = rows_of(select);
+    Statement::from_sql_and_values(Dialect::Sqlite.backend(), sql, parameters)
+}
+
+/// A statement for all rows of a select in one cell.
+pub(super) fn rows_of(select: &Select) -> (String, Values) {
     // A null is the empty text to `concat`, and has no length; of bytes it takes each as it is.
     let cells = rows::column_names(select.schema).map(|name| format!("octet_length(\"{name}\"), ':', \"{name}\""));
     let cells = format!("concat({})", cells.collect::<Vec<_>>().join(", "));
     let mut statement = paged(select);
     statement.expr_as(Expr::cust(cells), Alias::new("cells"));
     let (sql, parameters) = statement.build(SqliteQueryBuilder);
-    let sql = format!("SELECT CAST(group_concat(cells, '') AS BLOB) FROM ({sql}{})", limit(select));
-    Statement::from_sql_and_values(Dialect::Sqlite.backend(), sql, parameters)
+    (format!("SELECT CAST(group_concat(cells, '') AS BLOB) FROM ({sql}{})", limit(select)), parameters)
 }
 
 /// The rows; `None` for an answer that cannot be taken apart.
-fn decode(answer: &[u8], select: &Select) -> Option<Vec<Row>> {
+pub(super) fn decode(answer: &[u8], select: &Select) -> Option<Vec<Row>> {
     let schema = select.schema;
     let mut cells = Cells(answer);
     let mut rows = Vec::with_capacity(select.limit.min(answer.len() / schema.columns.len().max(1)));
@@ -39,12 +44,13 @@ fn decode(answer: &[u8], select: &Select) -> Option<Vec<Row>> {
         let version = if schema.mutable { cells.take(|cell| integer(cell?))? } else { 0 };
         rows.push(Row { values, version });
     }
-    // SQLite puts texts together in the order in which they come, and does not promise to.
-    let sorted = rows.is_sorted_by(|one, next| {
-        let (one, next) = if select.descending { (next, one) } else { (one, next) };
-        place(one, select.sort) <= place(next, select.sort)
+    // SQLite puts texts together in the order in which they come, and does not promise to. Where they came in order, a sort
+    // is one look at each.
+    rows.sort_by(|one, next| {
+        let ascending = place(one, select.sort).cmp(&place(next, select.sort));
+        if select.descending { ascending.reverse() } else { ascending }
     });
-    sorted.then_some(rows)
+    Some(rows)
 }
 
 fn place(row: &Row, sort: usize) -> (Option<&Value>, &str) {

@@ -46,9 +46,8 @@ pub(super) async fn seal(
         Ok(head) => head,
         Err(damaged) => return Ok(Err(damaged)),
     };
-    let found = format!(
-        "SELECT \"id\", \"digest\" FROM \"{table}\" WHERE \"seq\" = {UNSEALED} ORDER BY \"timestamp\", \"id\" LIMIT {limit}"
-    );
+    let found =
+        format!("SELECT \"id\", \"digest\" FROM \"{table}\" WHERE \"seq\" = {UNSEALED} ORDER BY \"id\" LIMIT {limit}");
     let mut unsealed = Vec::new();
     for row in query(AssertSqlSafe(found)).fetch_all(&mut *connection).await? {
         unsealed.push((row.try_get::<String, _>(0)?, row.try_get::<Vec<u8>, _>(1)?));

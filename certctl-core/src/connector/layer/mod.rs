@@ -18,7 +18,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    ConnectorError, Issuance, IssueOrder, Issuer, IssuerCapabilities, Notice, Notifier, OrderState, TestConnection,
+    Audience, ConnectorError, Issuance, IssueOrder, Issuer, IssuerCapabilities, Notice, Notifier, OrderState, Severity,
+    TestConnection,
 };
 use crate::domain::Timestamp;
 use crate::ports::Clock;
@@ -144,6 +145,14 @@ impl TestConnection for Layered<dyn Issuer> {
 impl Notifier for Layered<dyn Notifier> {
     async fn send(&self, notice: &Notice) -> Result<(), ConnectorError> {
         self.stack.call("send", |()| "sent", || self.inner.send(notice)).await
+    }
+
+    fn audience(&self) -> Audience {
+        self.inner.audience()
+    }
+
+    fn least_severity(&self) -> Severity {
+        self.inner.least_severity()
     }
 }
 

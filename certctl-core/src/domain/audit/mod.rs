@@ -216,7 +216,7 @@ entity! {
         hash: Option<Vec<u8>>,
     }
     indexes [
-        Index::on("audit_events_by_seq", &["seq", "timestamp", "id"]),
+        Index::on("audit_events_by_seq", &["seq", "id"]),
         Index::on("audit_events_by_resource", &["resource_type", "resource_id"]),
     ]
     references []

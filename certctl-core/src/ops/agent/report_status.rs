@@ -112,12 +112,11 @@ impl ReportStatus {
         let certificate = cx.unit.get::<Certificate>(job.certificate_id.as_str()).await?;
         if let Some(mut certificate) = certificate {
             certificate.last_deployment_at = Some(now);
-            let about =
-                About { certificate: &certificate, kind: NotificationType::DeploymentSuccess, key: job.id.as_str() };
+            let about = About::new(&certificate, NotificationType::DeploymentSuccess, job.id.as_str());
             let subject = format!("{} is in service", certificate.name);
             let target = job.target_id.as_ref().map(ToString::to_string).unwrap_or_default();
             let message = format!("Certificate {} is in service on target {target}.", certificate.name);
-            outbox::notify(cx.engine, &mut cx.unit, &about, &subject, &message);
+            outbox::notify(cx.engine, &mut cx.unit, &about, &subject, &message).await?;
             cx.unit.update(certificate);
         }
         let details =

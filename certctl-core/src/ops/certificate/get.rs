@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use crate::decide::status;
-use crate::domain::{Certificate, CertificateId, CertificateStatus, CertificateTarget, TargetId, Version, VersionId};
+use crate::domain::{
+    Certificate, CertificateId, CertificateStatus, CertificateTarget, TargetId, Version, VersionId, VersionSummary,
+};
+use crate::entity::{Condition, Entity};
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation};
 use crate::storage::{Query, Reads, UnitOfWork};
 
-/// A certificate as callers see it.
+/// A certificate as callers see it, with its newest version or, in lists, with what they show of it.
 #[derive(Clone, Debug)]
-pub struct CertificateView {
+pub struct CertificateView<V = Version> {
     /// What is stored.
     pub certificate: Certificate,
     /// The stored version of it; 0 where it is not known yet, after a change.
@@ -22,7 +25,7 @@ pub struct CertificateView {
     /// The targets it is deployed to.
     pub target_ids: Vec<TargetId>,
     /// The newest version, where it was asked for.
-    pub newest: Option<Version>,
+    pub newest: Option<V>,
 }
 
 /// What is read beside certificates.
@@ -44,49 +47,65 @@ impl CertificateView {
     pub(crate) async fn of(unit: &UnitOfWork, certificate: Certificate) -> Result<Self, Error> {
         let status = status::of(&certificate, unit.now());
         let bare = Self { certificate: certificate.clone(), version: 0, status, target_ids: Vec::new(), newest: None };
-        Ok(Self::all(unit, vec![certificate], Beside::ALL).await?.pop().unwrap_or(bare))
+        Ok(views(unit, vec![certificate], Beside::ALL).await?.pop().unwrap_or(bare))
     }
+}
 
-    /// The same for several, in their order and in one trip to the store, however many there are.
-    pub(crate) async fn all(
-        unit: &UnitOfWork,
-        certificates: Vec<Certificate>,
-        beside: Beside,
-    ) -> Result<Vec<Self>, Error> {
-        let (mapping, version) = (CertificateTarget::FIELDS, Version::FIELDS);
-        let ids: Vec<_> = certificates.iter().map(|certificate| certificate.id.clone()).collect();
-        let newest: Vec<_> =
-            certificates.iter().filter_map(|certificate| certificate.newest_version_id.clone()).collect();
-        let mut reads = Reads::default();
-        // Few different limits make few different statements, which databases keep prepared.
-        let rows = ids.len().next_power_of_two();
-        let most = rows.saturating_mul(crate::jobs::open::MAX_TARGETS);
-        let mapped = Query::<CertificateTarget>::sorted(mapping.id.ascending()).limit(most);
-        let mapped = (beside.targets && !ids.is_empty())
-            .then(|| reads.list(mapped.filter(mapping.certificate_id.one_of(ids))))
-            .transpose()?;
-        let versions = Query::<Version>::all().limit(rows);
-        let versions = (beside.newest && !newest.is_empty())
-            .then(|| reads.list(versions.filter(version.id.one_of(newest))))
-            .transpose()?;
-        let mut found = unit.read(reads).await?;
-        let mut targets: BTreeMap<CertificateId, Vec<TargetId>> = BTreeMap::new();
-        for mapping in mapped.map(|place| found.all(&place)).transpose()?.unwrap_or_default() {
-            let mapping: CertificateTarget = mapping.into_entity();
-            targets.entry(mapping.certificate_id).or_default().push(mapping.target_id);
-        }
-        let versions = versions.map(|place| found.all::<Version>(&place)).transpose()?.unwrap_or_default();
-        let mut versions: BTreeMap<VersionId, Version> =
-            versions.into_iter().map(|version| (version.id.clone(), version.into_entity())).collect();
-        let view = |certificate: Certificate| Self {
-            version: 0,
-            status: status::of(&certificate, unit.now()),
-            target_ids: targets.remove(&certificate.id).unwrap_or_default(),
-            newest: certificate.newest_version_id.as_ref().and_then(|id| versions.remove(id)),
-            certificate,
-        };
-        Ok(certificates.into_iter().map(view).collect())
+/// A version or an excerpt of it.
+pub(crate) trait OfVersion: Entity {
+    /// Whether it is one of these.
+    fn one_of(ids: Vec<VersionId>) -> Condition<Self>;
+}
+
+impl OfVersion for Version {
+    fn one_of(ids: Vec<VersionId>) -> Condition<Self> {
+        Self::FIELDS.id.one_of(ids)
     }
+}
+
+impl OfVersion for VersionSummary {
+    fn one_of(ids: Vec<VersionId>) -> Condition<Self> {
+        Self::FIELDS.id.one_of(ids)
+    }
+}
+
+/// Adds to several what is read beside them, in their order and in one trip to the store, however many there are.
+pub(super) async fn views<V: OfVersion>(
+    unit: &UnitOfWork,
+    certificates: Vec<Certificate>,
+    beside: Beside,
+) -> Result<Vec<CertificateView<V>>, Error> {
+    let mapping = CertificateTarget::FIELDS;
+    let ids: Vec<_> = certificates.iter().map(|certificate| certificate.id.clone()).collect();
+    let newest: Vec<_> = certificates.iter().filter_map(|certificate| certificate.newest_version_id.clone()).collect();
+    let mut reads = Reads::default();
+    // Few different limits make few different statements, which databases keep prepared.
+    let rows = ids.len().next_power_of_two();
+    let most = rows.saturating_mul(crate::jobs::open::MAX_TARGETS);
+    let mapped = Query::<CertificateTarget>::sorted(mapping.id.ascending()).limit(most);
+    let mapped = (beside.targets && !ids.is_empty())
+        .then(|| reads.list(mapped.filter(mapping.certificate_id.one_of(ids))))
+        .transpose()?;
+    let versions = Query::<V>::all().limit(rows);
+    let versions =
+        (beside.newest && !newest.is_empty()).then(|| reads.list(versions.filter(V::one_of(newest)))).transpose()?;
+    let mut found = unit.read(reads).await?;
+    let mut targets: BTreeMap<CertificateId, Vec<TargetId>> = BTreeMap::new();
+    for mapping in mapped.map(|place| found.all(&place)).transpose()?.unwrap_or_default() {
+        let mapping: CertificateTarget = mapping.into_entity();
+        targets.entry(mapping.certificate_id).or_default().push(mapping.target_id);
+    }
+    let versions = versions.map(|place| found.all::<V>(&place)).transpose()?.unwrap_or_default();
+    let mut versions: BTreeMap<String, V> =
+        versions.into_iter().map(|version| (version.id().to_owned(), version.into_entity())).collect();
+    let view = |certificate: Certificate| CertificateView {
+        version: 0,
+        status: status::of(&certificate, unit.now()),
+        target_ids: targets.remove(&certificate.id).unwrap_or_default(),
+        newest: certificate.newest_version_id.as_ref().and_then(|id| versions.remove(id.as_str())),
+        certificate,
+    };
+    Ok(certificates.into_iter().map(view).collect())
 }
 
 /// Reads a certificate.

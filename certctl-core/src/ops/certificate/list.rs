@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 
+use super::get::views;
 use super::{Beside, CertificateView};
 use crate::decide::status;
 use crate::domain::{
     AgentId, Certificate, CertificateStatus, CertificateTarget, IssuerId, Lifecycle, OwnerId, ProfileId, TeamId,
-    Timestamp,
+    Timestamp, VersionSummary,
 };
 use crate::error::Error;
 use crate::ops::{Access, Context, Listed, Operation, PageRequest};
@@ -91,7 +92,7 @@ impl Default for List {
 
 #[async_trait]
 impl Operation for List {
-    type Output = (Listed<Certificate>, Vec<CertificateView>);
+    type Output = (Listed<Certificate>, Vec<CertificateView<VersionSummary>>);
     const NAME: &'static str = "certificate.list";
     const ACCESS: Access = Access::READ;
     const WRITES: bool = false;
@@ -100,7 +101,7 @@ impl Operation for List {
         let query = self.query(cx).await?;
         let listed = self.page.read(&cx.unit, query).await?;
         let certificates = listed.records.iter().map(|record| Certificate::clone(record)).collect();
-        let views = CertificateView::all(&cx.unit, certificates, self.beside).await?;
+        let views = views(&cx.unit, certificates, self.beside).await?;
         Ok((listed, views))
     }
 }

@@ -9,8 +9,7 @@ use crate::storage::{SealAudit, SealedAudit, StorageError};
 
 impl State {
     pub(super) fn seal_audit(&mut self, SealAudit { events, limit }: SealAudit) -> Result<SealedAudit, StorageError> {
-        let [timestamp, digest, seq, hash] = [
-            position(events, SealAudit::TIMESTAMP)?,
+        let [digest, seq, hash] = [
             position(events, SealAudit::DIGEST)?,
             position(events, SealAudit::SEQ)?,
             position(events, SealAudit::HASH)?,
@@ -21,7 +20,7 @@ impl State {
             None => ChainHead::GENESIS,
         };
         let mut unsealed: Vec<&Arc<Row>> = table.having(seq, &Value::Integer(UNSEALED)).collect();
-        unsealed.sort_by(|a, b| (a.values.get(timestamp), a.id()).cmp(&(b.values.get(timestamp), b.id())));
+        unsealed.sort_by(|a, b| a.id().cmp(b.id()));
         let found = unsealed.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX));
         let links = links(head, found.map(|row| (row.id().to_owned(), bytes(row, digest).to_vec())));
         let end = links.last().map_or(head, |link| ChainHead { seq: link.seq, hash: link.hash });

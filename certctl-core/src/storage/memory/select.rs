@@ -6,18 +6,30 @@ use std::sync::Arc;
 
 use super::State;
 use crate::domain::{Day, Timestamp};
-use crate::entity::{Row, Test, Value};
+use crate::entity::{Column, Row, Schema, Test, Value};
 use crate::storage::{Select, StorageError};
 
 impl State {
     pub(super) fn select(&self, select: &Select) -> Result<Vec<Row>, StorageError> {
+        let table = self.table(select.schema)?;
+        // An excerpt has fewer columns than the table.
+        if select.schema.columns.len() == table.schema.columns.len() {
+            return self.select_whole(select);
+        }
+        let (whole, positions) = whole(select, table.schema)?;
+        let rows = self.select_whole(&whole)?.into_iter();
+        Ok(rows.map(|row| Row { values: excerpt(row.values, &positions), version: row.version }).collect())
+    }
+
+    fn select_whole(&self, select: &Select) -> Result<Vec<Row>, StorageError> {
         let mut rows: Vec<&Arc<Row>> = self.matching(select)?.filter(|row| is_after(select, row)).collect();
         rows.sort_by(|a, b| order(select, a, (sort_value(select, b), b.id())));
         Ok(rows.into_iter().skip(select.offset).take(select.limit).map(|row| Row::clone(row)).collect())
     }
 
     pub(super) fn count(&self, select: &Select) -> Result<u64, StorageError> {
-        Ok(self.matching(select)?.count() as u64)
+        let (whole, _) = whole(select, self.table(select.schema)?.schema)?;
+        Ok(self.matching(&whole)?.count() as u64)
     }
 
     pub(super) fn count_by_day(&self, select: &Select, column: usize) -> Result<BTreeMap<Day, u64>, StorageError> {
@@ -43,6 +55,22 @@ impl State {
         let holds = |row: &Row, (column, test): &(usize, Test)| row.values.get(*column).is_some_and(|v| test.holds(v));
         Ok(rows.filter(move |row| select.tests.iter().all(|test| holds(row, test))))
     }
+}
+
+/// A select of the whole table in place of one of an excerpt, and where the excerpt's columns stand in the table.
+fn whole(select: &Select, schema: &'static Schema) -> Result<(Select, Vec<usize>), StorageError> {
+    let position = |column: &Column| {
+        let found = schema.position(column.name);
+        found.ok_or(StorageError::Corrupt { entity: schema.table, column: column.name })
+    };
+    let positions: Vec<usize> = select.schema.columns.iter().map(position).collect::<Result<_, _>>()?;
+    let of = |column: usize| positions.get(column).copied().unwrap_or(column);
+    let tests = select.tests.iter().map(|(column, test)| (of(*column), test.clone())).collect();
+    Ok((Select { schema, tests, sort: of(select.sort), ..select.clone() }, positions))
+}
+
+fn excerpt(values: Vec<Value>, positions: &[usize]) -> Vec<Value> {
+    positions.iter().filter_map(|position| values.get(*position).cloned()).collect()
 }
 
 fn sort_value<'a>(select: &Select, row: &'a Row) -> &'a Value {

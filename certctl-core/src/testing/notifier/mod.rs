@@ -43,6 +43,10 @@ pub trait Subject: Send + Sync {
     fn secrets(&self) -> Vec<String>;
     /// Configurations that must be refused.
     fn unusable(&self) -> Vec<Unusable>;
+    /// Whether the other side can say for how long it wants to be left alone.
+    fn says_how_long(&self) -> bool {
+        true
+    }
     /// From now on the other side does this.
     fn react(&self, world: &FakePorts, reaction: Reaction);
     /// What reached the other side so far, whether it took it or not, as text. What it does not see when it

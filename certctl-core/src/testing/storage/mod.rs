@@ -23,7 +23,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 pub use load::drain;
-pub use sample::{Event, Item, ItemState, Owner, SCHEMAS, Task, TaskState, event, item, owner, task};
+pub use sample::{Event, Item, ItemExcerpt, ItemState, Owner, SCHEMAS, Task, TaskState, event, item, owner, task};
 
 use crate::storage::Storage;
 
@@ -57,6 +57,7 @@ pub const CASES: &[Case] = cases![
     records::a_record_is_changed_once_per_set,
     records::a_table_that_only_grows_is_read_like_others,
     together::reads_together_give_what_each_gives_alone,
+    together::an_excerpt_is_read_like_the_whole,
     together::an_update_writes_what_changed_and_leaves_the_rest,
     constraints::a_conflict_names_its_field,
     constraints::a_composite_conflict_names_its_last_field,

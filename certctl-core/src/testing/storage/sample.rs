@@ -75,6 +75,20 @@ entity! {
 }
 
 entity! {
+    /// Some columns of an [`Item`], in another order.
+    pub struct ItemExcerpt of Item, fields ItemExcerptFields {
+        /// The id.
+        id: String,
+        /// The sort column with ties.
+        rank: i64,
+        /// The name.
+        name: String,
+        /// The bytes.
+        data: Vec<u8>,
+    }
+}
+
+entity! {
     /// A row of a queue.
     pub struct Task in "sample_tasks" as Mutable, fields TaskFields {
         /// The id.
@@ -121,7 +135,7 @@ entity! {
         /// Its link of the chain.
         hash: Option<Vec<u8>>,
     }
-    indexes [Index::on("audit_events_by_seq", &["seq", "timestamp", "id"])]
+    indexes [Index::on("audit_events_by_seq", &["seq", "id"])]
     references []
 }
 

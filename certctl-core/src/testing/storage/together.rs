@@ -1,7 +1,7 @@
 //! Several reads in one trip, and updates of some columns: shortcuts that must not be seen in what they give.
 
 use super::support::{Store, audited, get, update};
-use super::{Event, Item, ItemState, event, item, owner};
+use super::{Event, Item, ItemExcerpt, ItemState, event, item, owner};
 use crate::domain::Timestamp;
 use crate::storage::{Query, Reads, View};
 
@@ -55,6 +55,47 @@ pub(super) async fn reads_together_give_what_each_gives_alone(store: Store) {
             }
         }
         assert!(view.read(Reads::default()).await.is_ok(), "nothing was asked");
+    }
+}
+
+pub(super) async fn an_excerpt_is_read_like_the_whole(store: Store) {
+    filled(&store).await;
+    let (whole, part) = (Item::FIELDS, ItemExcerpt::FIELDS);
+    let cut = |item: &Item| ItemExcerpt {
+        id: item.id.clone(),
+        rank: item.rank,
+        name: item.name.clone(),
+        data: item.data.clone(),
+    };
+    for view in [View::Latest, View::PointInTime] {
+        let view = store.read(view).await.unwrap();
+        // A large page too, which a store may read in another way.
+        for limit in [2, 500] {
+            let whole = Query::sorted(whole.rank.descending()).filter(whole.name.at_least("2".into())).limit(limit);
+            let part = Query::sorted(part.rank.descending()).filter(part.name.at_least("2".into())).limit(limit);
+            let expected = view.list(whole.clone()).await.unwrap();
+            assert!(expected.records.len() >= 2);
+            let found = view.list(part.clone()).await.unwrap();
+            assert_eq!(found.next.is_some(), expected.next.is_some());
+            let mut reads = Reads::default();
+            let (one, list) = (reads.get::<ItemExcerpt>("i-absent"), reads.list(part.clone()).unwrap());
+            let mut together = view.read(reads).await.unwrap();
+            assert!(together.one(&one).unwrap().is_none());
+            for found in [found.records, together.all(&list).unwrap()] {
+                let found: Vec<_> = found.into_iter().map(|record| (record.version(), record.into_entity())).collect();
+                let expected: Vec<_> = expected.records.iter().map(|item| (item.version(), cut(item))).collect();
+                assert_eq!(found, expected);
+            }
+            assert_eq!(view.total(&part).await.unwrap(), view.total(&whole).await.unwrap());
+        }
+        let (mut pages, mut ids) = (Query::<ItemExcerpt>::sorted(part.rank.ascending()).limit(4), Vec::new());
+        loop {
+            let page = view.list(pages.clone()).await.unwrap();
+            ids.extend(page.records.iter().map(|record| record.id.clone()));
+            let Some(next) = page.next else { break };
+            pages = pages.after(Some(next));
+        }
+        assert_eq!(ids.len(), 9, "the pages of a list of excerpts are the whole list");
     }
 }
 
