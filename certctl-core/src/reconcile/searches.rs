@@ -147,15 +147,13 @@ impl Engine {
             outcome
         });
         let clock = Arc::clone(&self.ports().clock);
-        match crate::ports::within(&*clock, wait, self.finishing(work)).await {
-            Some(outcome) => Ok(ScanProgress::Done(outcome?)),
-            None => {
-                let begun = lock(&begun).clone();
-                begun.map(ScanProgress::UnderWay).ok_or_else(|| {
-                    Error::new(ErrorKind::Unavailable, "unavailable", "the search could not begin in time; try again")
-                })
-            }
+        if let Some(outcome) = crate::ports::within(&*clock, wait, self.finishing(work)).await {
+            return Ok(ScanProgress::Done(outcome?));
         }
+        let stored = lock(&begun).clone();
+        stored.map(ScanProgress::UnderWay).ok_or_else(|| {
+            Error::new(ErrorKind::Unavailable, "unavailable", "the search could not begin in time; try again")
+        })
     }
 }
 
@@ -237,7 +235,7 @@ async fn network(
     }
     let plan = network_scan::plan(&target)?;
     *lock(begun) = Some(recorder.begin().await?.clone());
-    let began = clock.monotonic();
+    let from = clock.monotonic();
     let mut search = NetworkSearch::new(&*engine.ports().tls, &plan);
     let mut is_whole = true;
     loop {
@@ -256,7 +254,7 @@ async fn network(
             recorder.add(finding).await?;
         }
     }
-    let scan = recorder.finish(began.until(clock.monotonic())).await?;
+    let scan = recorder.finish(from.until(clock.monotonic())).await?;
     if !is_whole {
         return Ok(Searched { scan, pause: Some(Duration::ZERO) });
     }
