@@ -54,6 +54,9 @@ pub(crate) async fn engine(config: &ValidConfig, dir: &DataDir, ports: Ports) ->
     for route in &config.routes {
         builder = builder.route(route.clone());
     }
+    for source in &config.sources {
+        builder = builder.discovery_source(source.clone());
+    }
     Ok(builder.build().await?)
 }
 

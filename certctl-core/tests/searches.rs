@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use certctl_core::Engine;
 use certctl_core::domain::{DiscoveredCertificate, DiscoveryScan, NetworkScanTarget, Principal, SCHEMAS};
 use certctl_core::engine::SetupSecret;
+use certctl_core::entity::Record;
 use certctl_core::ops::{discovery, network_scan};
 use certctl_core::ports::{Ports, ProbeError, TlsObservation, TlsProbe, TlsProbeRequest};
 use certctl_core::seal::SealingKey;
@@ -88,12 +89,12 @@ impl Servers {
 
     async fn scans(&self) -> Vec<DiscoveryScan> {
         let listed = self.engines[1].execute(&me(), discovery::ListScans::default()).await.unwrap();
-        listed.records.into_iter().map(|record| record.into_entity()).collect()
+        listed.records.into_iter().map(Record::into_entity).collect()
     }
 
     async fn found(&self) -> Vec<DiscoveredCertificate> {
         let listed = self.engines[1].execute(&me(), discovery::List::default()).await.unwrap();
-        listed.records.into_iter().map(|record| record.into_entity()).collect()
+        listed.records.into_iter().map(Record::into_entity).collect()
     }
 
     async fn target(&self, id: &str) -> NetworkScanTarget {

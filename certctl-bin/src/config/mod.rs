@@ -8,6 +8,7 @@ mod environment;
 mod keys;
 mod obsolete;
 mod settings;
+mod sources;
 mod valid;
 
 #[cfg(test)]
@@ -24,6 +25,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 pub(crate) use channels::Channels;
+use sources::Sources;
+
 pub(crate) use environment::{Environment, check_names};
 pub(crate) use valid::{Authentication, LogFormat, ValidConfig};
 
@@ -50,6 +53,11 @@ pub(crate) struct Config {
     pub(crate) cors_origins: Option<Vec<String>>,
     pub(crate) rate_limit: RateLimit,
     pub(crate) network_scan: NetworkScan,
+    pub(crate) cloud_discovery: CloudDiscovery,
+    pub(crate) discovery: Vec<Discovery>,
+    /// Discovery sources that variables make.
+    #[serde(skip)]
+    pub(crate) sources: Sources,
     pub(crate) notifier: Vec<Notifier>,
     pub(crate) route: Vec<Route>,
     /// Notifiers that variables make.
@@ -86,6 +94,24 @@ pub(crate) struct RateLimit {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct NetworkScan {
     pub(crate) enabled: Option<bool>,
+}
+
+/// `[cloud_discovery]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CloudDiscovery {
+    pub(crate) enabled: Option<bool>,
+    pub(crate) interval: Option<String>,
+}
+
+/// `[[discovery]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Discovery {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) config: Map<String, Value>,
 }
 
 /// `[[notifier]]`.

@@ -92,9 +92,8 @@ impl Greeted for Answered {
     async fn finish(self: Box<Self>) -> Result<TlsObservation, ProbeError> {
         let Self { hello, timeout } = *self;
         let endpoint = hello.endpoint.clone();
-        tokio::time::timeout(timeout, hello.shake())
-            .await
-            .unwrap_or_else(|_| Err(ProbeError::Timeout { endpoint, after: timeout }))
+        let late = ProbeError::Timeout { endpoint, after: timeout };
+        tokio::time::timeout(timeout, hello.shake()).await.unwrap_or(Err(late))
     }
 }
 

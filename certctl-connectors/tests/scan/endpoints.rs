@@ -35,7 +35,7 @@ pub(crate) struct Endpoints {
 
 impl Drop for Endpoints {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(|task| task.abort());
+        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
     }
 }
 

@@ -1,7 +1,6 @@
 //! A search of real sockets: a crowd of servers on the loopback network, which only this policy allows to be searched. The bench
 //! `scan` does the same with 65,536 addresses.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "the crowd listens on real sockets")]
 
 mod endpoints;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{DiscoveryScheduleId, NetworkScanTargetId, Timestamp};
+use super::{DiscoveryScheduleId, InvalidId, NetworkScanTargetId, Timestamp};
 use crate::entity::{Index, Json};
 use crate::{entity, text_enum, transitions};
 
@@ -72,15 +72,15 @@ transitions! {
 }
 
 entity! {
-    /// When the server searches next: the networks of a target, or a cloud. A queue, so that of several servers one does.
+    /// When the server searches next: the networks of a target, or a discovery source. A queue, so that of several servers one does.
     pub struct DiscoverySchedule in "discovery_schedules" as Mutable, fields DiscoveryScheduleFields {
-        /// Its id; for a cloud that of the agent that stands for it.
+        /// Its id; for a discovery source made of its name.
         id: DiscoveryScheduleId,
-        /// The target whose networks are searched; absent for a cloud.
+        /// The target whose networks are searched; absent for a discovery source.
         network_scan_target_id: Option<NetworkScanTargetId>,
         /// Whether somebody searches.
         state: ScheduleState,
-        /// Which kind of search it is: `network` or `cloud`.
+        /// Which kind of search it is: `network`, or for a source its own id.
         partition: String,
         /// When anyone may claim it; never while it is disabled.
         due_at: Timestamp,
@@ -101,8 +101,14 @@ impl DiscoverySchedule {
     pub const CLAIMABLE: &'static [&'static str] = &[ScheduleState::Idle.name(), ScheduleState::Searching.name()];
     /// The partition of networks.
     pub const NETWORK: &'static str = "network";
-    /// The partition of clouds.
-    pub const CLOUD: &'static str = "cloud";
+
+    /// The partition of a discovery source, and the id of its only schedule.
+    ///
+    /// # Errors
+    /// [`InvalidId`] when the name of the source has other characters than ids may have, or is too long.
+    pub fn of_source(name: &str) -> Result<String, InvalidId> {
+        DiscoveryScheduleId::parse(format!("source.{name}")).map(|id| id.to_string())
+    }
 
     /// Plans the next search, and takes it from whoever searches now.
     pub fn plan(&mut self, due_at: Timestamp) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -10,11 +11,11 @@ use super::authorities::StoredAuthorities;
 use super::drain::InFlight;
 use super::lookout::Lookout;
 use super::reads::Reads;
-use super::{Cadence, ConfiguredNotifier, Engine, Inner, Trail};
+use super::{Cadence, ConfiguredNotifier, ConfiguredSource, Engine, Inner, Trail};
 use crate::connector::layer::Layers;
 use crate::connector::{ConnectorContext, Registry};
 use crate::decide::routing::{self, Occurrence, Route};
-use crate::domain::{NotificationType, Role, Setting, SettingId, Severity, nearest};
+use crate::domain::{AgentId, DiscoverySchedule, NotificationType, Role, Setting, SettingId, Severity, nearest};
 use crate::error::{Error, ErrorKind};
 use crate::event::EventSink;
 use crate::ops;
@@ -55,6 +56,19 @@ pub struct NotifierConfig {
     pub config: Value,
 }
 
+/// A discovery source that the configuration names.
+#[derive(Clone, Debug)]
+pub struct DiscoverySourceConfig {
+    /// Unique; 1 to 100 of the characters of ids.
+    pub name: String,
+    /// The kind of connector.
+    pub kind: String,
+    /// Its configuration.
+    pub config: Value,
+    /// From the end of one search to the next.
+    pub interval: Duration,
+}
+
 /// What seals secrets at rest.
 #[derive(Clone, Debug)]
 pub enum SetupSecret {
@@ -78,6 +92,7 @@ pub struct EngineBuilder {
     routes: Vec<Route>,
     checkpoint_file: Option<PathBuf>,
     network_scans: bool,
+    sources: Vec<DiscoverySourceConfig>,
 }
 
 impl std::fmt::Debug for EngineBuilder {
@@ -102,6 +117,7 @@ impl Engine {
             routes: Vec::new(),
             checkpoint_file: None,
             network_scans: true,
+            sources: Vec::new(),
         }
     }
 }
@@ -139,6 +155,11 @@ impl EngineBuilder {
         self
     }
 
+    /// Adds a discovery source.
+    pub fn discovery_source(mut self, source: DiscoverySourceConfig) -> Self {
+        self.sources.push(source);
+        self
+    }
     /// Whether networks are searched for certificates by themselves, which is so unless it is said otherwise. What somebody asks
     /// for is done either way.
     pub fn network_scans(mut self, enabled: bool) -> Self {
@@ -171,6 +192,7 @@ impl EngineBuilder {
             routes,
             checkpoint_file,
             network_scans,
+            sources,
         } = self;
         let sealer = sealer(&*storage, &ports, secret).await?;
         let authorities = Arc::new(StoredAuthorities::new(storage.clone(), ports.clone(), sealer.clone()));
@@ -187,6 +209,21 @@ impl EngineBuilder {
             live.insert(notifier.name, ConfiguredNotifier { kind: entry.info.kind, live: layered });
         }
         check(&routes, &live)?;
+        let mut discovery_sources = BTreeMap::new();
+        for source in sources {
+            let wrong = |error: String| Error::invalid(format!("discovery source `{}`: {error}", source.name));
+            let entry = registry.find_discovery(&source.kind).map_err(|error| wrong(error.to_string()))?;
+            let agent = registry.discovery_agent(&source.kind).map_err(|error| wrong(error.to_string()))?;
+            let id = source.name.clone();
+            let cx = ConnectorContext { id, ports: ports.clone(), authorities: authorities.clone() };
+            let live = entry.build(&source.config, &cx).map_err(|error| wrong(error.to_string()))?;
+            let schedule = DiscoverySchedule::of_source(&source.name).map_err(|error| wrong(error.to_string()))?;
+            let agent = AgentId::parse(agent).map_err(|error| wrong(error.to_string()))?;
+            let configured = ConfiguredSource { agent, live, interval: source.interval };
+            if discovery_sources.insert(schedule, configured).is_some() {
+                return Err(wrong("there are two of that name; give each its own".into()));
+            }
+        }
         let mut holder = [0; 8];
         ports.rng.fill(&mut holder);
         let mut store_id = [0; 16];
@@ -218,6 +255,7 @@ impl EngineBuilder {
             events: EventSink::default(),
             trail,
             network_scans,
+            discovery_sources,
             searches: crate::reconcile::searches::NextLook::default(),
             stopping: super::Stopping::default(),
             reads: Reads::default(),
@@ -225,6 +263,7 @@ impl EngineBuilder {
         }));
         ops::seed(&engine).await?;
         ops::access::configure_keys(&engine, &keys).await?;
+        crate::reconcile::searches::enlist_sources(&engine).await?;
         Ok(engine)
     }
 }

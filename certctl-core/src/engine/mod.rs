@@ -20,7 +20,7 @@ mod sealing;
 mod system;
 mod wake;
 
-pub use builder::{AgentAuth, ConfiguredKey, EngineBuilder, NotifierConfig, SetupSecret};
+pub use builder::{AgentAuth, ConfiguredKey, DiscoverySourceConfig, EngineBuilder, NotifierConfig, SetupSecret};
 pub use cadence::Cadence;
 pub use census::Census;
 pub use once::{Begun, NamedCall};
@@ -31,7 +31,7 @@ pub use system::{AgentTrust, ServerIdentity};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::connector::{Authorities, Notifier, Registry};
+use crate::connector::{Authorities, DiscoverySource, Notifier, Registry};
 pub use crate::decide::routing::Route;
 use crate::domain::{AgentId, Principal, Timestamp};
 use crate::event::EventSink;
@@ -83,6 +83,8 @@ pub(crate) struct Inner {
     trail: Trail,
     /// Whether networks are searched by themselves.
     pub(crate) network_scans: bool,
+    /// By the partitions of their schedules.
+    pub(crate) discovery_sources: BTreeMap<String, ConfiguredSource>,
     pub(crate) searches: crate::reconcile::searches::NextLook,
     /// Told when the loops are to end.
     pub(crate) stopping: Stopping,
@@ -95,6 +97,13 @@ pub(crate) struct Inner {
 pub(crate) struct ConfiguredNotifier {
     pub(crate) kind: &'static str,
     pub(crate) live: Arc<dyn Notifier>,
+}
+
+/// A discovery source that is ready to be searched.
+pub(crate) struct ConfiguredSource {
+    pub(crate) agent: AgentId,
+    pub(crate) live: Arc<dyn DiscoverySource>,
+    pub(crate) interval: std::time::Duration,
 }
 
 impl std::fmt::Debug for Engine {

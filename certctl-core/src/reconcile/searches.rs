@@ -1,6 +1,8 @@
 //! Searches that the server makes itself, of networks and of clouds: each by one server at a time, and not more than the
 //! limits allow.
 
+mod sources;
+
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,6 +20,8 @@ use crate::jobs::{Permit, keep};
 use crate::ops::discovery::Recorder;
 use crate::ops::network_scan;
 use crate::ports::Monotonic;
+pub(crate) use sources::enlist as enlist_sources;
+
 use crate::storage::{Claim, DueQuery, Fence, Lease, Leased, UnitOfWork, View};
 
 impl Leased for DiscoverySchedule {
@@ -51,12 +55,17 @@ fn until_look(engine: &Engine) -> Duration {
 
 /// How long until there may be a search to begin.
 pub(crate) fn next_due(engine: &Engine) -> Option<Duration> {
-    engine.0.network_scans.then(|| until_look(engine))
+    searches(engine).then(|| until_look(engine))
+}
+
+/// Whether this process begins any search by itself.
+fn searches(engine: &Engine) -> bool {
+    engine.0.network_scans || !engine.0.discovery_sources.is_empty()
 }
 
 /// Begins the searches that are due.
 pub(crate) async fn claim_and_start(engine: &Engine) -> Result<usize, Error> {
-    if !engine.0.network_scans || !until_look(engine).is_zero() {
+    if !searches(engine) || !until_look(engine).is_zero() {
         return Ok(0);
     }
     let partitions = free(engine);
@@ -101,7 +110,8 @@ fn free(engine: &Engine) -> Vec<(String, u32)> {
     let network = engine.0.network_scans.then_some(DiscoverySchedule::NETWORK);
     let running = lock(&engine.0.running);
     let free = |partition: &str| AT_ONCE.saturating_sub(running.get(&permit(partition)).copied().unwrap_or(0));
-    let kinds = network.into_iter().map(|partition| (partition.to_owned(), free(partition)));
+    let sources = engine.0.discovery_sources.keys().map(String::as_str);
+    let kinds = network.into_iter().chain(sources).map(|partition| (partition.to_owned(), free(partition)));
     kinds.filter(|(_, free)| *free > 0).collect()
 }
 
@@ -192,11 +202,11 @@ async fn search(
     lease: &Lease<DiscoverySchedule>,
     begun: &Mutex<Option<DiscoveryScan>>,
 ) -> (Result<DiscoveryScan, Error>, Option<Duration>) {
-    // A schedule without a target is of a partition that nobody claims here.
-    let Some(id) = &lease.record.network_scan_target_id else {
-        return (Err(Error::not_found("network scan target of", &lease.record.id)), None);
+    let searched = match &lease.record.network_scan_target_id {
+        Some(id) => network(engine, id, lease.abandoned, begun).await,
+        None => sources::search(engine, &lease.record.partition, lease.abandoned).await,
     };
-    match network(engine, id, lease.abandoned, begun).await {
+    match searched {
         Ok(Searched { scan, pause }) => (Ok(scan), pause),
         Err(error) => (Err(error), Some(AFTER_FAILURE)),
     }
