@@ -21,7 +21,8 @@ pub use context::ConnectorContext;
 pub use discovery::{DiscoveryPlugin, DiscoverySource, SourceItem, SourcePage};
 pub use error::{ConfigError, ConnectorError, ConnectorErrorKind};
 pub use issuer::{
-    Issuance, IssueOrder, IssuePace, Issuer, IssuerCapabilities, IssuerPlugin, LintScope, OrderState, TestConnection,
+    Issuance, IssueOrder, IssuePace, Issuer, IssuerCapabilities, IssuerPlugin, LintScope, OrderState, Predecessor,
+    RenewalInfo, SuggestedWindow, TestConnection,
 };
 pub use notifier::{Audience, Notice, Notifier, NotifierPlugin};
 pub use registry::{

@@ -15,6 +15,7 @@ mod extended_key_usage;
 mod fingerprint;
 mod id;
 mod issuer;
+mod issuer_health;
 mod job;
 mod key;
 mod name;
@@ -26,6 +27,7 @@ mod policy;
 mod principal;
 mod profile;
 mod renewal;
+mod renewal_info;
 mod san;
 mod serial;
 mod timestamp;
@@ -64,6 +66,7 @@ pub use issuer::{
     AuthorityFields, AuthorityRecord, AuthorityState, ConfigSource, EngineKey, EngineKeyFields, EngineKeyPurpose,
     IssuerFields, IssuerRecord, Setting, SettingFields, TestStatus,
 };
+pub use issuer_health::{IssuerHealth, IssuerHealthFields};
 pub use job::{Job, JobFields, JobState, JobType, VerificationStatus};
 pub use key::{KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 pub use name::{MAX_COMMON_NAME, MAX_NAMES, NameError, SubjectNames};
@@ -78,7 +81,8 @@ pub use policy::{
 };
 pub use principal::{ApiKey, ApiKeyFields, EnrolToken, EnrolTokenFields, Principal, Role};
 pub use profile::{EnforcedTerms, ExtendedKeyUsage, KeyRule, Profile, ProfileFields, SanKind};
-pub use renewal::{RenewalPolicy, RenewalPolicyFields, Replan, ReplanFields};
+pub use renewal::{FreezeWindow, RenewalPolicy, RenewalPolicyFields, Replan, ReplanFields};
+pub use renewal_info::{IssuingAccount, RenewalAdvice, RenewalAdviceFields, RenewalInfoId};
 pub use san::{DnsName, EmailAddress, SanUri, SubjectAltName};
 pub use serial::{InvalidSerial, Serial};
 pub use timestamp::{InvalidTimestamp, Timestamp};
@@ -91,6 +95,7 @@ pub const SCHEMAS: &[&Schema] = &[
     Team::SCHEMA,
     Owner::SCHEMA,
     IssuerRecord::SCHEMA,
+    IssuerHealth::SCHEMA,
     EngineKey::SCHEMA,
     AuthorityRecord::SCHEMA,
     Setting::SCHEMA,
@@ -110,6 +115,7 @@ pub const SCHEMAS: &[&Schema] = &[
     CertificateTarget::SCHEMA,
     Version::SCHEMA,
     CertificateKey::SCHEMA,
+    RenewalAdvice::SCHEMA,
     DiscoveryScan::SCHEMA,
     DiscoveredCertificate::SCHEMA,
     NetworkScanTarget::SCHEMA,

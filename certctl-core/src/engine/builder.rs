@@ -260,6 +260,7 @@ impl EngineBuilder {
             stopping: super::Stopping::default(),
             reads: Reads::default(),
             reads_recorded,
+            advice: Mutex::default(),
         }));
         ops::seed(&engine).await?;
         ops::access::configure_keys(&engine, &keys).await?;

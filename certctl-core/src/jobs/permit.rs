@@ -14,6 +14,11 @@ impl Permit {
         Self { engine: engine.clone(), partition: partition.into() }
     }
 
+    /// Whether nothing of the partition is under way.
+    pub(crate) fn is_unused(engine: &Engine, partition: &str) -> bool {
+        !lock(&engine.0.running).contains_key(partition)
+    }
+
     /// The partitions of these that have a free slot, each with how many.
     pub(crate) fn free(engine: &Engine, partitions: impl IntoIterator<Item = String>) -> Vec<(String, u32)> {
         let running = lock(&engine.0.running);
