@@ -20,6 +20,7 @@ mod issue;
 mod jobs;
 mod lists;
 mod process;
+mod scan;
 mod sealing;
 mod server;
 mod sweep;
@@ -51,7 +52,7 @@ async fn main() -> ExitCode {
     }
 }
 
-const USAGE: &str = "usage: certctl-bench audit | agents | calibrate | issue | jobs | lists | sealing | sweep | footprint | all | drive HOST:PORT CLIENTS COUNT";
+const USAGE: &str = "usage: certctl-bench audit | agents | calibrate | issue | jobs | lists | scan | sealing | sweep | footprint | all | drive HOST:PORT CLIENTS COUNT";
 
 async fn run(what: &str) -> Result<(), Failure> {
     let scale = std::env::var("BENCH_SCALE").ok().and_then(|text| text.parse().ok());
@@ -65,6 +66,7 @@ async fn run(what: &str) -> Result<(), Failure> {
         "sweep" => sweep::run(scale).await,
         "sealing" => sealing::run(scale).await,
         "footprint" => footprint::run(scale).await,
+        "scan" => scan::run(scale).await,
         "agents" => agents::run(scale).await,
         "all" => {
             calibrate::run(scale).await?;

@@ -305,6 +305,205 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "network_scan.enabled",
+        variable: "NETWORK_SCAN_ENABLED",
+        flag: "",
+        default: "`true`",
+        meaning: "Whether the networks that were named for it are searched for certificates by themselves, each at its own \
+                  interval. A search that somebody asks for is made either way.",
+        set: |config, value| {
+            config.network_scan.enabled = Some(boolean(value)?);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "cloud_discovery.enabled",
+        variable: "CLOUD_DISCOVERY_ENABLED",
+        flag: "",
+        default: "`true`",
+        meaning: "Whether discovery sources are searched.",
+        set: |config, value| {
+            config.cloud_discovery.enabled = Some(boolean(value)?);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "cloud_discovery.interval",
+        variable: "CLOUD_DISCOVERY_INTERVAL",
+        flag: "",
+        default: "`6h`",
+        meaning: "From the end of one search of a discovery source to the next: a number with `s`, `m`, `h` or `d`, one minute to 30 days.",
+        set: |config, value| {
+            config.cloud_discovery.interval = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "",
+        variable: "AWS_SM_DISCOVERY_ENABLED",
+        flag: "",
+        default: "`false`",
+        meaning: "Makes one discovery source named `aws-sm`, of kind `AWSSecretsManager`. Several are `[[discovery]]` tables with `name`, `kind`, `config`.",
+        set: |config, value| {
+            config.sources.enable("AWSSecretsManager", boolean(value)?);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "",
+        variable: "AWS_SM_REGION",
+        flag: "",
+        default: "none",
+        meaning: "The region of that source.",
+        set: |config, value| {
+            config.sources.set("AWSSecretsManager", "region", value);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "",
+        variable: "AWS_SM_ACCESS_KEY_ID",
+        flag: "",
+        default: "none",
+        meaning: "The id of its access key.",
+        set: |config, value| {
+            config.sources.set("AWSSecretsManager", "access_key_id", value);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "",
+        variable: "AWS_SM_SECRET_ACCESS_KEY",
+        flag: "",
+        default: "none",
+        meaning: "Its access key.",
+        set: |config, value| {
+            config.sources.set("AWSSecretsManager", "secret_access_key", value);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "",
+        variable: "AWS_SM_SESSION_TOKEN",
+        flag: "",
+        default: "none",
+        meaning: "Its session token.",
+        set: |config, value| {
+            config.sources.set("AWSSecretsManager", "session_token", value);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "",
+        variable: "AWS_SM_TAG_FILTER",
+        flag: "",
+        default: "`type=certificate`",
+        meaning: "Only secrets with this tag.",
+        set: |config, value| {
+            config.sources.set("AWSSecretsManager", "tag_filter", value);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "",
+        variable: "AWS_SM_NAME_PREFIX",
+        flag: "",
+        default: "none",
+        meaning: "Only secrets whose names begin like this.",
+        set: |config, value| {
+            config.sources.set("AWSSecretsManager", "name_prefix", value);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "",
+        variable: "AZURE_KV_DISCOVERY_ENABLED",
+        flag: "",
+        default: "`false`",
+        meaning: "Makes one discovery source named `azure-kv`, of kind `AzureKeyVault`.",
+        set: |config, value| {
+            config.sources.enable("AzureKeyVault", boolean(value)?);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "",
+        variable: "AZURE_KV_VAULT_URL",
+        flag: "",
+        default: "none",
+        meaning: "The vault of that source.",
+        set: |config, value| {
+            config.sources.set("AzureKeyVault", "vault_url", value);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "",
+        variable: "AZURE_KV_TENANT_ID",
+        flag: "",
+        default: "none",
+        meaning: "The directory of its application.",
+        set: |config, value| {
+            config.sources.set("AzureKeyVault", "tenant_id", value);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "",
+        variable: "AZURE_KV_CLIENT_ID",
+        flag: "",
+        default: "none",
+        meaning: "Its application.",
+        set: |config, value| {
+            config.sources.set("AzureKeyVault", "client_id", value);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "",
+        variable: "AZURE_KV_CLIENT_SECRET",
+        flag: "",
+        default: "none",
+        meaning: "The secret of that application.",
+        set: |config, value| {
+            config.sources.set("AzureKeyVault", "client_secret", value);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "",
+        variable: "GCP_SM_DISCOVERY_ENABLED",
+        flag: "",
+        default: "`false`",
+        meaning: "Makes one discovery source named `gcp-sm`, of kind `GCPSecretManager`.",
+        set: |config, value| {
+            config.sources.enable("GCPSecretManager", boolean(value)?);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "",
+        variable: "GCP_SM_PROJECT",
+        flag: "",
+        default: "none",
+        meaning: "The project of that source.",
+        set: |config, value| {
+            config.sources.set("GCPSecretManager", "project", value);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "",
+        variable: "GCP_SM_CREDENTIALS",
+        flag: "",
+        default: "none",
+        meaning: "The key file of its service account, as text.",
+        set: |config, value| {
+            config.sources.set("GCPSecretManager", "credentials", value);
+            Ok(())
+        },
+    },
+    Setting {
         key: "cors_origins",
         variable: "CORS_ORIGINS",
         flag: "",
@@ -588,6 +787,11 @@ pub(crate) const CLIENT_VARIABLES: &[ClientVariable] = &[
         flag: "agent: --allow-path",
         meaning: "Directories below which targets may put certificates besides those built into their connectors, \
                   separated by commas.",
+    },
+    ClientVariable {
+        name: "DISCOVERY_DIRS",
+        flag: "agent: --discovery-dirs",
+        meaning: "Directories that the agent searches for certificates at its start and every six hours, separated by commas.",
     },
 ];
 

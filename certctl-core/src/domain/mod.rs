@@ -20,6 +20,7 @@ mod job;
 mod key;
 mod loop_state;
 mod name;
+mod network_scan;
 mod notification;
 mod ownership;
 pub mod pem;
@@ -58,9 +59,9 @@ pub use discovery::{
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use id::{
     AgentGroupId, AgentGroupMemberId, AgentId, ApiKeyId, AuditCheckpointId, AuditEventId, AuthorityId, CertificateId,
-    CertificateTargetId, DiscoveredCertificateId, DiscoveryScanId, EngineKeyId, EnrolTokenId, IdempotentCallId,
-    InvalidId, IssuerId, JobId, KeyId, LoopId, NotificationId, OwnerId, ProfileId, RenewalPolicyId, SettingId,
-    TargetId, TeamId, VersionId,
+    CertificateTargetId, DiscoveredCertificateId, DiscoveryScanId, DiscoveryScheduleId, EngineKeyId, EnrolTokenId,
+    IdempotentCallId, InvalidId, IssuerId, JobId, KeyId, LoopId, NetworkScanTargetId, NotificationId, OwnerId,
+    ProfileId, RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
 };
 pub use id::{PolicyRuleId, PolicyViolationId};
 pub use issuer::{
@@ -72,6 +73,9 @@ pub use job::{Job, JobFields, JobState, JobType, VerificationStatus};
 pub use key::{KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 pub use loop_state::{LoopScope, LoopState, LoopStateFields};
 pub use name::{MAX_COMMON_NAME, MAX_NAMES, NameError, SubjectNames};
+pub use network_scan::{
+    DiscoverySchedule, DiscoveryScheduleFields, NetworkScanTarget, NetworkScanTargetFields, ScheduleState,
+};
 pub use notification::{
     Notification, NotificationFields, NotificationState, NotificationStatus, NotificationType, Severity,
 };
@@ -121,6 +125,8 @@ pub const SCHEMAS: &[&Schema] = &[
     RenewalAdvice::SCHEMA,
     DiscoveryScan::SCHEMA,
     DiscoveredCertificate::SCHEMA,
+    NetworkScanTarget::SCHEMA,
+    DiscoverySchedule::SCHEMA,
     Job::SCHEMA,
     Notification::SCHEMA,
     AuditCheckpoint::SCHEMA,

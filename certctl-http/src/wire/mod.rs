@@ -18,6 +18,7 @@ mod key;
 mod loops;
 mod metrics;
 pub(crate) mod names;
+mod network_scan;
 mod notice;
 mod notification;
 mod owner;
@@ -63,14 +64,15 @@ pub use names::{
     PolicySeverity, PolicyType, RenewalGateName, RenewalGateVerdict, Role, ShapeRule, ShapeSeverity, ShapeState,
     TargetType, VerificationStatus,
 };
+pub use network_scan::{CreateNetworkScanTarget, NetworkScanTarget, UpdateNetworkScanTarget};
 pub use notice::WebhookNotice;
 pub use notification::NotificationEvent;
 pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
     AgentGroupList, AgentList, ApiKeyList, AuditEventList, CertificateProfileList, CertificateVersionList,
     ConnectorTypeList, DeploymentTargetList, DiscoveredCertificateList, DiscoveryScanList, IssuerList, JobList,
-    LoopList, ManagedCertificateList, NotificationEventList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList,
-    TeamList,
+    LoopList, ManagedCertificateList, NetworkScanTargetList, NotificationEventList, OwnerList, Page,
+    PaginationEnvelope, RenewalPolicyList, TeamList,
 };
 pub use page::{PolicyRuleList, PolicyViolationList};
 pub use patch::Patch;

@@ -23,6 +23,7 @@ mod export;
 mod idempotency;
 mod keys;
 mod lists;
+mod network_scan;
 mod notifications;
 mod people;
 mod policy;

@@ -142,6 +142,14 @@ text_enum! {
         VerificationFailed = "job_verification_failed",
         /// A digest was recorded, to be sent.
         DigestSent = "digest_sent",
+        /// Networks to search were named.
+        NetworkScanTargetCreated = "network_scan_target_created",
+        /// Networks to search were changed.
+        NetworkScanTargetUpdated = "network_scan_target_updated",
+        /// Networks to search were deleted.
+        NetworkScanTargetDeleted = "network_scan_target_deleted",
+        /// Somebody asked for a search of networks.
+        NetworkScanTriggered = "network_scan_triggered",
         /// A notification was delivered.
         NotificationSent = "notification_sent",
         /// A notification was not delivered.
