@@ -32,6 +32,23 @@ pub(crate) struct ClientVariable {
     pub(crate) meaning: &'static str,
 }
 
+/// A member of the configuration of a discovery source that variables make.
+macro_rules! of_source {
+    ($variable:literal, $kind:literal, $member:literal, $default:literal, $meaning:literal) => {
+        Setting {
+            key: "",
+            variable: $variable,
+            flag: "",
+            default: $default,
+            meaning: $meaning,
+            set: |config, value| {
+                config.sources.set($kind, $member, value);
+                Ok(())
+            },
+        }
+    };
+}
+
 pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "data_dir",
@@ -349,72 +366,24 @@ pub(crate) const SETTINGS: &[Setting] = &[
             Ok(())
         },
     },
-    Setting {
-        key: "",
-        variable: "AWS_SM_REGION",
-        flag: "",
-        default: "none",
-        meaning: "The region of that source.",
-        set: |config, value| {
-            config.sources.set("AWSSecretsManager", "region", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "AWS_SM_ACCESS_KEY_ID",
-        flag: "",
-        default: "none",
-        meaning: "The id of its access key.",
-        set: |config, value| {
-            config.sources.set("AWSSecretsManager", "access_key_id", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "AWS_SM_SECRET_ACCESS_KEY",
-        flag: "",
-        default: "none",
-        meaning: "Its access key.",
-        set: |config, value| {
-            config.sources.set("AWSSecretsManager", "secret_access_key", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "AWS_SM_SESSION_TOKEN",
-        flag: "",
-        default: "none",
-        meaning: "Its session token.",
-        set: |config, value| {
-            config.sources.set("AWSSecretsManager", "session_token", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "AWS_SM_TAG_FILTER",
-        flag: "",
-        default: "`type=certificate`",
-        meaning: "Only secrets with this tag.",
-        set: |config, value| {
-            config.sources.set("AWSSecretsManager", "tag_filter", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "AWS_SM_NAME_PREFIX",
-        flag: "",
-        default: "none",
-        meaning: "Only secrets whose names begin like this.",
-        set: |config, value| {
-            config.sources.set("AWSSecretsManager", "name_prefix", value);
-            Ok(())
-        },
-    },
+    of_source!("AWS_SM_REGION", "AWSSecretsManager", "region", "none", "The region of that source."),
+    of_source!("AWS_SM_ACCESS_KEY_ID", "AWSSecretsManager", "access_key_id", "none", "The id of its access key."),
+    of_source!("AWS_SM_SECRET_ACCESS_KEY", "AWSSecretsManager", "secret_access_key", "none", "Its access key."),
+    of_source!("AWS_SM_SESSION_TOKEN", "AWSSecretsManager", "session_token", "none", "Its session token."),
+    of_source!(
+        "AWS_SM_TAG_FILTER",
+        "AWSSecretsManager",
+        "tag_filter",
+        "`type=certificate`",
+        "Only secrets with this tag."
+    ),
+    of_source!(
+        "AWS_SM_NAME_PREFIX",
+        "AWSSecretsManager",
+        "name_prefix",
+        "none",
+        "Only secrets whose names begin like this."
+    ),
     Setting {
         key: "",
         variable: "AZURE_KV_DISCOVERY_ENABLED",
@@ -426,50 +395,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
             Ok(())
         },
     },
-    Setting {
-        key: "",
-        variable: "AZURE_KV_VAULT_URL",
-        flag: "",
-        default: "none",
-        meaning: "The vault of that source.",
-        set: |config, value| {
-            config.sources.set("AzureKeyVault", "vault_url", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "AZURE_KV_TENANT_ID",
-        flag: "",
-        default: "none",
-        meaning: "The directory of its application.",
-        set: |config, value| {
-            config.sources.set("AzureKeyVault", "tenant_id", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "AZURE_KV_CLIENT_ID",
-        flag: "",
-        default: "none",
-        meaning: "Its application.",
-        set: |config, value| {
-            config.sources.set("AzureKeyVault", "client_id", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "AZURE_KV_CLIENT_SECRET",
-        flag: "",
-        default: "none",
-        meaning: "The secret of that application.",
-        set: |config, value| {
-            config.sources.set("AzureKeyVault", "client_secret", value);
-            Ok(())
-        },
-    },
+    of_source!("AZURE_KV_VAULT_URL", "AzureKeyVault", "vault_url", "none", "The vault of that source."),
+    of_source!("AZURE_KV_TENANT_ID", "AzureKeyVault", "tenant_id", "none", "The directory of its application."),
+    of_source!("AZURE_KV_CLIENT_ID", "AzureKeyVault", "client_id", "none", "Its application."),
+    of_source!("AZURE_KV_CLIENT_SECRET", "AzureKeyVault", "client_secret", "none", "The secret of that application."),
     Setting {
         key: "",
         variable: "GCP_SM_DISCOVERY_ENABLED",
@@ -481,28 +410,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
             Ok(())
         },
     },
-    Setting {
-        key: "",
-        variable: "GCP_SM_PROJECT",
-        flag: "",
-        default: "none",
-        meaning: "The project of that source.",
-        set: |config, value| {
-            config.sources.set("GCPSecretManager", "project", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "GCP_SM_CREDENTIALS",
-        flag: "",
-        default: "none",
-        meaning: "The key file of its service account, as text.",
-        set: |config, value| {
-            config.sources.set("GCPSecretManager", "credentials", value);
-            Ok(())
-        },
-    },
+    of_source!("GCP_SM_PROJECT", "GCPSecretManager", "project", "none", "The project of that source."),
+    of_source!(
+        "GCP_SM_CREDENTIALS",
+        "GCPSecretManager",
+        "credentials",
+        "none",
+        "The key file of its service account, as text."
+    ),
     Setting {
         key: "cors_origins",
         variable: "CORS_ORIGINS",
