@@ -33,6 +33,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::connector::{Authorities, Notifier, Registry};
 pub use crate::decide::routing::Route;
+use crate::digest;
+pub use crate::digest::DigestConfig;
 use crate::domain::{AgentId, Principal, Timestamp};
 use crate::event::EventSink;
 use crate::ports::{Monotonic, Ports};
@@ -65,6 +67,7 @@ pub(crate) struct Inner {
     pub(crate) cadence: Cadence,
     pub(crate) notifiers: BTreeMap<String, ConfiguredNotifier>,
     pub(crate) routes: Vec<Route>,
+    pub(crate) digest: Option<digest::Configured>,
     /// This process, in leases.
     pub(crate) holder: String,
     pub(crate) started_at: Timestamp,

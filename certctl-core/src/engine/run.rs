@@ -30,6 +30,8 @@ pub struct Progress {
     pub jobs_started: usize,
     /// Notifications that were taken up.
     pub deliveries_started: usize,
+    /// Messages of the digest that were recorded.
+    pub digests_recorded: usize,
     /// Agents that were woken because they have work.
     pub agents_woken: usize,
     /// Audit events that tell who read.
