@@ -303,7 +303,9 @@ fn the_times_of_loops_have_a_unit_and_bounds() {
     }
     let waits = cadence("CERTCTL_JOB_AWAITING_APPROVAL_TIMEOUT", "200h").unwrap();
     assert_eq!(waits.awaiting_approval.as_secs(), 720_000);
+}
 
+#[test]
 fn the_digest_is_off_unless_it_is_turned_on() {
     let digest = |pairs: &[(&str, &str)]| from_environment(pairs).map(|config| config.digest);
     assert_eq!(digest(&[("CERTCTL_DIGEST_INTERVAL", "1h")]), Ok(None));
