@@ -84,16 +84,6 @@ pub(crate) const LOOPS: &[Loop] = &[
         count: |progress| &mut progress.calls_forgotten,
     },
     Loop {
-        name: "digest",
-        does: "Sends the digest when it is time",
-        run: Run::Leased,
-        interval: |_| RARELY,
-        sweep: |engine| Box::pin(reconcile::digests::sweep(engine)),
-        next_due: |engine| Box::pin(reconcile::digests::next_due(engine)),
-        watches: None,
-        count: |progress| &mut progress.digests_recorded,
-    },
-    Loop {
         name: ISSUING,
         does: "Takes up issuing jobs that are due, first runs and retries; each job is leased",
         run: Run::EachAlways,
