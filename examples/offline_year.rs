@@ -62,8 +62,8 @@ async fn year() -> Result<usize, Box<dyn Error>> {
             println!("{}: {} until {}", world.clock.now(), facts.serial, facts.not_after);
             served.push(facts.serial);
         }
-        // Straight to the next thing that is planned; somebody else's clock would have to wait for it.
-        world.clock.advance(engine.next_due().await?.unwrap_or(DAY).clamp(Duration::from_secs(1), DAY));
+        // Nobody has to wait for an hour of this clock; agents are heard of in each.
+        world.clock.advance(Duration::from_hours(1));
     }
     Ok(served.len())
 }
