@@ -64,6 +64,7 @@ async fn measure(name: &str, url: &str, count: usize) -> Result<(), Failure> {
     let verified = verified.get(TURNS / 2).copied().unwrap_or_default();
     let memory = peak.end().saturating_sub(before) / 1024;
 
+    let begun = Instant::now();
     let whole = Export { format: ExportFormat::Ndjson, filter: ListFilter::default(), after: 0, part: None };
     let mut export = engine.execute(&auditor, whole).await?;
     let mut text = Vec::new();
