@@ -301,6 +301,9 @@ fn of(number: usize, id: VersionId, certificate: &Certificate) -> Result<Version
         key_id: KeyId::of(&octets),
         key_algorithm: "ECDSA".into(),
         key_size: 256,
+        directory: None,
+        account: None,
+        lineage_break: None,
         created_at: certificate.created_at,
     })
 }

@@ -90,6 +90,7 @@ impl World {
                 max_retries: 3,
                 retry_interval_seconds: 60,
                 alert_thresholds_days: vec![7, 1],
+                freeze_windows: vec![],
             };
             world.engine.execute(&me(), create).await.unwrap();
         }
@@ -209,6 +210,7 @@ fn policy(id: &str) -> renewal_policy::Update {
         max_retries: None,
         retry_interval_seconds: None,
         alert_thresholds_days: None,
+        freeze_windows: None,
     }
 }
 

@@ -246,6 +246,7 @@ async fn prepare(engine: &Engine, site: &Site) -> Result<(), Failed> {
         max_retries: 10,
         retry_interval_seconds: 1,
         alert_thresholds_days: Vec::new(),
+        freeze_windows: Vec::new(),
     };
     engine.execute(&me(), policy).await?;
     let target = target::Create {

@@ -19,6 +19,9 @@ pub enum ConnectorErrorKind {
     Policy,
     /// The other side cannot be reached.
     Unreachable,
+    /// The order names a certificate that it replaces, and the other side does not accept that (RFC 9773 §5): the same order
+    /// without it may succeed.
+    Lineage,
 }
 
 impl ConnectorErrorKind {
@@ -36,6 +39,7 @@ impl ConnectorErrorKind {
             Self::Permanent => "permanent",
             Self::Policy => "policy",
             Self::Unreachable => "unreachable",
+            Self::Lineage => "lineage",
         }
     }
 }

@@ -11,7 +11,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{ConfigError, ConnectorContext, ConnectorError};
-use crate::domain::{Chain, Csr, EnforcedTerms, ExtendedKeyUsage, KeyFamily, SanKind, Serial, SubjectNames, Timestamp};
+use crate::domain::{
+    Chain, Csr, EnforcedTerms, ExtendedKeyUsage, IssuingAccount, KeyFamily, RenewalInfoId, SanKind, Serial,
+    SubjectNames, Timestamp,
+};
 use crate::text_enum;
 
 /// A kind of issuer: how it is configured and built.
@@ -51,6 +54,11 @@ pub trait Issuer: Debug + Send + Sync {
     fn test_connection(&self) -> Option<&dyn TestConnection> {
         None
     }
+
+    /// The role of issuers that say when their certificates should be renewed (RFC 9773); `None` for those that do not.
+    fn renewal_info(&self) -> Option<&dyn RenewalInfo> {
+        None
+    }
 }
 
 /// An issuer that can be tried out without an order.
@@ -64,6 +72,44 @@ pub trait TestConnection: Send + Sync {
     async fn test(&self, now: Timestamp) -> Result<String, ConnectorError>;
 }
 
+/// An issuer that says when its certificates should be renewed (RFC 9773).
+#[async_trait]
+pub trait RenewalInfo: Send + Sync {
+    /// Under which account at which CA it orders. Asked before each order, so it should be known already.
+    ///
+    /// # Errors
+    /// When there is no account yet. Then an order names nothing that it replaces.
+    async fn account(&self) -> Result<IssuingAccount, ConnectorError>;
+
+    /// The window that the CA suggests for the renewal of a certificate (RFC 9773 §4.2).
+    ///
+    /// # Errors
+    /// Those of the call. Renewal goes on without an answer.
+    async fn suggest(&self, certificate: &RenewalInfoId) -> Result<SuggestedWindow, ConnectorError>;
+}
+
+/// When a CA would like to see a certificate renewed (RFC 9773 §4.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SuggestedWindow {
+    /// Its first moment, which may have passed.
+    pub start: Timestamp,
+    /// Its last moment.
+    pub end: Timestamp,
+    /// Where people read why.
+    pub explanation_url: Option<String>,
+    /// When to ask again, as the CA said (RFC 9773 §4.3.1).
+    pub retry_after: Option<Duration>,
+}
+
+/// The version that an order replaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Predecessor {
+    /// Its serial number.
+    pub serial: Serial,
+    /// How its CA knows it, where the issuer offers renewal information: the `replaces` of RFC 9773 §5.
+    pub renewal_info_id: Option<RenewalInfoId>,
+}
+
 /// What is ordered. Everything in it has been checked.
 #[derive(Clone, Copy, Debug)]
 pub struct IssueOrder<'a> {
@@ -75,8 +121,9 @@ pub struct IssueOrder<'a> {
     pub names: &'a SubjectNames,
     /// What the profile enforces.
     pub terms: &'a EnforcedTerms,
-    /// The serial of the version that this one replaces.
-    pub replaces: Option<&'a Serial>,
+    /// The version that this one replaces; absent for the first, and where the issuer would refuse to hear of it. An issuer that
+    /// refuses it answers [`ConnectorErrorKind::Lineage`](super::ConnectorErrorKind::Lineage), and is asked again without.
+    pub replaces: Option<&'a Predecessor>,
     /// The moment, by the store's clock.
     pub now: Timestamp,
 }

@@ -19,7 +19,8 @@ pub use authorities::{Authorities, Authority, AuthorityOrigin, AuthorityRequest}
 pub use context::ConnectorContext;
 pub use error::{ConfigError, ConnectorError, ConnectorErrorKind};
 pub use issuer::{
-    Issuance, IssueOrder, IssuePace, Issuer, IssuerCapabilities, IssuerPlugin, LintScope, OrderState, TestConnection,
+    Issuance, IssueOrder, IssuePace, Issuer, IssuerCapabilities, IssuerPlugin, LintScope, OrderState, Predecessor,
+    RenewalInfo, SuggestedWindow, TestConnection,
 };
 pub use notifier::{Audience, Notice, Notifier, NotifierPlugin};
 pub use registry::{ConnectorInfo, IssuerEntry, NotifierEntry, Registry, TargetEntry, TargetSpecEntry, UnknownKind};

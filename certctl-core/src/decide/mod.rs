@@ -1,7 +1,12 @@
 //! Decisions: pure functions over values, each with its reason. Nothing here waits or reads a clock.
 
+pub mod advice;
 pub mod agent_group;
 pub mod backoff;
+pub mod breaker;
+pub mod explain;
+pub mod freeze;
+pub mod lineage;
 pub mod policy;
 pub mod profile;
 pub mod renewal;

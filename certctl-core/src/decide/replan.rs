@@ -1,7 +1,7 @@
 //! When a certificate that exists already is due for renewal by the policy as it is now.
 
-use super::renewal::{RenewalInput, RenewalVerdict, decide as decide_renewal};
-use crate::domain::{Certificate, Lifecycle, RenewalPolicy, Timestamp};
+use super::renewal::{Advised, RenewalInput, RenewalVerdict, decide as decide_renewal};
+use crate::domain::{Certificate, Lifecycle, RenewalAdvice, RenewalPolicy, Timestamp};
 
 /// What decides about the renewal of a certificate that exists already.
 #[derive(Clone, Copy, Debug)]
@@ -10,12 +10,25 @@ pub struct ReplanInput<'a> {
     pub certificate: &'a Certificate,
     /// The policy that it keeps to now.
     pub policy: &'a RenewalPolicy,
-    /// First moment of validity of its newest version; `None` without one.
-    pub not_before: Option<Timestamp>,
+    /// Its newest version; `None` without one.
+    pub newest: Option<Newest>,
+    /// What CAs suggest for its versions, also for those that were replaced.
+    pub advice: &'a [RenewalAdvice],
+    /// Until when the quota of its issuer is used up.
+    pub limited_until: Option<Timestamp>,
     /// The moment of the decision.
     pub now: Timestamp,
     /// Spreads certificates that are planned together.
     pub random: u64,
+}
+
+/// What of the newest version decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Newest {
+    /// First moment of validity.
+    pub not_before: Timestamp,
+    /// When it was issued, by the store's clock.
+    pub issued_at: Timestamp,
 }
 
 /// What a certificate stores of its next renewal.
@@ -44,6 +57,10 @@ pub fn decide(input: &ReplanInput<'_>) -> Plan {
             expiring_at: verdict.expiring_at,
         },
         (Lifecycle::Failed, _) if !input.policy.auto_renew => Plan { renew_at: Timestamp::NEVER, ..kept },
+        // Its turn has come, and the issuer would refuse.
+        (Lifecycle::Failed, _) if limited(input).is_some_and(|until| certificate.renew_at < until) => {
+            Plan { renew_at: limited(input).unwrap_or(certificate.renew_at), ..kept }
+        }
         // Its first issuance is tried again, as it would have been if the policy had always renewed.
         (Lifecycle::Failed, _) if !certificate.renewing && certificate.renew_at == Timestamp::NEVER => {
             Plan { renew_at: input.now, ..kept }
@@ -55,22 +72,50 @@ pub fn decide(input: &ReplanInput<'_>) -> Plan {
 
 /// Whether a certificate whose planned moment has come is due by the policy as it is now. The moment lies at random within a
 /// range, so all of that range counts: else each look would toss the coin again. What failed is tried again also before that
-/// range, for people may have begun it early.
+/// range, for people may have begun it early. What is held back is not due.
 pub fn is_due(input: &ReplanInput<'_>) -> bool {
-    match input.certificate.lifecycle {
-        Lifecycle::Issued if input.certificate.failed_renewals > 0 => input.policy.auto_renew,
+    let (certificate, now) = (input.certificate, input.now);
+    match certificate.lifecycle {
         Lifecycle::Issued => match verdict(input) {
-            Some(verdict) => verdict.earliest.is_some_and(|earliest| earliest <= input.now),
-            None => input.policy.auto_renew,
+            Some(verdict) if certificate.failed_renewals > 0 => {
+                input.policy.auto_renew && verdict.held_until().is_none_or(|until| until <= now)
+            }
+            Some(verdict) => verdict.is_due(now),
+            None => input.policy.auto_renew && limited(input).is_none(),
         },
-        Lifecycle::Failed => input.policy.auto_renew,
+        Lifecycle::Failed => input.policy.auto_renew && limited(input).is_none(),
         Lifecycle::Pending | Lifecycle::Revoked | Lifecycle::Archived => false,
     }
 }
 
-fn verdict(input: &ReplanInput<'_>) -> Option<RenewalVerdict> {
-    let not_after = input.certificate.expires_at;
-    input.not_before.map(|from| decide_renewal(&RenewalInput::of(input.policy, from, not_after, input.random)))
+fn limited(input: &ReplanInput<'_>) -> Option<Timestamp> {
+    input.limited_until.filter(|until| *until > input.now)
+}
+
+/// What the renewal of an issued certificate comes to; `None` for one without a version.
+pub fn verdict(input: &ReplanInput<'_>) -> Option<RenewalVerdict> {
+    let newest = input.newest?;
+    let certificate = input.certificate;
+    Some(decide_renewal(&RenewalInput {
+        issued_at: newest.issued_at,
+        advice: advised(input.advice),
+        limited_until: input.limited_until,
+        now: input.now,
+        ..RenewalInput::of(input.policy, (newest.not_before, certificate.expires_at), input.random)
+    }))
+}
+
+/// The earliest advice for the newest version of each key holder. That for an older one is of no account, whatever its times.
+pub fn advised(advice: &[RenewalAdvice]) -> Option<Advised> {
+    let is_newest = |one: &&RenewalAdvice| {
+        advice.iter().all(|other| other.key_holder != one.key_holder || other.issued_at <= one.issued_at)
+    };
+    let windows = advice.iter().filter(is_newest).filter_map(|one| {
+        let selected = one.selected_at?;
+        Some(Advised { start: one.window_start?.min(selected), selected })
+    });
+    windows
+        .reduce(|one, other| Advised { start: one.start.min(other.start), selected: one.selected.min(other.selected) })
 }
 
 #[cfg(test)]
@@ -78,7 +123,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::{IssuerId, OwnerId, RenewalPolicyId, TeamId};
+    use crate::domain::{FreezeWindow, IssuerId, OwnerId, RenewalPolicyId, TeamId};
     use crate::entity::Json;
 
     fn day(day: u64) -> Timestamp {
@@ -94,6 +139,7 @@ mod tests {
             max_retries: 3,
             retry_interval_seconds: 60,
             alert_thresholds_days: Json(vec![10, 7]),
+            freeze_windows: Json(Vec::new()),
             created_at: day(0),
             updated_at: day(0),
         }
@@ -133,7 +179,8 @@ mod tests {
 
     fn at<'a>(now: u64, certificate: &'a Certificate, policy: &'a RenewalPolicy) -> ReplanInput<'a> {
         let version = matches!(certificate.lifecycle, Lifecycle::Issued | Lifecycle::Revoked);
-        ReplanInput { certificate, policy, not_before: version.then(|| day(0)), now: day(now), random: 0 }
+        let newest = version.then(|| Newest { not_before: day(0), issued_at: day(0) });
+        ReplanInput { certificate, policy, newest, advice: &[], limited_until: None, now: day(now), random: 0 }
     }
 
     #[test]
@@ -205,5 +252,53 @@ mod tests {
         let failed = Certificate { failed_renewals: 1, renew_at: day(10), ..certificate };
         assert!(is_due(&at(10, &failed, &policy(true, 0))));
         assert!(!is_due(&at(10, &failed, &policy(false, 0))));
+    }
+
+    #[test]
+    fn what_is_held_back_is_not_due_and_not_planned_for_the_past() {
+        let (certificate, policy) = (certificate(), policy(true, 0));
+        let window = FreezeWindow { starts_at: day(55), ends_at: day(70), reason: String::new() };
+        let frozen = RenewalPolicy { freeze_windows: Json(vec![window]), ..policy.clone() };
+        for (now, due) in [(57, false), (60, false), (69, false), (70, true)] {
+            for random in [0, 1, u64::MAX] {
+                let input = ReplanInput { random, ..at(now, &certificate, &frozen) };
+                assert_eq!(is_due(&input), due, "day {now}");
+                assert!(due || decide(&input).renew_at >= day(70));
+            }
+        }
+        let limited = ReplanInput { limited_until: Some(day(61)), ..at(60, &certificate, &policy) };
+        assert!(!is_due(&limited) && decide(&limited).renew_at == day(61));
+        assert!(is_due(&ReplanInput { now: day(61), ..limited }));
+        // A first issuance has no window, but a quota.
+        let failed = Certificate { lifecycle: Lifecycle::Failed, expires_at: Timestamp::NEVER, ..certificate };
+        assert!(is_due(&at(60, &failed, &frozen)));
+        let limited = ReplanInput { limited_until: Some(day(61)), ..at(60, &failed, &policy) };
+        assert!(!is_due(&limited) && decide(&limited).renew_at == day(61));
+    }
+
+    #[test]
+    fn advice_counts_for_the_newest_version_of_each_key_holder() {
+        let advice = |id: &str, holder: &str, issued, selected| RenewalAdvice {
+            id: id.parse().unwrap(),
+            certificate_id: "mc-1".parse().unwrap(),
+            key_holder: holder.into(),
+            issuer_id: IssuerId::default(),
+            renewal_info_id: String::new(),
+            issued_at: day(issued),
+            window_start: Some(day(selected)),
+            window_end: Some(day(selected + 2)),
+            selected_at: Some(day(selected + 1)),
+            explanation_url: None,
+            checked_at: None,
+            next_check: Timestamp::NEVER,
+            failures: 0,
+            last_error: None,
+        };
+        // The window of the replaced version has passed long ago, and says nothing about its successor.
+        let all = [advice("cv-1", "a", 0, 1), advice("cv-2", "a", 20, 50), advice("cv-3", "b", 20, 40)];
+        assert_eq!(advised(&all), Some(Advised { start: day(40), selected: day(41) }));
+        let unanswered = RenewalAdvice { selected_at: None, ..advice("cv-4", "b", 30, 0) };
+        assert_eq!(advised(&[all[1].clone(), all[2].clone(), unanswered]).unwrap().selected, day(51));
+        assert_eq!(advised(&[]), None);
     }
 }

@@ -192,6 +192,12 @@ entity! {
         key_algorithm: String,
         /// In bits.
         key_size: i64,
+        /// The directory of the CA where it was ordered, where the CA offers renewal information (RFC 9773).
+        directory: Option<String>,
+        /// The account that ordered it, in the same case.
+        account: Option<String>,
+        /// Why its order did not name the version before it as the one that it replaces; absent when it did, and for the first.
+        lineage_break: Option<String>,
         /// When it was issued, by the store's clock.
         created_at: Timestamp,
     }

@@ -15,6 +15,7 @@ mod extended_key_usage;
 mod fingerprint;
 mod id;
 mod issuer;
+mod issuer_health;
 mod job;
 mod key;
 mod name;
@@ -25,6 +26,7 @@ mod policy;
 mod principal;
 mod profile;
 mod renewal;
+mod renewal_info;
 mod san;
 mod serial;
 mod timestamp;
@@ -63,6 +65,7 @@ pub use issuer::{
     AuthorityFields, AuthorityRecord, AuthorityState, ConfigSource, EngineKey, EngineKeyFields, EngineKeyPurpose,
     IssuerFields, IssuerRecord, Setting, SettingFields, TestStatus,
 };
+pub use issuer_health::{IssuerHealth, IssuerHealthFields};
 pub use job::{Job, JobFields, JobState, JobType, VerificationStatus};
 pub use key::{KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 pub use name::{MAX_COMMON_NAME, MAX_NAMES, NameError, SubjectNames};
@@ -76,7 +79,8 @@ pub use policy::{
 };
 pub use principal::{ApiKey, ApiKeyFields, EnrolToken, EnrolTokenFields, Principal, Role};
 pub use profile::{EnforcedTerms, ExtendedKeyUsage, KeyRule, Profile, ProfileFields, SanKind};
-pub use renewal::{RenewalPolicy, RenewalPolicyFields, Replan, ReplanFields};
+pub use renewal::{FreezeWindow, RenewalPolicy, RenewalPolicyFields, Replan, ReplanFields};
+pub use renewal_info::{IssuingAccount, RenewalAdvice, RenewalAdviceFields, RenewalInfoId};
 pub use san::{DnsName, EmailAddress, SanUri, SubjectAltName};
 pub use serial::{InvalidSerial, Serial};
 pub use timestamp::{InvalidTimestamp, Timestamp};
@@ -89,6 +93,7 @@ pub const SCHEMAS: &[&Schema] = &[
     Team::SCHEMA,
     Owner::SCHEMA,
     IssuerRecord::SCHEMA,
+    IssuerHealth::SCHEMA,
     EngineKey::SCHEMA,
     AuthorityRecord::SCHEMA,
     Setting::SCHEMA,
@@ -108,6 +113,7 @@ pub const SCHEMAS: &[&Schema] = &[
     CertificateTarget::SCHEMA,
     Version::SCHEMA,
     CertificateKey::SCHEMA,
+    RenewalAdvice::SCHEMA,
     DiscoveryScan::SCHEMA,
     DiscoveredCertificate::SCHEMA,
     Job::SCHEMA,

@@ -1,8 +1,27 @@
 //! Renewal policies.
 
+use serde::{Deserialize, Serialize};
+
 use super::{CertificateId, RenewalPolicyId, Timestamp};
 use crate::entity;
 use crate::entity::{Index, Json};
+
+/// A time in which nothing is renewed by itself, such as the days before a holiday.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FreezeWindow {
+    /// Its first moment.
+    pub starts_at: Timestamp,
+    /// The first moment after it.
+    pub ends_at: Timestamp,
+    /// Why, for people.
+    #[serde(default)]
+    pub reason: String,
+}
+
+impl FreezeWindow {
+    /// How many a policy can have.
+    pub const MOST: usize = 50;
+}
 
 entity! {
     /// When and how often certificates are renewed, and when people are told.
@@ -21,6 +40,8 @@ entity! {
         retry_interval_seconds: i64,
         /// Days before the end at which people are told.
         alert_thresholds_days: Json<Vec<i64>>,
+        /// Times in which nothing is renewed by itself, unless a certificate would end.
+        freeze_windows: Json<Vec<FreezeWindow>>,
         /// When it was made.
         created_at: Timestamp,
         /// When it was last changed.

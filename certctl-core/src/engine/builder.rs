@@ -203,6 +203,7 @@ impl EngineBuilder {
             trail,
             reads: Reads::default(),
             reads_recorded,
+            advice: Mutex::default(),
         }));
         ops::seed(&engine).await?;
         ops::access::configure_keys(&engine, &keys).await?;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::Engine;
 use super::recent::{Recent, Since};
 use crate::decide::policy::ActiveRule;
-use crate::domain::{Certificate, IssuerRecord, PolicyConfig, PolicyRule, PolicyViolation, Profile, RenewalPolicy};
+use crate::domain::{
+    Certificate, IssuerHealth, IssuerRecord, PolicyConfig, PolicyRule, PolicyViolation, Profile, RenewalPolicy,
+};
 use crate::entity::{Entity, Record};
 use crate::error::Error;
 use crate::ports::Monotonic;
@@ -22,6 +24,8 @@ pub(crate) struct RuleBook {
     issuers: Shelf<IssuerRecord>,
     profiles: Shelf<Profile>,
     policies: Shelf<RenewalPolicy>,
+    /// How issuers fare; nothing is known of those that never failed.
+    health: Recent<Option<Arc<Record<IssuerHealth>>>>,
     /// All that are enabled, under one key.
     compliance: Recent<Arc<[ActiveRule]>>,
 }
@@ -34,6 +38,8 @@ pub(crate) struct Rules {
     pub(crate) issuer: Option<Arc<Record<IssuerRecord>>>,
     pub(crate) profile: Option<Arc<Record<Profile>>>,
     pub(crate) policy: Option<Arc<Record<RenewalPolicy>>>,
+    /// How its issuer fares; absent for one that never failed.
+    pub(crate) health: Option<Arc<Record<IssuerHealth>>>,
     /// The policy rules in force; often none.
     pub(crate) compliance: Arc<[ActiveRule]>,
 }
@@ -49,6 +55,9 @@ impl RuleBook {
         }
         if committed.touches::<RenewalPolicy>() {
             self.policies.clear();
+        }
+        if committed.touches::<IssuerHealth>() {
+            self.health.clear();
         }
         if committed.touches::<PolicyRule>() {
             self.compliance.clear();
@@ -73,6 +82,7 @@ impl RuleBook {
         self.issuers.clear();
         self.profiles.clear();
         self.policies.clear();
+        self.health.clear();
         self.compliance.clear();
     }
 }
@@ -89,6 +99,7 @@ impl Engine {
         let issuer = Look::up(&book.issuers, certificate.issuer_id.as_str(), now, &mut reads);
         let profile = Look::up(&book.profiles, profile_id(certificate), now, &mut reads);
         let policy = Look::up(&book.policies, certificate.renewal_policy_id.as_str(), now, &mut reads);
+        let health = Health::look_up(&book.health, certificate.issuer_id.as_str(), now, &mut reads);
         let compliance = Compliance::look_up(&book.compliance, now, &mut reads)?;
         let mut found = unit.read(reads).await?;
         let found = &mut found;
@@ -96,6 +107,7 @@ impl Engine {
             issuer: issuer.answer(found)?,
             profile: profile.answer(found)?,
             policy: policy.answer(found)?,
+            health: health.answer(found)?,
             compliance: compliance.answer(found)?,
         })
     }
@@ -128,6 +140,42 @@ impl<'a> Compliance<'a> {
                 let rules: Arc<[ActiveRule]> = found.all(&place)?.into_iter().filter_map(active).collect();
                 shelf.keep(since, Self::KEY.to_owned(), Arc::clone(&rules));
                 Ok(rules)
+            }
+        }
+    }
+}
+
+/// How an issuer fares, known or asked for. That there is nothing is known as well.
+enum Health<'a> {
+    Known(Option<Arc<Record<IssuerHealth>>>),
+    Asked {
+        shelf: &'a Recent<Option<Arc<Record<IssuerHealth>>>>,
+        since: Since,
+        id: &'a str,
+        place: Place<IssuerHealth>,
+    },
+}
+
+impl<'a> Health<'a> {
+    fn look_up(
+        shelf: &'a Recent<Option<Arc<Record<IssuerHealth>>>>,
+        id: &'a str,
+        now: Monotonic,
+        reads: &mut Reads,
+    ) -> Self {
+        match shelf.get(id, now) {
+            Some(health) => Self::Known(health),
+            None => Self::Asked { shelf, since: shelf.since(now), id, place: reads.get(id) },
+        }
+    }
+
+    fn answer(self, found: &mut Found) -> Result<Option<Arc<Record<IssuerHealth>>>, Error> {
+        match self {
+            Self::Known(health) => Ok(health),
+            Self::Asked { shelf, since, id, place } => {
+                let health = found.one(&place)?.map(Arc::new);
+                shelf.keep(since, id.to_owned(), health.clone());
+                Ok(health)
             }
         }
     }

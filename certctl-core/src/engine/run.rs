@@ -16,6 +16,8 @@ pub struct Progress {
     pub renewals_begun: usize,
     /// Certificates whose renewal was planned anew because their policy changed.
     pub replanned: usize,
+    /// Questions to CAs about renewals that were taken up.
+    pub advice_asked: usize,
     /// Jobs that waited too long and were ended.
     pub jobs_timed_out: usize,
     /// Answers to named calls that were forgotten.
@@ -31,8 +33,9 @@ pub struct Progress {
 }
 
 impl Engine {
-    /// One pass of every loop: begin due renewals, plan those anew whose policy changed, end what waited too long, take up due
-    /// jobs and deliveries, end notifications whose notifier is gone, wake agents that wait for work and have some, record who read, and seal the audit trail.
+    /// One pass of every loop: begin due renewals, plan those anew whose policy changed, ask CAs for advice, end what waited too
+    /// long, take up due jobs and deliveries, end notifications whose notifier is gone, wake agents that wait for work and have
+    /// some, record who read, and seal the audit trail.
     ///
     /// Work that was taken up goes on in tasks after this returns.
     ///
@@ -41,6 +44,7 @@ impl Engine {
     pub async fn step(&self) -> Result<Progress, Error> {
         let renewals_begun = reconcile::renewals::sweep(self).await?;
         let replanned = reconcile::replans::sweep(self).await?;
+        let advice_asked = reconcile::advice::sweep(self).await?;
         let jobs_timed_out = reconcile::waiting::sweep(self).await?;
         let calls_forgotten = reconcile::calls::sweep(self).await?;
         let jobs_started = jobs::claim_and_start(self).await?;
@@ -52,6 +56,7 @@ impl Engine {
         Ok(Progress {
             renewals_begun,
             replanned,
+            advice_asked,
             jobs_timed_out,
             calls_forgotten,
             jobs_started,
@@ -71,6 +76,7 @@ impl Engine {
         let dues = [
             reconcile::renewals::next_due(self).await?,
             reconcile::replans::next_due(self).await?,
+            reconcile::advice::next_due(self),
             reconcile::waiting::next_due(self).await?,
             reconcile::calls::next_due(self).await?,
             jobs::next_due(self).await?,

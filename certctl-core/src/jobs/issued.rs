@@ -3,14 +3,16 @@
 use serde_json::json;
 
 use super::deploy;
+use super::descent::Descent;
 use super::live::{self, Standing};
 use super::open::key_holders;
 use super::order::Order;
+use crate::decide::advice;
 use crate::decide::policy::Validity;
 use crate::decide::renewal::{RenewalInput, decide};
 use crate::domain::{
     AuditAction, Certificate, CertificateFacts, CertificateKey, CertificateTarget, Chain, Csr, Job, JobState, JobType,
-    Lifecycle, NotificationType, Principal, RenewalPolicy, Timestamp, Version, VersionId,
+    Lifecycle, NotificationType, Principal, RenewalAdvice, RenewalInfoId, RenewalPolicy, Timestamp, Version, VersionId,
 };
 use crate::engine::Engine;
 use crate::entity::Record;
@@ -34,6 +36,10 @@ pub(crate) struct Issued<'a> {
     pub(crate) csr: &'a Csr,
     pub(crate) chain: Chain,
     pub(crate) order: &'a Order,
+    /// What the order said of the version before it.
+    pub(crate) descent: &'a Descent,
+    /// That version.
+    pub(crate) predecessor: Option<&'a Version>,
     pub(crate) principal: &'a Principal,
 }
 
@@ -58,7 +64,8 @@ pub(crate) fn validity(order: &Order, csr: &Csr, chain: &Chain, now: Timestamp) 
 
 /// Records it all in the unit. Gives the id of the version.
 pub(crate) async fn record(engine: &Engine, unit: &mut UnitOfWork, issued: Issued<'_>) -> Result<VersionId, Error> {
-    let Issued { mut certificate, targets, key, job, new_job, csr, chain, order, principal } = issued;
+    let Issued { mut certificate, targets, key, job, new_job, csr, chain, order, descent, predecessor, principal } =
+        issued;
     let now = unit.now();
     let facts = check(order, csr, &chain, now)?;
     let key_holder = job.as_deref().or(new_job.as_ref()).map(|job| job.key_holder.clone()).unwrap_or_default();
@@ -66,7 +73,7 @@ pub(crate) async fn record(engine: &Engine, unit: &mut UnitOfWork, issued: Issue
     let version = Version {
         id: VersionId::generate(&*engine.ports().clock, &*engine.ports().rng),
         certificate_id: certificate.id.clone(),
-        issuer_id: certificate.issuer_id.clone(),
+        issuer_id: order.issuer_id.clone(),
         key_holder: key_holder.clone(),
         serial_number: facts.serial.clone(),
         not_before: facts.not_before,
@@ -77,8 +84,12 @@ pub(crate) async fn record(engine: &Engine, unit: &mut UnitOfWork, issued: Issue
         key_id: csr.key_id(),
         key_algorithm: csr.key_algorithm().family().name().into(),
         key_size: i64::from(csr.key_algorithm().bits()),
+        directory: descent.account.as_ref().map(|account| account.directory.clone()),
+        account: descent.account.as_ref().map(|account| account.account.clone()),
+        lineage_break: descent.broken.clone(),
         created_at: now,
     };
+    advise(engine, unit, (&version, &facts), predecessor).await?;
     let kind = job.as_deref().or(new_job.as_ref()).map_or(JobType::Renewal, |job| job.kind);
     let job_id = job.as_deref().or(new_job.as_ref()).map(|job| job.id.clone());
     let finish = |job: &mut Job| -> Result<(), Error> {
@@ -151,6 +162,43 @@ pub(crate) async fn record(engine: &Engine, unit: &mut UnitOfWork, issued: Issue
     unit.insert(version);
     unit.update(certificate);
     Ok(id)
+}
+
+/// Has the CA asked when it wants to see the version renewed, where it says so. What it said of the version before is shadowed
+/// by that; where the new issuer says nothing, it is forgotten.
+async fn advise(
+    engine: &Engine,
+    unit: &mut UnitOfWork,
+    (version, facts): (&Version, &CertificateFacts),
+    predecessor: Option<&Version>,
+) -> Result<(), Error> {
+    let id = version.directory.as_ref().and_then(|_| RenewalInfoId::of(facts));
+    if let Some(id) = id {
+        let lifetime = version.not_after.since(version.not_before);
+        let next_check = advice::first_check(version.created_at, lifetime, engine.ports().rng.next_u64());
+        engine.look_for_advice_within(next_check.since(version.created_at));
+        unit.insert(RenewalAdvice {
+            id: version.id.clone(),
+            certificate_id: version.certificate_id.clone(),
+            key_holder: version.key_holder.clone(),
+            issuer_id: version.issuer_id.clone(),
+            renewal_info_id: id.to_string(),
+            issued_at: version.created_at,
+            window_start: None,
+            window_end: None,
+            selected_at: None,
+            explanation_url: None,
+            checked_at: None,
+            next_check,
+            failures: 0,
+            last_error: None,
+        });
+    } else if let Some(before) = predecessor.filter(|before| before.directory.is_some())
+        && let Some(advice) = unit.get::<RenewalAdvice>(before.id.as_str()).await?
+    {
+        unit.delete(&advice);
+    }
+    Ok(())
 }
 
 /// A public key belongs to one certificate and one holder.
@@ -239,7 +287,9 @@ fn renewed(engine: &Engine, certificate: &mut Certificate, policy: &RenewalPolic
     }
     let not_after = others.not_after.map_or(version.not_after, |end| end.min(version.not_after));
     let random = engine.ports().rng.next_u64();
-    let verdict = decide(&RenewalInput::of(policy, version.not_before, not_after, random));
+    let input = RenewalInput::of(policy, (version.not_before, not_after), random);
+    // Nothing is advised for a version that the CA was not asked about yet.
+    let verdict = decide(&RenewalInput { issued_at: now, now, ..input });
     certificate.lifecycle = certificate.lifecycle.transition(Lifecycle::Issued).unwrap_or(certificate.lifecycle);
     (certificate.renewing, certificate.failed_renewals) = (false, 0);
     (certificate.expires_at, certificate.expiring_at) = (not_after, verdict.expiring_at);

@@ -1,7 +1,9 @@
 //! Jobs: how they are opened, worked off, and ended.
 
 pub(crate) mod deploy;
+pub(crate) mod descent;
 pub(crate) mod failed;
+pub(crate) mod health;
 pub(crate) mod issued;
 mod lease;
 pub(crate) mod live;

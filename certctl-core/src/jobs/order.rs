@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::connector::Issuer;
 use crate::decide::policy::ActiveRule;
 use crate::decide::profile::{ProfileInput, enforce};
-use crate::domain::{Certificate, EnforcedTerms, KeyAlgorithm, RenewalPolicy, SubjectNames};
+use crate::domain::{Certificate, EnforcedTerms, IssuerHealth, IssuerId, KeyAlgorithm, RenewalPolicy, SubjectNames};
 use crate::engine::{Engine, profile_id};
 use crate::entity::Record;
 use crate::error::Error;
@@ -15,7 +15,11 @@ use crate::storage::UnitOfWork;
 pub(crate) struct Order {
     pub(crate) names: SubjectNames,
     pub(crate) terms: EnforcedTerms,
+    /// Who is asked.
+    pub(crate) issuer_id: IssuerId,
     pub(crate) issuer: Arc<dyn Issuer>,
+    /// How that issuer fares; absent for one that never failed.
+    pub(crate) health: Option<Arc<Record<IssuerHealth>>>,
     pub(crate) policy: Arc<Record<RenewalPolicy>>,
     /// The policy rules in force.
     pub(crate) compliance: Arc<[ActiveRule]>,
@@ -56,6 +60,15 @@ impl Order {
         let input = ProfileInput { profile: &profile, capabilities: &live.capabilities(), names: &names, key };
         let terms = enforce(&input).map_err(|violation| Error::invalid_field("", violation.rule, violation.message))?;
         let requires_approval = profile.requires_approval;
-        Ok(Self { names, terms, issuer: live, policy, compliance: rules.compliance, requires_approval })
+        Ok(Self {
+            names,
+            terms,
+            issuer_id: issuer.id.clone(),
+            issuer: live,
+            health: rules.health,
+            policy,
+            compliance: rules.compliance,
+            requires_approval,
+        })
     }
 }

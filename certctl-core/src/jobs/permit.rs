@@ -14,6 +14,11 @@ impl Permit {
         Self { engine: engine.clone(), partition: partition.into() }
     }
 
+    /// Whether nothing of the partition is under way.
+    pub(crate) fn is_unused(engine: &Engine, partition: &str) -> bool {
+        !lock(&engine.0.running).contains_key(partition)
+    }
+
     /// The partitions of these that have a free slot of so many, each with how many.
     pub(crate) fn free(
         engine: &Engine,

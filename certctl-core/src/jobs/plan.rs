@@ -1,20 +1,56 @@
-//! Planning the renewal of certificates anew, by a policy that changed or is another one.
+//! Planning the renewal of certificates anew: by a policy that changed or is another one, or because its moment has come.
 
-use crate::decide::replan::{ReplanInput, decide, is_due};
-use crate::domain::{Certificate, Lifecycle, RenewalPolicy, Timestamp, Version};
+use crate::decide::breaker;
+use crate::decide::replan::{Newest, ReplanInput, decide, is_due};
+use crate::domain::{Certificate, RenewalAdvice, RenewalPolicy, Timestamp, Version};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::storage::{Place, Query, Reads, UnitOfWork};
 
 /// How many certificates' versions are asked for in one trip.
 const IN_ONE: usize = 50;
+/// Rows of advice for one certificate that are looked at: one for each key holder, and those of versions that were replaced.
+pub(crate) const ADVICE: usize = 500;
 
-/// The first moments of validity of the newest versions, in the order of the certificates.
-pub(crate) async fn validities(
+/// By what the renewal of one certificate is planned, besides its policy.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    /// Its newest version.
+    pub(crate) newest: Option<Newest>,
+    /// What CAs suggest.
+    pub(crate) advice: Vec<RenewalAdvice>,
+    /// Until when the quota of its issuer is used up.
+    pub(crate) limited_until: Option<Timestamp>,
+}
+
+/// By what a certificate is planned.
+#[derive(Clone, Copy)]
+pub(crate) struct Basis<'a> {
+    /// The policy as it is now.
+    pub(crate) policy: &'a RenewalPolicy,
+    /// What else decides.
+    pub(crate) facts: &'a Facts,
+    /// The moment of the decision.
+    pub(crate) now: Timestamp,
+}
+
+impl<'a> Basis<'a> {
+    /// What the pure decisions take; without a random number that is the latest moment.
+    pub(crate) fn input(self, certificate: &'a Certificate) -> ReplanInput<'a> {
+        let Self { policy, facts, now } = self;
+        let Facts { newest, advice, limited_until } = facts;
+        let (newest, limited_until) = (*newest, *limited_until);
+        ReplanInput { certificate, policy, newest, advice, limited_until, now, random: 0 }
+    }
+}
+
+/// What several certificates are planned by, in their order.
+pub(crate) async fn facts(
+    engine: &Engine,
     unit: &UnitOfWork,
     certificates: &[&Certificate],
-) -> Result<Vec<Option<Timestamp>>, Error> {
-    let mut validities = Vec::with_capacity(certificates.len());
+) -> Result<Vec<Facts>, Error> {
+    let mut facts = Vec::with_capacity(certificates.len());
     for certificates in certificates.chunks(IN_ONE) {
         let mut reads = Reads::default();
         let mut places: Vec<Place<Version>> = Vec::with_capacity(certificates.len());
@@ -23,29 +59,38 @@ pub(crate) async fn validities(
                 .filter(Version::FIELDS.certificate_id.equals(certificate.id.clone()));
             places.push(reads.list(newest.limit(1))?);
         }
+        // Most stores hold none at all, so one question for all of them.
+        let of = RenewalAdvice::FIELDS.certificate_id;
+        let ids = certificates.iter().map(|certificate| certificate.id.clone());
+        let advice = reads.list(Query::<RenewalAdvice>::all().filter(of.one_of(ids)).limit(ADVICE * 4))?;
         let mut found = unit.read(reads).await?;
-        for place in &places {
-            validities.push(found.one(place)?.map(|version| version.not_before));
+        let advice: Vec<RenewalAdvice> =
+            found.all(&advice)?.into_iter().map(crate::entity::Record::into_entity).collect();
+        for (certificate, place) in certificates.iter().zip(&places) {
+            let newest = found.one(place)?;
+            let newest = newest.map(|version| Newest { not_before: version.not_before, issued_at: version.created_at });
+            let advice = advice.iter().filter(|advice| advice.certificate_id == certificate.id).cloned().collect();
+            let limited_until = limited_until(engine, unit, certificate).await?;
+            facts.push(Facts { newest, advice, limited_until });
         }
     }
-    Ok(validities)
+    Ok(facts)
 }
 
-/// By what a certificate is planned anew.
-pub(crate) struct Basis<'a> {
-    /// The policy as it is now.
-    pub(crate) policy: &'a RenewalPolicy,
-    /// First moment of validity of the newest version.
-    pub(crate) not_before: Option<Timestamp>,
-    /// The moment of the decision.
-    pub(crate) now: Timestamp,
+/// Until when the quota of its issuer is used up.
+async fn limited_until(
+    engine: &Engine,
+    unit: &UnitOfWork,
+    certificate: &Certificate,
+) -> Result<Option<Timestamp>, Error> {
+    let rules = engine.rules(unit, certificate).await?;
+    Ok(breaker::limited_until(rules.health.as_deref().map(|health| &**health), unit.now()))
 }
 
 /// Plans the renewal by the policy as it is now.
-pub(crate) fn replan(engine: &Engine, certificate: &mut Certificate, basis: &Basis<'_>) {
-    let Basis { policy, not_before, now } = *basis;
+pub(crate) fn replan(engine: &Engine, certificate: &mut Certificate, basis: Basis<'_>) {
     let random = engine.ports().rng.next_u64();
-    let plan = decide(&ReplanInput { certificate, policy, not_before, now, random });
+    let plan = decide(&ReplanInput { random, ..basis.input(certificate) });
     (certificate.renew_at, certificate.expiring_at) = (plan.renew_at, plan.expiring_at);
 }
 
@@ -56,26 +101,30 @@ pub(crate) async fn replan_one(
     certificate: &mut Certificate,
     policy: &RenewalPolicy,
 ) -> Result<(), Error> {
-    let not_before = validities(unit, &[certificate]).await?.into_iter().next().flatten();
-    replan(engine, certificate, &Basis { policy, not_before, now: unit.now() });
+    let facts = facts(engine, unit, &[certificate]).await?.into_iter().next().unwrap_or_default();
+    replan(engine, certificate, Basis { policy, facts: &facts, now: unit.now() });
+    Ok(())
+}
+
+/// The same with advice that is not stored yet.
+pub(crate) async fn replan_advised(
+    engine: &Engine,
+    unit: &UnitOfWork,
+    certificate: &mut Certificate,
+    (policy, advice): (&RenewalPolicy, &RenewalAdvice),
+) -> Result<(), Error> {
+    let mut facts = facts(engine, unit, &[certificate]).await?.into_iter().next().unwrap_or_default();
+    facts.advice.retain(|stored| stored.id != advice.id);
+    facts.advice.push(advice.clone());
+    replan(engine, certificate, Basis { policy, facts: &facts, now: unit.now() });
     Ok(())
 }
 
 /// Whether a certificate whose moment has come is due by the policy as it is now; else it is planned anew.
-pub(crate) async fn due_or_replanned(
-    engine: &Engine,
-    unit: &UnitOfWork,
-    certificate: &mut Certificate,
-    policy: &RenewalPolicy,
-) -> Result<bool, Error> {
-    let not_before = match certificate.lifecycle {
-        Lifecycle::Issued => validities(unit, &[certificate]).await?.into_iter().next().flatten(),
-        _ => None,
-    };
-    let now = unit.now();
-    if is_due(&ReplanInput { certificate, policy, not_before, now, random: 0 }) {
-        return Ok(true);
+pub(crate) fn due_or_replanned(engine: &Engine, certificate: &mut Certificate, basis: Basis<'_>) -> bool {
+    let due = is_due(&basis.input(certificate));
+    if !due {
+        replan(engine, certificate, basis);
     }
-    replan(engine, certificate, &Basis { policy, not_before, now });
-    Ok(false)
+    due
 }

@@ -4,8 +4,11 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::select;
+use serde_json::json;
 
+use super::descent::Descent;
 use super::failed::{self, Failure};
+use super::health;
 use super::issued::{self, Issued};
 use super::lease::keep;
 use super::lost;
@@ -14,11 +17,12 @@ use super::permit::Permit;
 use super::policy;
 use super::step::Step;
 use super::subject::Subject;
-use crate::connector::{Issuance, IssueOrder};
-use crate::domain::{IssuerRecord, Job, JobState, Principal};
+use crate::connector::{ConnectorErrorKind, Issuance, IssueOrder};
+use crate::domain::{AuditAction, IssuerRecord, Job, JobState, Principal};
 use crate::engine::{Engine, Underway};
 use crate::entity::Record;
 use crate::error::{Error, ErrorKind};
+use crate::ops::context::audit_event;
 use crate::storage::{Claim, DueQuery, Hint, Lease, Leased, Query, UnitOfWork, View};
 
 /// Issuing jobs are few kinds of partitions: one for each issuer.
@@ -88,7 +92,7 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
     let Some(step) = Step::open(engine, &job)? else { return wait_again(engine, unit, job).await };
     let subject = Subject::read(&mut unit, &job.certificate_id, &job.key_holder, &step.csr).await?;
     let subject = subject.ok_or_else(|| Error::not_found("certificate", &job.certificate_id))?;
-    let Subject { certificate, targets, key, replaces, .. } = subject;
+    let Subject { certificate, targets, key, predecessor, .. } = subject;
     let order = match Order::of(engine, &unit, &certificate, Some(step.csr.key_algorithm())).await {
         Ok(order) => order,
         Err(error) if error.kind() == ErrorKind::Invalid => {
@@ -103,12 +107,14 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
     if !breaches.is_empty() {
         return fail(engine, unit, job, &forbidden(&policy::reason(&breaches), &principal)).await;
     }
+    let asked = (&order.issuer_id, &*order.issuer);
+    let descent = Descent::of(asked, predecessor.as_ref(), step.refused.as_deref()).await;
     let request = IssueOrder {
         idempotency_key: job.id.as_str(),
         csr: &step.csr,
         names: &order.names,
         terms: &order.terms,
-        replaces: replaces.as_ref(),
+        replaces: descent.replaces.as_ref(),
         now: unit.now(),
     };
     let answer = match &step.state {
@@ -131,10 +137,16 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
                 csr: &step.csr,
                 chain,
                 order: &order,
+                descent: &descent,
+                predecessor: predecessor.as_ref(),
                 principal: &principal,
             };
             match issued::record(engine, &mut unit, issued).await {
-                Ok(_) => commit(engine, unit).await,
+                Ok(_) => {
+                    commit(engine, unit).await?;
+                    health::succeeded(engine, &order.issuer_id, order.health.as_deref().map(|health| &**health)).await;
+                    Ok(())
+                }
                 // What came does not fit what was asked for: the attempt failed, and nothing of it is kept.
                 Err(error) if matches!(error.code(), "bad_issuance" | "key_in_use") => {
                     let mut unit = UnitOfWork::begin(engine.storage()).await?;
@@ -149,8 +161,17 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
         }
         Ok(Issuance::Pending { state, retry_after, .. }) => {
             // Reading the certificate pinned it, but only its job moves on.
-            let sealed = Step { csr: step.csr.clone(), state: Some(state) }.seal(engine, &job)?;
-            requeue(engine, unit, job, sealed, retry_after).await
+            let sealed = Step { state: Some(state), ..step }.seal(engine, &job)?;
+            requeue(engine, unit.bookkeeping(), job, sealed, retry_after).await
+        }
+        // Asked again without it: no attempt is lost, and a second refusal is a failure as any other.
+        Err(error) if error.kind == ConnectorErrorKind::Lineage && descent.replaces.is_some() => {
+            let why = error.explained();
+            let details = json!({ "job_id": job.id, "error": why });
+            let about = ("certificate", certificate.id.as_str());
+            unit.append(audit_event(engine, &principal, unit.now(), AuditAction::LineageBroken, about, details));
+            let sealed = Step { state: None, refused: Some(why), ..step }.seal(engine, &job)?;
+            requeue(engine, unit, job, sealed, Duration::ZERO).await
         }
         Err(error) => {
             let failure = Failure {
@@ -159,7 +180,9 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
                 retry_after: error.retry_after,
                 principal: &principal,
             };
-            fail(engine, unit, job, &failure).await
+            fail(engine, unit, job, &failure).await?;
+            health::failed(engine, &order.issuer_id, &error).await;
+            Ok(())
         }
     }
 }
@@ -194,7 +217,7 @@ async fn requeue(
     job.state = job.state.transition(JobState::Pending).map_err(Error::internal)?;
     (job.holder, job.step, job.due_at) = (None, Some(step), unit.now() + after);
     unit.update(job);
-    commit(engine, unit.bookkeeping()).await
+    commit(engine, unit).await
 }
 
 async fn fail(engine: &Engine, mut unit: UnitOfWork, job: Record<Job>, failure: &Failure<'_>) -> Result<(), Error> {

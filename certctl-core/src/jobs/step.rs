@@ -15,18 +15,27 @@ struct Stored {
     csr: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
 }
 
 /// The step that an issuing job is at.
 pub(crate) struct Step {
     pub(crate) csr: Csr,
     pub(crate) state: Option<OrderState>,
+    /// Why the CA refused to hear of the version that this one replaces, if it did.
+    pub(crate) refused: Option<String>,
 }
 
 impl Step {
+    /// The first step of an order.
+    pub(crate) fn first(csr: &Csr) -> Self {
+        Self { csr: csr.clone(), state: None, refused: None }
+    }
+
     pub(crate) fn seal(&self, engine: &Engine, job: &Job) -> Result<Vec<u8>, Error> {
         let state = self.state.as_ref().map(|state| STANDARD.encode(&state.0));
-        let stored = Stored { csr: STANDARD.encode(self.csr.der()), state };
+        let stored = Stored { csr: STANDARD.encode(self.csr.der()), state, refused: self.refused.clone() };
         engine.seal_step(job.id.as_str(), &serde_json::to_value(stored).map_err(Error::internal)?)
     }
 
@@ -37,6 +46,7 @@ impl Step {
         let stored: Stored = serde_json::from_value(value).map_err(Error::internal)?;
         let csr = STANDARD.decode(stored.csr).map_err(Error::internal)?;
         let state = stored.state.map(|state| STANDARD.decode(state)).transpose().map_err(Error::internal)?;
-        Ok(Some(Self { csr: pki::csr::parse_der(&csr).map_err(Error::internal)?, state: state.map(OrderState) }))
+        let csr = pki::csr::parse_der(&csr).map_err(Error::internal)?;
+        Ok(Some(Self { csr, state: state.map(OrderState), refused: stored.refused }))
     }
 }

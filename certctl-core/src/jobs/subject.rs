@@ -1,7 +1,7 @@
 //! What is stored about a certificate when a request for it comes in.
 
 use super::open::targets_query;
-use crate::domain::{Certificate, CertificateId, CertificateKey, CertificateTarget, Csr, Job, Serial, Version};
+use crate::domain::{Certificate, CertificateId, CertificateKey, CertificateTarget, Csr, Job, Version};
 use crate::entity::Record;
 use crate::error::Error;
 use crate::storage::{Query, Reads, UnitOfWork};
@@ -16,8 +16,8 @@ pub(crate) struct Subject {
     pub(crate) open: Option<Record<Job>>,
     /// To whom the key of the request belongs, if it was used before.
     pub(crate) key: Option<Record<CertificateKey>>,
-    /// The serial of the key holder's newest version, which the next one replaces.
-    pub(crate) replaces: Option<Serial>,
+    /// The key holder's newest version, which the next one replaces.
+    pub(crate) predecessor: Option<Version>,
 }
 
 impl Subject {
@@ -42,7 +42,7 @@ impl Subject {
         let Some(certificate) = found.one(&certificate)? else { return Ok(None) };
         unit.pin(&certificate);
         let targets = found.all(&targets)?.into_iter().map(Record::into_entity).collect();
-        let replaces = found.one(&newest)?.map(|version| version.into_entity().serial_number);
-        Ok(Some(Self { certificate, targets, open: found.one(&open)?, key: found.one(&key)?, replaces }))
+        let predecessor = found.one(&newest)?.map(Record::into_entity);
+        Ok(Some(Self { certificate, targets, open: found.one(&open)?, key: found.one(&key)?, predecessor }))
     }
 }

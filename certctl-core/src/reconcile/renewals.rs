@@ -1,30 +1,47 @@
-//! Begins renewals that are due.
+//! Begins renewals that are due: a batch in one commit, so that the work grows with what is due and not with what there is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::domain::{AuditAction, Certificate, JobType, Lifecycle, Principal, RenewalPolicy, Timestamp};
+use crate::domain::{
+    AgentId, AuditAction, Certificate, CertificateId, CertificateTarget, JobType, Lifecycle, Principal, RenewalPolicy,
+    RenewalPolicyId, Timestamp,
+};
 use crate::engine::Engine;
 use crate::entity::Record;
 use crate::error::Error;
 use crate::jobs::live::{Standing, standing};
-use crate::jobs::open::{Opening, key_holders, open_issue_jobs, targets_of};
-use crate::jobs::plan::due_or_replanned;
+use crate::jobs::open::{MAX_TARGETS, Opening, key_holders, open_issue_jobs};
+use crate::jobs::plan::{Basis, due_or_replanned, facts};
 use crate::ops::context::audit_event;
-use crate::storage::{ApplyError, Query, UnitOfWork, View};
+use crate::storage::{ApplyError, Query, Reads, UnitOfWork, View};
 
-/// Opens the jobs of certificates whose renewal is due, each in its own commit; gives how many.
+/// Batches in one sweep, so that other loops get their turn.
+const BATCHES: usize = 5;
+/// Certificates whose targets are asked for with one condition.
+const IN_ONE: usize = 50;
+
+/// Opens the jobs of certificates whose renewal is due; gives how many.
 pub(crate) async fn sweep(engine: &Engine) -> Result<usize, Error> {
-    let view = engine.storage().read(View::Latest).await?;
-    let due = due(view.now()).limit(engine.cadence().sweep_batch);
-    let found = view.list(due).await?;
-    drop(view);
     let mut begun = 0;
-    for certificate in found.records {
-        if begin(engine, &certificate).await? {
-            begun += 1;
+    for _ in 0..BATCHES {
+        let unit = UnitOfWork::begin(engine.storage()).await?;
+        let limit = engine.cadence().sweep_batch.max(1);
+        let found = unit.list(due(unit.now()).limit(limit)).await?.records;
+        let (count, ids) = (found.len(), found.iter().map(|found| found.id.clone()).collect::<Vec<_>>());
+        match batch(engine, unit, found).await? {
+            Some(opened) => begun += opened,
+            // Somebody wrote one of them at the same moment, or begins the same: each in its own commit.
+            None => {
+                for id in &ids {
+                    begun += one(engine, id).await?;
+                }
+            }
+        }
+        if count < limit {
+            break;
         }
     }
     Ok(begun)
@@ -43,39 +60,117 @@ fn due(now: Timestamp) -> Query<Certificate> {
     Query::sorted(fields.renew_at.ascending()).filter(fields.renew_at.below(Timestamp(now.0.saturating_add(1))))
 }
 
-/// False when it is no longer due, or somebody else was faster.
-async fn begin(engine: &Engine, found: &Certificate) -> Result<bool, Error> {
-    let mut unit = UnitOfWork::begin(engine.storage()).await?;
-    let now = unit.now();
-    let Some(mut certificate) = unit.get::<Certificate>(found.id.as_str()).await? else { return Ok(false) };
-    if certificate.renew_at > now {
-        return Ok(false);
+/// Nothing when it is no longer due, or somebody else was faster.
+async fn one(engine: &Engine, id: &CertificateId) -> Result<usize, Error> {
+    let unit = UnitOfWork::begin(engine.storage()).await?;
+    let Some(certificate) = unit.peek::<Certificate>(id.as_str()).await? else { return Ok(0) };
+    if certificate.renew_at > unit.now() {
+        return Ok(0);
     }
-    let mut begun = true;
-    if matches!(certificate.lifecycle, Lifecycle::Issued | Lifecycle::Failed) {
-        let policy = unit.peek::<RenewalPolicy>(certificate.renewal_policy_id.as_str()).await?;
-        let policy = policy.ok_or_else(|| Error::not_found("renewal policy", &certificate.renewal_policy_id))?;
-        // The policy may have changed since this moment was planned.
-        if due_or_replanned(engine, &unit, &mut certificate, &policy).await? {
-            certificate.renew_at = Timestamp::NEVER;
-            if let Some(until) = open(engine, &mut unit, &mut certificate, &policy).await? {
-                certificate.renew_at = until;
-                unit = unit.bookkeeping();
+    Ok(batch(engine, unit, vec![certificate]).await?.unwrap_or(0))
+}
+
+/// Begins the renewals of certificates whose moment has come, in one commit; gives how many, and `None` when it came too late.
+async fn batch(
+    engine: &Engine,
+    mut unit: UnitOfWork,
+    certificates: Vec<Record<Certificate>>,
+) -> Result<Option<usize>, Error> {
+    if certificates.is_empty() {
+        return Ok(Some(0));
+    }
+    let references: Vec<&Certificate> = certificates.iter().map(|certificate| &**certificate).collect();
+    let renewable: Vec<&Certificate> = references.iter().copied().filter(|certificate| renews(certificate)).collect();
+    let policies = policies(&unit, &renewable).await?;
+    let facts = facts(engine, &unit, &references).await?;
+    let holders = Holders::of(engine, &mut unit, &renewable).await?;
+    let (now, mut begun) = (unit.now(), 0);
+    for (mut certificate, facts) in certificates.into_iter().zip(&facts) {
+        if renews(&certificate) {
+            let Some(policy) = policies.get(&certificate.renewal_policy_id) else {
+                return Err(Error::not_found("renewal policy", &certificate.renewal_policy_id));
+            };
+            // The policy may have changed since this moment was planned.
+            if due_or_replanned(engine, &mut certificate, Basis { policy, facts, now }) {
+                certificate.renew_at = Timestamp::NEVER;
+                if let Some(until) = open(engine, &mut unit, &mut certificate, (policy, &holders)).await? {
+                    certificate.renew_at = until;
+                }
+                begun += 1;
             }
         } else {
-            begun = false;
-            unit = unit.bookkeeping();
+            // Archived and revoked certificates are not renewed.
+            certificate.renew_at = Timestamp::NEVER;
+            begun += 1;
         }
-    } else {
-        // Archived and revoked certificates are not renewed.
-        certificate.renew_at = Timestamp::NEVER;
-        unit = unit.bookkeeping();
+        unit.update(certificate);
     }
-    unit.update(certificate);
-    match engine.commit(unit).await {
-        Ok(()) => Ok(begun),
-        Err(ApplyError::Stale { .. } | ApplyError::Conflict { .. }) => Ok(false),
+    match engine.commit(unit.bookkeeping()).await {
+        Ok(()) => Ok(Some(begun)),
+        Err(ApplyError::Stale { .. } | ApplyError::Conflict { .. }) => Ok(None),
         Err(error) => Err(error.into()),
+    }
+}
+
+fn renews(certificate: &Certificate) -> bool {
+    matches!(certificate.lifecycle, Lifecycle::Issued | Lifecycle::Failed)
+}
+
+/// The policies of these certificates, as they are stored at this moment.
+async fn policies(
+    unit: &UnitOfWork,
+    certificates: &[&Certificate],
+) -> Result<BTreeMap<RenewalPolicyId, Record<RenewalPolicy>>, Error> {
+    let ids: BTreeSet<&RenewalPolicyId> =
+        certificates.iter().map(|certificate| &certificate.renewal_policy_id).collect();
+    let mut reads = Reads::default();
+    let places: Vec<_> = ids.into_iter().map(|id| reads.get::<RenewalPolicy>(id.as_str())).collect();
+    let mut found = unit.read(reads).await?;
+    let mut policies = BTreeMap::new();
+    for place in &places {
+        policies.extend(found.one(place)?.map(|policy| (policy.id.clone(), policy)));
+    }
+    Ok(policies)
+}
+
+/// Who holds the keys of certificates, and how they stand.
+struct Holders {
+    of: BTreeMap<CertificateId, BTreeSet<AgentId>>,
+    standing: BTreeMap<AgentId, Standing>,
+}
+
+impl Holders {
+    /// Reads them all, and pins the agents that may be given something.
+    async fn of(engine: &Engine, unit: &mut UnitOfWork, certificates: &[&Certificate]) -> Result<Self, Error> {
+        let mut reads = Reads::default();
+        let mut places = Vec::new();
+        for certificates in certificates.chunks(IN_ONE) {
+            let ids = certificates.iter().map(|certificate| certificate.id.clone());
+            let of = CertificateTarget::FIELDS.certificate_id.one_of(ids);
+            let query = Query::<CertificateTarget>::all().filter(of).limit(certificates.len() * MAX_TARGETS);
+            places.push(reads.list(query)?);
+        }
+        let mut found = unit.read(reads).await?;
+        let mut targets: BTreeMap<CertificateId, Vec<CertificateTarget>> = BTreeMap::new();
+        for place in &places {
+            for target in found.all(place)? {
+                let target: CertificateTarget = target.into_entity();
+                targets.entry(target.certificate_id.clone()).or_default().push(target);
+            }
+        }
+        let holders = |certificate: &&Certificate| {
+            let targets = targets.get(&certificate.id).map_or(&[][..], Vec::as_slice);
+            (certificate.id.clone(), key_holders(certificate, targets))
+        };
+        let of: BTreeMap<_, _> = certificates.iter().map(holders).collect();
+        let all: BTreeSet<AgentId> = of.values().flatten().cloned().collect();
+        let standing = if all.is_empty() { BTreeMap::new() } else { standing(engine, unit, &all).await? };
+        for agent in standing.values() {
+            if let Standing::Live(agent) = agent {
+                unit.pin(agent);
+            }
+        }
+        Ok(Self { of, standing })
     }
 }
 
@@ -84,26 +179,24 @@ async fn open(
     engine: &Engine,
     unit: &mut UnitOfWork,
     certificate: &mut Record<Certificate>,
-    policy: &RenewalPolicy,
+    (policy, holders): (&RenewalPolicy, &Holders),
 ) -> Result<Option<Timestamp>, Error> {
-    let targets = targets_of(unit, certificate).await?;
-    let mut holders = BTreeSet::new();
-    for (id, standing) in standing(engine, unit, &key_holders(certificate, &targets)).await? {
-        match standing {
-            Standing::Live(agent) => {
-                unit.pin(&agent);
-                holders.insert(id);
+    let mut live = BTreeSet::new();
+    for id in holders.of.get(&certificate.id).into_iter().flatten() {
+        match holders.standing.get(id) {
+            Some(Standing::Live(_)) => {
+                live.insert(id.clone());
             }
-            Standing::Retiring(until) => return Ok(Some(until)),
+            Some(Standing::Retiring(until)) => return Ok(Some(*until)),
             // What they held goes to nobody else by itself: a job that no agent is offered fails, and tells the owner.
-            Standing::Unknown | Standing::Sentinel | Standing::Retired => {}
+            Some(Standing::Unknown | Standing::Sentinel | Standing::Retired) | None => {}
         }
     }
     let kind = if certificate.lifecycle == Lifecycle::Failed { JobType::Issuance } else { JobType::Renewal };
     let profile = engine.rules(unit, certificate).await?.profile;
     let needs_approval = profile.is_some_and(|profile| profile.requires_approval);
     let requested_by = &Principal::system().id;
-    let opening = Opening { certificate, holders: &holders, kind, policy, requested_by, needs_approval };
+    let opening = Opening { certificate, holders: &live, kind, policy, requested_by, needs_approval };
     let jobs = open_issue_jobs(engine, unit, &opening);
     let details = json!({ "job_ids": jobs });
     let event = audit_event(

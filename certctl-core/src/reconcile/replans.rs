@@ -10,7 +10,7 @@ use crate::domain::{Certificate, CertificateId, Lifecycle, RenewalPolicy, Replan
 use crate::engine::Engine;
 use crate::entity::Record;
 use crate::error::Error;
-use crate::jobs::plan::{Basis, replan, replan_one, validities};
+use crate::jobs::plan::{Basis, facts, replan, replan_one};
 use crate::storage::{ApplyError, Query, UnitOfWork, View};
 
 /// Batches in one sweep, so that other loops get their turn.
@@ -62,10 +62,10 @@ async fn batch(engine: &Engine, found: &Record<Replan>) -> Result<usize, Error> 
     let (certificates, next) = members(engine, &unit, found).await?;
     let ids: Vec<CertificateId> = certificates.iter().map(|certificate| certificate.id.clone()).collect();
     let references: Vec<&Certificate> = certificates.iter().map(|certificate| &**certificate).collect();
-    let validities = validities(&unit, &references).await?;
+    let facts = facts(engine, &unit, &references).await?;
     let now = unit.now();
-    for (mut certificate, not_before) in certificates.into_iter().zip(validities) {
-        replan(engine, &mut certificate, &Basis { policy: &policy, not_before, now });
+    for (mut certificate, facts) in certificates.into_iter().zip(&facts) {
+        replan(engine, &mut certificate, Basis { policy: &policy, facts, now });
         certificate.updated_at = now;
         unit.update(certificate);
     }

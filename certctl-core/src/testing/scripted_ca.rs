@@ -1,6 +1,6 @@
 //! A certificate authority somewhere else, which answers as a test says.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{ScriptedHttp, SeededRng, TestKeys, block_on};
 use crate::connector::ConnectorErrorKind;
-use crate::domain::{Chain, ExtendedKeyUsage, KeyAlgorithm, KeyFamily, Serial, SubjectAltName, Timestamp};
+use crate::domain::{
+    Chain, ExtendedKeyUsage, KeyAlgorithm, KeyFamily, RenewalInfoId, Serial, SubjectAltName, Timestamp,
+};
 use crate::pki::certificate::{self, Authority, AuthorityRequest, DistinguishedName, LeafRequest};
 use crate::pki::csr;
 use crate::ports::{HttpError, HttpRequest, HttpResponse, Keys, Signer};
@@ -31,6 +33,30 @@ struct State {
     calls: Vec<String>,
     issued: BTreeMap<String, Chain>,
     replaced: BTreeMap<String, Serial>,
+    /// By whom certificates were ordered, by how the CA knows them (RFC 9773 §4.1).
+    accounts: BTreeMap<String, String>,
+    /// The certificates that orders replaced.
+    superseded: BTreeSet<String>,
+    advice: VecDeque<AdviceStep>,
+    questions: Vec<String>,
+}
+
+/// How the CA answers one question about when to renew a certificate (RFC 9773 §4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdviceStep {
+    /// With a window, and when to ask again.
+    Window {
+        /// Its first moment.
+        start: Timestamp,
+        /// Its last moment.
+        end: Timestamp,
+        /// The `Retry-After` header.
+        retry_after: Option<Duration>,
+    },
+    /// With an error of that kind, and when to come back.
+    Fail(ConnectorErrorKind, Option<Duration>),
+    /// With something that is no renewal information.
+    Garbage,
 }
 
 /// How the CA answers one call.
@@ -56,6 +82,10 @@ pub(super) struct OrderDocument {
     pub(super) lifetime_seconds: Option<u64>,
     pub(super) must_staple: bool,
     pub(super) replaces: Option<Serial>,
+    /// How the CA knows it, where it offers renewal information.
+    pub(super) replaces_id: Option<String>,
+    /// Who orders, in the same case.
+    pub(super) account: Option<String>,
     /// By the engine's clock, so that the CA needs none.
     pub(super) now_us: i64,
 }
@@ -96,6 +126,10 @@ impl ScriptedCa {
             calls: Vec::new(),
             issued: BTreeMap::new(),
             replaced: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            superseded: BTreeSet::new(),
+            advice: VecDeque::new(),
+            questions: Vec::new(),
         };
         Self(Arc::new(Mutex::new(state)))
     }
@@ -105,6 +139,7 @@ impl ScriptedCa {
         let ca = self.clone();
         http.handle(move |request, _| match request.url.as_str().strip_prefix(Self::URL)? {
             "/" => Some(ca.state().greet()),
+            path if path.starts_with("/renewal-info/") => Some(ca.state().advise(path.strip_prefix("/renewal-info/")?)),
             path => Some(ca.answer(path.strip_prefix("/orders/")?, request)),
         });
     }
@@ -112,6 +147,29 @@ impl ScriptedCa {
     /// The next calls are answered like this, one after the other.
     pub fn then(&self, steps: impl IntoIterator<Item = CaStep>) {
         self.state().steps.extend(steps);
+    }
+
+    /// The next questions about renewals are answered like this, one after the other; without that, with a window of two days
+    /// that starts a third of the lifetime before the end, as the certificate of the question has it.
+    pub fn then_advise(&self, steps: impl IntoIterator<Item = AdviceStep>) {
+        self.state().advice.extend(steps);
+    }
+
+    /// The certificates that questions about renewals were about, in their order, by their identifiers (RFC 9773 §4.1).
+    pub fn questions(&self) -> Vec<String> {
+        self.state().questions.clone()
+    }
+
+    /// Forgets which certificates it issued, as another CA would never have known them.
+    pub fn forget(&self) {
+        let mut state = self.state();
+        state.accounts.clear();
+        state.superseded.clear();
+    }
+
+    /// Counts a certificate as replaced, as if an order had named it.
+    pub fn supersede(&self, id: &str) {
+        self.state().superseded.insert(id.to_owned());
     }
 
     /// The orders that calls were about, in the order of the calls, by idempotency key.
@@ -141,6 +199,9 @@ impl ScriptedCa {
             return Ok(ScriptedHttp::response(400, "no order"));
         };
         state.replaced.extend(order.replaces.clone().map(|serial| (key.to_owned(), serial)));
+        if let Some(refusal) = state.refuse_replacement(key, &order) {
+            return Ok(refusal);
+        }
         match step {
             CaStep::Issue => Ok(state.issue(key, &order)),
             CaStep::Wait(pause) => Ok(with_pause(202, Some(pause))),
@@ -170,10 +231,60 @@ impl State {
         match self.sign(order, None) {
             Ok(chain) => {
                 let pem = chain.to_pem();
+                self.remember(order, &chain);
                 self.issued.insert(key.to_owned(), chain);
                 ScriptedHttp::response(200, pem)
             }
             Err(why) => ScriptedHttp::response(422, why),
+        }
+    }
+
+    /// What RFC 9773 §5 has a CA check about `replaces`.
+    fn refuse_replacement(&self, key: &str, order: &OrderDocument) -> Option<HttpResponse> {
+        let (id, account) = (order.replaces_id.as_ref()?, order.account.as_ref()?);
+        if self.issued.contains_key(key) {
+            return None;
+        }
+        let refusal = match self.accounts.get(id) {
+            None => (404, "urn:ietf:params:acme:error:malformed"),
+            Some(other) if other != account => (403, "urn:ietf:params:acme:error:unauthorized"),
+            Some(_) if self.superseded.contains(id) => (409, "urn:ietf:params:acme:error:alreadyReplaced"),
+            Some(_) => return None,
+        };
+        Some(ScriptedHttp::response(refusal.0, refusal.1))
+    }
+
+    fn remember(&mut self, order: &OrderDocument, chain: &Chain) {
+        let id = certificate::parse(chain.leaf()).ok().as_ref().and_then(RenewalInfoId::of);
+        if let (Some(id), Some(account)) = (id, &order.account) {
+            self.accounts.insert(id.to_string(), account.clone());
+        }
+        self.superseded.extend(order.replaces_id.clone());
+    }
+
+    fn advise(&mut self, id: &str) -> Result<HttpResponse, HttpError> {
+        self.questions.push(id.to_owned());
+        let of = |chain: &&Chain| {
+            certificate::parse(chain.leaf())
+                .is_ok_and(|facts| RenewalInfoId::of(&facts).is_some_and(|it| it.as_str() == id))
+        };
+        let facts = self.issued.values().find(of).and_then(|chain| certificate::parse(chain.leaf()).ok());
+        let usual = facts.map(|facts| {
+            let start = facts.not_after - facts.not_after.since(facts.not_before) / 3;
+            AdviceStep::Window { start, end: start + DAY * 2, retry_after: None }
+        });
+        match self.advice.pop_front().or(usual) {
+            None => Ok(ScriptedHttp::response(404, "no such certificate")),
+            Some(AdviceStep::Garbage) => Ok(ScriptedHttp::response(200, "<html>")),
+            Some(AdviceStep::Fail(kind, pause)) => failure(kind, pause),
+            Some(AdviceStep::Window { start, end, retry_after }) => {
+                let body = serde_json::json!({
+                    "suggestedWindow": { "start": start, "end": end },
+                    "explanationURL": "https://ca.scripted.test/why",
+                });
+                let headers = with_pause(200, retry_after).headers;
+                Ok(HttpResponse { headers, ..ScriptedHttp::response(200, body.to_string()) })
+            }
         }
     }
 
@@ -238,6 +349,7 @@ pub(super) fn status_of(kind: ConnectorErrorKind) -> u16 {
         ConnectorErrorKind::Quota => 429,
         ConnectorErrorKind::Permanent => 400,
         ConnectorErrorKind::Policy => 422,
+        ConnectorErrorKind::Lineage => 409,
         ConnectorErrorKind::Transient | ConnectorErrorKind::Unreachable => 503,
     }
 }

@@ -13,9 +13,9 @@ use super::ScriptedCa;
 use super::scripted_ca::OrderDocument;
 use crate::connector::{
     ConfigError, ConnectorContext, ConnectorError, ConnectorErrorKind, Issuance, IssueOrder, IssuePace, Issuer,
-    IssuerCapabilities, IssuerPlugin, OrderState, TestConnection,
+    IssuerCapabilities, IssuerPlugin, OrderState, RenewalInfo, SuggestedWindow, TestConnection,
 };
-use crate::domain::{Chain, ExtendedKeyUsage, KeyFamily, SanKind, Timestamp};
+use crate::domain::{Chain, ExtendedKeyUsage, IssuingAccount, KeyFamily, RenewalInfoId, SanKind, Timestamp};
 use crate::ports::{Clock, HttpClient, HttpOptions, HttpRequest, Method, Secret};
 
 /// The `Scripted` issuer. Register it beside others: `registry.issuer::<ScriptedIssuer>()`.
@@ -32,11 +32,24 @@ pub struct ScriptedIssuerConfig {
     pub token: Secret,
     /// Whether an order is answered in its first step.
     pub immediate: bool,
+    /// Whether the CA says when to renew (RFC 9773).
+    pub renewal_info: bool,
+    /// The account that orders, in that case.
+    pub account: String,
+    /// The directory of the CA, in that case.
+    pub directory: String,
 }
 
 impl Default for ScriptedIssuerConfig {
     fn default() -> Self {
-        Self { url: ScriptedCa::URL.to_owned(), token: Secret::new("scripted-token"), immediate: false }
+        Self {
+            url: ScriptedCa::URL.to_owned(),
+            token: Secret::new("scripted-token"),
+            immediate: false,
+            renewal_info: false,
+            account: "account-1".to_owned(),
+            directory: format!("{}/directory", ScriptedCa::URL),
+        }
     }
 }
 
@@ -46,19 +59,24 @@ pub struct ScriptedIssuerValid {
     url: Url,
     token: Secret,
     immediate: bool,
+    /// Under which account it orders, where the CA says when to renew.
+    account: Option<IssuingAccount>,
 }
 
 impl IssuerPlugin for ScriptedIssuer {
     const KIND: &'static str = "Scripted";
     const DOCS: &'static str = "# Scripted\n\nOrders from a scripted CA at `url` with the password `token`; `immediate` \
-                                orders are answered in their first step. For tests.\n";
+                                orders are answered in their first step. With `renewal_info` the CA says when to renew, and \
+                                knows orders by `account` and `directory`. For tests.\n";
     type Config = ScriptedIssuerConfig;
     type Valid = ScriptedIssuerValid;
 
     fn validate(config: ScriptedIssuerConfig) -> Result<ScriptedIssuerValid, ConfigError> {
         let url = Url::parse(&config.url).ok().filter(|url| url.scheme() == "https");
         let url = url.ok_or_else(|| ConfigError::at("/url", "give an https URL"))?;
-        Ok(ScriptedIssuerValid { url, token: config.token, immediate: config.immediate })
+        let account = IssuingAccount { directory: config.directory, account: config.account };
+        let account = config.renewal_info.then_some(account);
+        Ok(ScriptedIssuerValid { url, token: config.token, immediate: config.immediate, account })
     }
 
     fn build(valid: ScriptedIssuerValid, cx: &ConnectorContext) -> Result<Arc<dyn Issuer>, ConnectorError> {
@@ -82,7 +100,9 @@ impl Live {
             ekus: order.terms.ekus.iter().copied().collect(),
             lifetime_seconds: order.terms.lifetime.map(|lifetime| lifetime.as_secs()),
             must_staple: order.terms.must_staple,
-            replaces: order.replaces.cloned(),
+            replaces: order.replaces.map(|replaced| replaced.serial.clone()),
+            replaces_id: order.replaces.and_then(|replaced| replaced.renewal_info_id.as_ref().map(ToString::to_string)),
+            account: self.valid.account.as_ref().map(|account| account.account.clone()),
             now_us: order.now.0,
         };
         let body = serde_json::to_vec(&document)
@@ -103,6 +123,10 @@ impl Live {
             202 => {
                 let seconds = answer.header("retry-after").and_then(|value| value.parse().ok()).unwrap_or(1);
                 Ok(pending(order, Duration::from_secs(seconds)))
+            }
+            403 | 404 | 409 if document.replaces_id.is_some() => {
+                let why = String::from_utf8_lossy(&answer.body).chars().take(200).collect::<String>();
+                Err(ConnectorError::new(ConnectorErrorKind::Lineage, why))
             }
             422 => {
                 let why = String::from_utf8_lossy(&answer.body).chars().take(200).collect::<String>();
@@ -144,6 +168,48 @@ impl Issuer for Live {
 
     fn test_connection(&self) -> Option<&dyn TestConnection> {
         Some(self)
+    }
+
+    fn renewal_info(&self) -> Option<&dyn RenewalInfo> {
+        self.valid.account.is_some().then_some(self as &dyn RenewalInfo)
+    }
+}
+
+#[derive(Deserialize)]
+struct RenewalInfoDocument {
+    #[serde(rename = "suggestedWindow")]
+    suggested_window: WindowDocument,
+    #[serde(rename = "explanationURL")]
+    explanation_url: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WindowDocument {
+    start: Timestamp,
+    end: Timestamp,
+}
+
+#[async_trait]
+impl RenewalInfo for Live {
+    async fn account(&self) -> Result<IssuingAccount, ConnectorError> {
+        self.valid.account.clone().ok_or_else(|| ConnectorError::permanent("this CA gives no advice"))
+    }
+
+    async fn suggest(&self, certificate: &RenewalInfoId) -> Result<SuggestedWindow, ConnectorError> {
+        let url = self.valid.url.join(&format!("/renewal-info/{certificate}"));
+        let url = url.map_err(|error| ConnectorError::permanent("the URL cannot be built").because(error))?;
+        let answer = self.http.send(HttpRequest::new(Method::Get, url), &HttpOptions::default()).await?;
+        if answer.status != 200 {
+            return Err(ConnectorError::from_answer("the CA", &answer, self.clock.now()));
+        }
+        let document: RenewalInfoDocument = serde_json::from_slice(&answer.body)
+            .map_err(|error| ConnectorError::permanent("the CA sent no renewal information").because(error))?;
+        Ok(SuggestedWindow {
+            start: document.suggested_window.start,
+            end: document.suggested_window.end,
+            explanation_url: document.explanation_url,
+            retry_after: answer.header("retry-after").and_then(|value| value.parse().ok()).map(Duration::from_secs),
+        })
     }
 }
 

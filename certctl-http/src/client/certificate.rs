@@ -6,8 +6,8 @@ use certctl_core::ports::Method;
 use super::send::Call;
 use super::{Client, ClientError, Listing};
 use crate::wire::{
-    CertificateVersion, CreateCertificate, Deploy, DeployTriggered, DeploymentTarget, ExportPkcs12, ExportedPem,
-    ManagedCertificate, Page, RenewTriggered, StatusResponse, SubmitCsr, UpdateCertificate,
+    CertificateExplanation, CertificateVersion, CreateCertificate, Deploy, DeployTriggered, DeploymentTarget,
+    ExportPkcs12, ExportedPem, ManagedCertificate, Page, RenewTriggered, StatusResponse, SubmitCsr, UpdateCertificate,
 };
 
 fn path<'a>(rest: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
@@ -54,6 +54,10 @@ impl Client {
         listing: &Listing,
     ) -> Result<Page<DeploymentTarget>, ClientError> {
         self.list(Call::get(path([id.as_str(), "deployments"])), listing).await
+    }
+    /// Explains when and why a certificate is renewed.
+    pub async fn explain_certificate(&self, id: &CertificateId) -> Result<CertificateExplanation, ClientError> {
+        self.call(Call::get(path([id.as_str(), "explain"]))).await
     }
     /// Begins a renewal.
     pub async fn renew_certificate(&self, id: &CertificateId) -> Result<RenewTriggered, ClientError> {

@@ -60,6 +60,7 @@ macro_rules! every_route {
             [certificate::get::get, certificate::update::update, certificate::archive::archive],
             [certificate::versions::versions],
             [certificate::deployments::deployments],
+            [certificate::explain::explain],
             [certificate::renew::renew],
             [certificate::deploy::deploy],
             [certificate::csr::csr],

@@ -56,6 +56,7 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<certificate::Archive>("archiveCertificate", &[409]),
     by::<certificate::Versions>("listCertificateVersions", &[]),
     by::<certificate::Deployments>("getCertificateDeployments", &[]),
+    by::<certificate::Explain>("explainCertificate", &[]),
     by::<certificate::Renew>("triggerRenewal", &[409, 422]),
     by::<certificate::Deploy>("triggerDeployment", &[409]),
     by::<certificate::SubmitCsr>("submitCertificateCsr", &[409, 422]),

@@ -10,6 +10,7 @@ mod certificate;
 mod connector_type;
 mod discovery;
 mod event;
+mod explanation;
 mod export;
 mod issuer;
 mod job;
@@ -47,6 +48,7 @@ pub use discovery::{
     ReportedCertificate,
 };
 pub use event::Event;
+pub use explanation::{CertificateExplanation, RenewalAdvice, RenewalGate};
 pub use export::{ExportPkcs12, ExportedPem, Octets};
 pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
 pub use job::{Job, JobVerified, RejectJob, VerificationResult, VerifyDeployment};
@@ -56,7 +58,7 @@ pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
     ActorType, AgentStatus, AuditFindingKind, CertificateStatus, DiscoveryStatus, ExtendedKeyUsage, IssuerType,
     JobStatus, JobType, KeyAlgorithm, NotificationChannel, NotificationSeverity, NotificationStatus, NotificationType,
-    PolicySeverity, PolicyType, Role, TargetType, VerificationStatus,
+    PolicySeverity, PolicyType, RenewalGateName, RenewalGateVerdict, Role, TargetType, VerificationStatus,
 };
 pub use notice::WebhookNotice;
 pub use notification::NotificationEvent;
@@ -71,7 +73,7 @@ pub use patch::Patch;
 pub use policy::{CreatePolicy, PolicyRule, PolicyViolation, UpdatePolicy};
 pub use problem::{BlockedByDependencies, FieldProblem, Problem};
 pub use profile::{CertificateProfile, CreateProfile, KeyAlgorithmRule, UpdateProfile};
-pub use renewal_policy::{CreateRenewalPolicy, RenewalPolicy, UpdateRenewalPolicy};
+pub use renewal_policy::{CreateRenewalPolicy, FreezeWindow, RenewalPolicy, UpdateRenewalPolicy};
 pub(crate) use stats::by_status;
 pub use stats::{DashboardCounts, DashboardSummary, ExpirationCount, IssuanceCount, JobTrendCount, StatusCount};
 pub use status::{Health, StatusResponse, VersionInfo};

@@ -1,6 +1,7 @@
 //! The closed sets of names, as OpenAPI describes them.
 
 use certctl_core::audit::FindingKind;
+use certctl_core::decide::explain::{GateName, GateVerdict};
 use certctl_core::domain;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{Ref, RefOr};
@@ -75,6 +76,10 @@ names! {
     PolicySeverity = of(domain::PolicySeverity::ALL, domain::PolicySeverity::name);
     /// What a policy rule looks at.
     PolicyType = of(domain::PolicyType::ALL, domain::PolicyType::name);
+    /// What a renewal has to pass.
+    RenewalGateName = of(GateName::ALL, GateName::name);
+    /// What a gate says.
+    RenewalGateVerdict = of(GateVerdict::ALL, GateVerdict::name);
     /// What a key may do.
     Role = of(domain::Role::ALL, domain::Role::name);
     /// A kind of target. Which of them a server and its agents have depends on how they were built.

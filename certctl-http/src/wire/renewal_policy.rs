@@ -24,12 +24,41 @@ pub struct RenewalPolicy {
     pub retry_interval_seconds: i64,
     /// Days before the end at which people are told.
     pub alert_thresholds_days: Vec<i64>,
+    /// Times in which nothing is renewed by itself, unless a certificate would end.
+    pub freeze_windows: Vec<FreezeWindow>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// When it was last changed.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
+}
+
+/// A time in which nothing is renewed by itself, such as the days before a holiday.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FreezeWindow {
+    /// Its first moment.
+    #[schema(value_type = String, format = DateTime)]
+    pub starts_at: Timestamp,
+    /// The first moment after it; later than `starts_at`.
+    #[schema(value_type = String, format = DateTime)]
+    pub ends_at: Timestamp,
+    /// Why, for people.
+    #[serde(default, deserialize_with = "unless_null", skip_serializing_if = "String::is_empty")]
+    #[schema(max_length = 255)]
+    pub reason: String,
+}
+
+impl From<domain::FreezeWindow> for FreezeWindow {
+    fn from(window: domain::FreezeWindow) -> Self {
+        Self { starts_at: window.starts_at, ends_at: window.ends_at, reason: window.reason }
+    }
+}
+
+impl From<FreezeWindow> for domain::FreezeWindow {
+    fn from(window: FreezeWindow) -> Self {
+        Self { starts_at: window.starts_at, ends_at: window.ends_at, reason: window.reason }
+    }
 }
 
 /// Makes a renewal policy.
@@ -62,6 +91,9 @@ pub struct CreateRenewalPolicy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub alert_thresholds_days: Option<Vec<i64>>,
+    /// Times in which nothing is renewed by itself, unless a certificate would end; at most 50, none when absent.
+    #[serde(default, deserialize_with = "unless_null", skip_serializing_if = "Vec::is_empty")]
+    pub freeze_windows: Vec<FreezeWindow>,
 }
 
 /// Changes the members that are given.
@@ -92,6 +124,10 @@ pub struct UpdateRenewalPolicy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub alert_thresholds_days: Option<Vec<i64>>,
+    /// All times in which nothing is renewed by itself from now on, at most 50.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub freeze_windows: Option<Vec<FreezeWindow>>,
 }
 
 impl From<domain::RenewalPolicy> for RenewalPolicy {
@@ -104,6 +140,7 @@ impl From<domain::RenewalPolicy> for RenewalPolicy {
             max_retries: policy.max_retries,
             retry_interval_seconds: policy.retry_interval_seconds,
             alert_thresholds_days: policy.alert_thresholds_days.0,
+            freeze_windows: policy.freeze_windows.0.into_iter().map(Into::into).collect(),
             created_at: policy.created_at,
             updated_at: policy.updated_at,
         }

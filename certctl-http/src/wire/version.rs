@@ -35,6 +35,10 @@ pub struct CertificateVersion {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub agent_id: Option<String>,
+    /// Why its order did not tell the CA which version it replaces; absent when it did, and for the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub lineage_break: Option<String>,
     /// When it was issued.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -54,6 +58,7 @@ impl From<Version> for CertificateVersion {
             key_algorithm: version.key_algorithm,
             key_size: version.key_size,
             agent_id: Some(version.key_holder).filter(|holder| !holder.is_empty()),
+            lineage_break: version.lineage_break,
             created_at: version.created_at,
         }
     }

@@ -17,6 +17,7 @@ mod drain;
 mod edge;
 mod errors;
 mod events;
+mod explain;
 mod export;
 mod idempotency;
 mod keys;

@@ -38,7 +38,16 @@ const EXPECTED: &[(Who, &[&str])] = &[
     (Who::Anybody, &["getVersion"]),
     (Who::AnyKey, &["checkAuth", "getMe"]),
     // Certificates, jobs.
-    (Who::Readers, &["listCertificates", "getCertificate", "listCertificateVersions", "getCertificateDeployments"]),
+    (
+        Who::Readers,
+        &[
+            "explainCertificate",
+            "listCertificates",
+            "getCertificate",
+            "listCertificateVersions",
+            "getCertificateDeployments",
+        ],
+    ),
     (Who::Readers, &["listJobs", "getJob", "getJobVerification"]),
     (Who::Operators, &["createCertificate", "updateCertificate", "archiveCertificate", "submitCertificateCsr"]),
     (Who::Operators, &["triggerRenewal", "triggerDeployment", "revokeCertificate", "importCertificates"]),

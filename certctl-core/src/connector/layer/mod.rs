@@ -19,10 +19,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    Audience, ConnectorError, Issuance, IssueOrder, Issuer, IssuerCapabilities, Notice, Notifier, OrderState, Severity,
-    TestConnection,
+    Audience, ConnectorError, Issuance, IssueOrder, Issuer, IssuerCapabilities, Notice, Notifier, OrderState,
+    RenewalInfo, Severity, SuggestedWindow, TestConnection,
 };
-use crate::domain::Timestamp;
+use crate::domain::{IssuingAccount, RenewalInfoId, Timestamp};
 use crate::ports::Clock;
 use breaker::Breaker;
 use concurrency::Slots;
@@ -136,7 +136,32 @@ impl Issuer for Layered<dyn Issuer> {
     fn test_connection(&self) -> Option<&dyn TestConnection> {
         self.inner.test_connection().map(|_| self as &dyn TestConnection)
     }
+
+    fn renewal_info(&self) -> Option<&dyn RenewalInfo> {
+        self.inner.renewal_info().map(|_| self as &dyn RenewalInfo)
+    }
 }
+
+#[async_trait]
+impl RenewalInfo for Layered<dyn Issuer> {
+    async fn account(&self) -> Result<IssuingAccount, ConnectorError> {
+        let account = async || match self.inner.renewal_info() {
+            Some(role) => role.account().await,
+            None => Err(ConnectorError::permanent(NO_RENEWAL_INFO)),
+        };
+        self.stack.call("account", |_| "known", account).await
+    }
+
+    async fn suggest(&self, certificate: &RenewalInfoId) -> Result<SuggestedWindow, ConnectorError> {
+        let suggest = async || match self.inner.renewal_info() {
+            Some(role) => role.suggest(certificate).await,
+            None => Err(ConnectorError::permanent(NO_RENEWAL_INFO)),
+        };
+        self.stack.call("renewal_info", |_| "suggested", suggest).await
+    }
+}
+
+const NO_RENEWAL_INFO: &str = "the issuer offers no renewal information";
 
 #[async_trait]
 impl TestConnection for Layered<dyn Issuer> {

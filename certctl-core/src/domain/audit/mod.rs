@@ -72,6 +72,8 @@ text_enum! {
         CertificateArchived = "certificate_archived",
         /// A version was issued.
         CertificateIssued = "certificate_issued",
+        /// The CA did not take an order as the replacement of the version before it; it is repeated without saying so.
+        LineageBroken = "renewal_lineage_broken",
         /// A certificate signing request was taken.
         CsrSubmitted = "csr_submitted",
         /// An operator asked for a deployment.
@@ -94,6 +96,10 @@ text_enum! {
         ExportedPem = "export_pem",
         /// A certificate left as a PKCS #12 trust store.
         ExportedPkcs12 = "export_pkcs12",
+        /// An issuer's breaker closed: it is well again.
+        IssuerBreakerClosed = "issuer_breaker_closed",
+        /// An issuer's breaker opened: it failed too often in a row.
+        IssuerBreakerOpened = "issuer_breaker_opened",
         /// An issuer was created.
         IssuerCreated = "create_issuer",
         /// An issuer was changed.
@@ -162,6 +168,8 @@ text_enum! {
         RenewalPolicyDeleted = "delete_renewal_policy",
         /// An operator asked for a renewal.
         RenewalTriggered = "renewal_triggered",
+        /// A CA suggested another time for a renewal.
+        RenewalAdvised = "renewal_advised",
         /// The engine began a renewal.
         RenewalJobCreated = "renewal_job_created",
         /// A renewal or a first issuance failed for good.

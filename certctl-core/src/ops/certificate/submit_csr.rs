@@ -3,14 +3,16 @@
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::connector::{Issuance, IssueOrder, IssuePace};
+use crate::connector::{ConnectorError, ConnectorErrorKind, Issuance, IssueOrder, IssuePace};
 use crate::decide::policy::PolicyBreach;
 use crate::domain::{
-    AuditAction, Certificate, CertificateId, Csr, Job, JobId, JobState, JobType, Lifecycle, VersionId,
+    AuditAction, Certificate, CertificateId, Csr, Job, JobId, JobState, JobType, Lifecycle, Version, VersionId,
 };
 use crate::entity::Record;
 use crate::error::Error;
+use crate::jobs::descent::Descent;
 use crate::jobs::failed::{self, Failure};
+use crate::jobs::health;
 use crate::jobs::issued::{self, Issued};
 use crate::jobs::live::live;
 use crate::jobs::open::{Opening, key_holders, new_job};
@@ -169,7 +171,7 @@ async fn certify(
     order: Order,
     csr: &Csr,
 ) -> Result<CsrOutcome, Error> {
-    let Subject { mut certificate, targets, open: job, key, replaces } = subject;
+    let Subject { mut certificate, targets, open: job, key, predecessor } = subject;
     let Some(job_id) = job.as_deref().or(new_job.as_ref()).map(|job| job.id.clone()) else {
         return Err(Error::invalid("there is no job for this request"));
     };
@@ -180,7 +182,7 @@ async fn certify(
     }
     let waits = new_job.as_ref().is_some_and(|job| job.state == JobState::AwaitingApproval);
     if waits || order.issuer.capabilities().pace == IssuePace::Deferred {
-        let step = |job: &Job| Step { csr: csr.clone(), state: None }.seal(cx.engine, job);
+        let step = |job: &Job| Step::first(csr).seal(cx.engine, job);
         if let Some(mut job) = job {
             (job.step, job.due_at) = (Some(step(&job)?), cx.unit.now());
             job.state = job.state.transition(JobState::Pending).map_err(Error::internal)?;
@@ -198,15 +200,8 @@ async fn certify(
         cx.audit(AuditAction::CsrSubmitted, ("job", job_id.as_str()), json!({ "key_id": csr.key_id() }));
         return Ok(if waits { CsrOutcome::AwaitingApproval { job_id } } else { CsrOutcome::Accepted { job_id } });
     }
-    let request = IssueOrder {
-        idempotency_key: job_id.as_str(),
-        csr,
-        names: &order.names,
-        terms: &order.terms,
-        replaces: replaces.as_ref(),
-        now: cx.now(),
-    };
-    match order.issuer.issue(request).await {
+    let (answer, descent) = ask(cx, (&certificate.id, &job_id), &order, predecessor.as_ref(), csr).await;
+    match answer {
         Ok(Issuance::Issued(chain)) => {
             let order = &order;
             let validity = issued::validity(order, csr, &chain, cx.now());
@@ -214,14 +209,29 @@ async fn certify(
             if !breaches.is_empty() {
                 return blocked(cx, &certificate, (job, job_id), breaches).await;
             }
-            let issued = Issued { certificate, targets, key, job, new_job, csr, chain, order, principal: cx.principal };
+            let issued = Issued {
+                certificate,
+                targets,
+                key,
+                job,
+                new_job,
+                csr,
+                chain,
+                order,
+                descent: &descent,
+                predecessor: predecessor.as_ref(),
+                principal: cx.principal,
+            };
             let version_id = issued::record(cx.engine, &mut cx.unit, issued).await?;
+            let health = order.health.as_deref().map(|health| &**health);
+            health::succeeded(cx.engine, &order.issuer_id, health).await;
             Ok(CsrOutcome::Signed { job_id, version_id })
         }
         Ok(Issuance::Pending { .. }) => {
-            Err(Error::internal(crate::connector::ConnectorError::permanent("an immediate issuer answered later")))
+            Err(Error::internal(ConnectorError::permanent("an immediate issuer answered later")))
         }
         Err(error) => {
+            health::failed(cx.engine, &order.issuer_id, &error).await;
             let failure = Failure {
                 message: &error.explained(),
                 retryable: error.kind.is_retryable(),
@@ -238,6 +248,36 @@ async fn certify(
             }
             Ok(CsrOutcome::Refused { job_id, message: error.explained() })
         }
+    }
+}
+
+/// Asks an immediate issuer, and asks it again when it refuses to hear of what the order replaces.
+async fn ask(
+    cx: &mut Context<'_>,
+    (certificate, job_id): (&CertificateId, &JobId),
+    order: &Order,
+    predecessor: Option<&Version>,
+    csr: &Csr,
+) -> (Result<Issuance, ConnectorError>, Descent) {
+    let issuer = (&order.issuer_id, &*order.issuer);
+    let descent = Descent::of(issuer, predecessor, None).await;
+    let first = IssueOrder {
+        idempotency_key: job_id.as_str(),
+        csr,
+        names: &order.names,
+        terms: &order.terms,
+        replaces: descent.replaces.as_ref(),
+        now: cx.now(),
+    };
+    match order.issuer.issue(first).await {
+        Err(error) if error.kind == ConnectorErrorKind::Lineage && descent.replaces.is_some() => {
+            let why = error.explained();
+            let details = json!({ "job_id": job_id, "error": why });
+            cx.audit(AuditAction::LineageBroken, ("certificate", certificate.as_str()), details);
+            let answer = order.issuer.issue(IssueOrder { replaces: None, ..first }).await;
+            (answer, Descent::of(issuer, predecessor, Some(&why)).await)
+        }
+        answer => (answer, descent),
     }
 }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::domain::{AuditAction, RenewalPolicy, RenewalPolicyId};
+use crate::domain::{AuditAction, FreezeWindow, RenewalPolicy, RenewalPolicyId};
 use crate::entity::Json;
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation, check};
@@ -25,6 +25,8 @@ pub struct Create {
     pub retry_interval_seconds: i64,
     /// Days before the end at which people are told, each 0 to 3,650, at most 20.
     pub alert_thresholds_days: Vec<i64>,
+    /// Times in which nothing is renewed by itself, at most 50, each ending after it starts.
+    pub freeze_windows: Vec<FreezeWindow>,
 }
 
 #[async_trait]
@@ -44,6 +46,7 @@ impl Operation for Create {
             max_retries: self.max_retries,
             retry_interval_seconds: self.retry_interval_seconds,
             alert_thresholds_days: Json(self.alert_thresholds_days.clone()),
+            freeze_windows: Json(self.freeze_windows.clone()),
             created_at: now,
             updated_at: now,
         };
@@ -64,5 +67,27 @@ pub(super) fn check(policy: &RenewalPolicy) -> Result<(), Error> {
     if policy.alert_thresholds_days.len() > 20 {
         return Err(Error::invalid_field("/alert_thresholds_days", "too_many", "at most 20 thresholds are kept"));
     }
-    policy.alert_thresholds_days.iter().try_for_each(|days| check::within("/alert_thresholds_days", *days, 0..=3_650))
+    policy
+        .alert_thresholds_days
+        .iter()
+        .try_for_each(|days| check::within("/alert_thresholds_days", *days, 0..=3_650))?;
+    freezes(&policy.freeze_windows)
+}
+
+fn freezes(windows: &[FreezeWindow]) -> Result<(), Error> {
+    if windows.len() > FreezeWindow::MOST {
+        let detail = format!("at most {} freeze windows are kept; leave out those that are over", FreezeWindow::MOST);
+        return Err(Error::invalid_field("/freeze_windows", "too_many", detail));
+    }
+    for (at, window) in windows.iter().enumerate() {
+        if window.ends_at <= window.starts_at {
+            let detail = "a freeze window ends after it starts; exchange the two moments";
+            return Err(Error::invalid_field(format!("/freeze_windows/{at}/ends_at"), "out_of_range", detail));
+        }
+        if window.reason.chars().count() > 255 {
+            let detail = "a reason has at most 255 characters";
+            return Err(Error::invalid_field(format!("/freeze_windows/{at}/reason"), "too_long", detail));
+        }
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::create::check;
-use crate::domain::{AuditAction, RenewalPolicy, RenewalPolicyId, Replan};
+use crate::domain::{AuditAction, FreezeWindow, RenewalPolicy, RenewalPolicyId, Replan};
 use crate::engine::SETTLED;
 use crate::error::Error;
 use crate::ops::merge::Merge;
@@ -27,6 +27,8 @@ pub struct Update {
     pub retry_interval_seconds: Option<i64>,
     /// All days before the end at which people are told from now on.
     pub alert_thresholds_days: Option<Vec<i64>>,
+    /// All times in which nothing is renewed by itself from now on.
+    pub freeze_windows: Option<Vec<FreezeWindow>>,
 }
 
 #[async_trait]
@@ -46,6 +48,7 @@ impl Operation for Update {
         merge.set("max_retries", &mut policy.max_retries, self.max_retries.as_ref());
         merge.set("retry_interval_seconds", &mut policy.retry_interval_seconds, self.retry_interval_seconds.as_ref());
         merge.set("alert_thresholds_days", &mut policy.alert_thresholds_days.0, self.alert_thresholds_days.as_ref());
+        merge.set("freeze_windows", &mut policy.freeze_windows.0, self.freeze_windows.as_ref());
         check(&policy)?;
         policy.updated_at = cx.now();
         let answer = RenewalPolicy::clone(&policy);
@@ -76,7 +79,8 @@ impl Update {
 }
 
 /// What of a policy decides when its certificates renew, or count as expiring.
-fn timing(policy: &RenewalPolicy) -> (bool, Option<i64>) {
+fn timing(policy: &RenewalPolicy) -> (bool, Option<i64>, Vec<FreezeWindow>) {
     let alerts = || policy.alert_thresholds_days.iter().copied().max();
-    (policy.auto_renew, if policy.auto_renew { Some(policy.renewal_window_days) } else { alerts() })
+    let days = if policy.auto_renew { Some(policy.renewal_window_days) } else { alerts() };
+    (policy.auto_renew, days, policy.freeze_windows.0.clone())
 }

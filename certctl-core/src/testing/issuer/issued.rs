@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::Bench;
 use super::ordering::{fulfil, known_name, leaf, name_of, order, order_with_key};
-use crate::connector::IssuePace;
+use crate::connector::{IssuePace, Predecessor};
+use crate::domain::RenewalInfoId;
 use crate::pki::chain::{self, Expected};
 use crate::ports::Clock;
 
@@ -98,7 +99,8 @@ pub(super) fn a_renewal_is_another_certificate(bench: &Bench<'_>) {
     let first = leaf(&fulfil(bench, &*issuer, &order).unwrap());
     bench.world.fakes.clock.advance(Duration::from_hours(16));
     "job-2".clone_into(&mut order.id);
-    order.replaces = Some(first.serial.clone());
+    let renewal_info_id = RenewalInfoId::of(&first);
+    order.replaces = Some(Predecessor { serial: first.serial.clone(), renewal_info_id });
     let second = leaf(&fulfil(bench, &*issuer, &order).unwrap());
     assert_ne!(second.serial, first.serial);
     assert!(second.not_after > first.not_after);

@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Bench;
-use crate::connector::{ConnectorError, Issuance, IssueOrder, Issuer, IssuerCapabilities};
+use crate::connector::{ConnectorError, Issuance, IssueOrder, Issuer, IssuerCapabilities, Predecessor};
 use crate::domain::{
-    CertificateFacts, Chain, Csr, EnforcedTerms, ExtendedKeyUsage, KeyAlgorithm, KeyFamily, SanKind, Serial,
-    SubjectNames,
+    CertificateFacts, Chain, Csr, EnforcedTerms, ExtendedKeyUsage, KeyAlgorithm, KeyFamily, SanKind, SubjectNames,
 };
 use crate::pki::{certificate, csr};
 use crate::ports::Clock;
@@ -22,7 +21,7 @@ pub(super) struct Order {
     pub(super) csr: Csr,
     pub(super) names: SubjectNames,
     pub(super) terms: EnforcedTerms,
-    pub(super) replaces: Option<Serial>,
+    pub(super) replaces: Option<Predecessor>,
 }
 
 impl Order {

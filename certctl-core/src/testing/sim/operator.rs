@@ -137,6 +137,7 @@ impl Operator {
                 max_retries: 6,
                 retry_interval_seconds: interval,
                 alert_thresholds_days: vec![1],
+                freeze_windows: Vec::new(),
             };
             self.insist(create).await?;
         }

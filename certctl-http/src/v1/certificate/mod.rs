@@ -5,6 +5,7 @@ pub(crate) mod create;
 pub(crate) mod csr;
 pub(crate) mod deploy;
 pub(crate) mod deployments;
+pub(crate) mod explain;
 pub(crate) mod export_pem;
 pub(crate) mod export_pkcs12;
 pub(crate) mod get;

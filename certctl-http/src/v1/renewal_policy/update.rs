@@ -34,7 +34,9 @@ pub(crate) async fn update(
         max_retries,
         retry_interval_seconds,
         alert_thresholds_days,
+        freeze_windows,
     } = request;
+    let freeze_windows = freeze_windows.map(|windows| windows.into_iter().map(Into::into).collect());
     let change = ops::renewal_policy::Update {
         id,
         name,
@@ -43,6 +45,7 @@ pub(crate) async fn update(
         max_retries,
         retry_interval_seconds,
         alert_thresholds_days,
+        freeze_windows,
     };
     Ok(Tagged::written::<domain::RenewalPolicy, _>(&api, &principal, change, condition).await?)
 }

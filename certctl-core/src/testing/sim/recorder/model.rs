@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::Setting;
 use super::log::{self, EventLog};
 use crate::domain::{
-    ActorType, Agent, ApiKey, AuditEvent, AuthorityRecord, Certificate, EngineKey, Job, JobState, Notification,
-    RenewalPolicy, Serial, Setting as StoredSetting, Timestamp, Version,
+    ActorType, Agent, ApiKey, AuditEvent, AuthorityRecord, Certificate, EngineKey, IssuerHealth, Job, JobState,
+    Notification, RenewalPolicy, Serial, Setting as StoredSetting, Timestamp, Version,
 };
 use crate::entity::{Entity, Row, Schema};
 use crate::ports::{Clock, Monotonic};
@@ -209,7 +209,8 @@ impl Model {
         if set.is_audited || (own.iter().any(|own| own.table == schema.table) && before.is_some()) {
             return;
         }
-        if schema.table == StoredSetting::SCHEMA.table {
+        // That an issuer failed is told by the job, and that its breaker opened by an event of its own.
+        if [StoredSetting::SCHEMA.table, IssuerHealth::SCHEMA.table].contains(&schema.table) {
             return;
         }
         let step = |job: Option<Job>, next: Option<Job>| match (job, next) {

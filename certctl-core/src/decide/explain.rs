@@ -1,0 +1,278 @@
+//! Why a certificate is renewed when it is: the gates that a renewal passes, in their order, each with what it says now.
+//!
+//! The gates tell the verdict of the very decision that the loops take; nothing is decided here.
+
+use super::breaker::{self, BreakerState};
+use super::freeze::Thaw;
+use super::renewal::{RenewalReason, RenewalVerdict};
+use super::replan::{self, ReplanInput};
+use crate::domain::{IssuerHealth, IssuerRecord, Job, JobState, Lifecycle, RenewalAdvice, Timestamp, Version};
+use crate::text_enum;
+
+text_enum! {
+    /// What a renewal has to pass.
+    pub enum GateName {
+        /// Whether the certificate is renewed at all.
+        Lifecycle = "lifecycle",
+        /// Whether it renews by itself.
+        AutoRenew = "auto_renew",
+        /// When the policy renews it at the latest.
+        Deadline = "policy",
+        /// What the CA suggests (RFC 9773).
+        Advice = "ari",
+        /// The pause after renewals that failed.
+        Failures = "failures",
+        /// Whether the issuer's quota is used up.
+        Quota = "quota",
+        /// The policy's freeze windows.
+        Freeze = "freeze",
+        /// Whether the issuer can be asked.
+        Issuer = "issuer",
+        /// Whether somebody has to approve.
+        Approval = "approval",
+        /// The jobs that are under way.
+        Job = "job",
+        /// Whether the newest version is known to the CA as the successor of the one before it.
+        Lineage = "lineage",
+    }
+}
+
+text_enum! {
+    /// What a gate says.
+    pub enum GateVerdict {
+        /// It lets the renewal through.
+        Open = "open",
+        /// It opens by itself, at the moment that is told if one is known.
+        Waiting = "waiting",
+        /// It stays closed until somebody does something.
+        Closed = "closed",
+    }
+}
+
+/// One gate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gate {
+    /// Which.
+    pub name: GateName,
+    /// What it says.
+    pub verdict: GateVerdict,
+    /// Why, for people.
+    pub reason: String,
+    /// The moment that it is about.
+    pub at: Option<Timestamp>,
+}
+
+/// What the gates are told from.
+#[derive(Clone, Copy, Debug)]
+pub struct ExplainInput<'a> {
+    /// What the loops decide by.
+    pub plan: ReplanInput<'a>,
+    /// Its open issuing jobs.
+    pub jobs: &'a [Job],
+    /// Its issuer.
+    pub issuer: Option<&'a IssuerRecord>,
+    /// How that fares.
+    pub health: Option<&'a IssuerHealth>,
+    /// Whether its profile has somebody approve.
+    pub requires_approval: bool,
+    /// Its newest version.
+    pub version: Option<&'a Version>,
+}
+
+type Rule = fn(&ExplainInput<'_>, Option<&RenewalVerdict>) -> Option<Gate>;
+
+/// The gates in the order in which they are passed.
+const RULES: &[Rule] =
+    &[lifecycle, auto_renew, deadline, advice, failures, quota, freeze, issuer, approval, job, lineage];
+
+/// The gates of a certificate that have something to say.
+pub fn gates(input: &ExplainInput<'_>) -> Vec<Gate> {
+    let verdict = replan::verdict(&input.plan);
+    RULES.iter().filter_map(|rule| rule(input, verdict.as_ref())).collect()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "every rule ends with it")]
+fn gate(name: GateName, verdict: GateVerdict, reason: impl Into<String>, at: Option<Timestamp>) -> Option<Gate> {
+    Some(Gate { name, verdict, reason: reason.into(), at })
+}
+
+fn lifecycle(input: &ExplainInput<'_>, _: Option<&RenewalVerdict>) -> Option<Gate> {
+    let certificate = input.plan.certificate;
+    let (verdict, reason, at) = match certificate.lifecycle {
+        Lifecycle::Issued if certificate.expires_at <= input.plan.now => {
+            (GateVerdict::Open, "it has expired, and is renewed all the same", Some(certificate.expires_at))
+        }
+        Lifecycle::Issued => (GateVerdict::Open, "it is issued", Some(certificate.expires_at)),
+        Lifecycle::Failed => (GateVerdict::Open, "its first issuance failed and is tried again", None),
+        Lifecycle::Pending => (GateVerdict::Waiting, "it is not issued yet", None),
+        Lifecycle::Revoked => {
+            (GateVerdict::Closed, "it is revoked, and revoked certificates are not renewed", certificate.revoked_at)
+        }
+        Lifecycle::Archived => (GateVerdict::Closed, "it is archived", None),
+    };
+    gate(GateName::Lifecycle, verdict, reason, at)
+}
+
+fn auto_renew(input: &ExplainInput<'_>, _: Option<&RenewalVerdict>) -> Option<Gate> {
+    let policy = input.plan.policy;
+    if policy.auto_renew {
+        let reason = format!("policy `{}` renews by itself", policy.id);
+        return gate(GateName::AutoRenew, GateVerdict::Open, reason, None);
+    }
+    let reason = format!("policy `{}` renews nothing by itself; renew it, or change auto_renew", policy.id);
+    gate(GateName::AutoRenew, GateVerdict::Closed, reason, None)
+}
+
+fn deadline(input: &ExplainInput<'_>, verdict: Option<&RenewalVerdict>) -> Option<Gate> {
+    let (at, reason) = verdict?.stages.deadline;
+    let days = input.plan.policy.renewal_window_days;
+    let reason = match reason {
+        RenewalReason::Window => {
+            format!("the policy renews {days} days before the end, or up to a tenth of that earlier")
+        }
+        RenewalReason::WindowCut => {
+            format!("the policy's {days} days are more than half of the lifetime, so it is renewed at half of it")
+        }
+        RenewalReason::Half => "lifetimes below ten days are renewed at half, or up to a twentieth earlier".to_owned(),
+        _ => "it is renewed when a third of the lifetime is left, or up to a thirtieth earlier".to_owned(),
+    };
+    let verdict = if at <= input.plan.now { GateVerdict::Open } else { GateVerdict::Waiting };
+    gate(GateName::Deadline, verdict, reason, Some(at))
+}
+
+fn advice(input: &ExplainInput<'_>, verdict: Option<&RenewalVerdict>) -> Option<Gate> {
+    let stages = verdict?.stages;
+    let newest = input.plan.advice.iter().max_by_key(|advice| advice.issued_at)?;
+    let trouble = newest.last_error.as_ref().map(|error| format!("; the last question failed: {error}"));
+    let trouble = trouble.unwrap_or_default();
+    let Some(at) = stages.advised else {
+        let reason = format!("the CA has suggested nothing yet{trouble}; the policy decides");
+        return gate(GateName::Advice, GateVerdict::Open, reason, Some(newest.next_check));
+    };
+    let window = match (newest.window_start, newest.window_end) {
+        (Some(start), Some(end)) => format!("the CA suggests {start} to {end}"),
+        _ => "the CA suggests a window for another key holder".to_owned(),
+    };
+    let reason = if at > stages.deadline.0 {
+        format!("{window}, which is later than the policy's moment and so does not count{trouble}")
+    } else {
+        format!("{window}; {at} was drawn{}{trouble}", why(newest))
+    };
+    let verdict = if at <= input.plan.now { GateVerdict::Open } else { GateVerdict::Waiting };
+    gate(GateName::Advice, verdict, reason, Some(at))
+}
+
+fn why(advice: &RenewalAdvice) -> String {
+    advice.explanation_url.as_ref().map(|url| format!(" (see {url})")).unwrap_or_default()
+}
+
+fn failures(input: &ExplainInput<'_>, _: Option<&RenewalVerdict>) -> Option<Gate> {
+    let certificate = input.plan.certificate;
+    if certificate.failed_renewals == 0 {
+        return None;
+    }
+    let reason = format!("{} renewals in a row used up their attempts; the pause grows", certificate.failed_renewals);
+    let waits = certificate.renew_at > input.plan.now;
+    let verdict = if waits { GateVerdict::Waiting } else { GateVerdict::Open };
+    gate(GateName::Failures, verdict, reason, certificate.renew_at.known())
+}
+
+fn quota(input: &ExplainInput<'_>, _: Option<&RenewalVerdict>) -> Option<Gate> {
+    let until = input.plan.limited_until.filter(|until| *until > input.plan.now)?;
+    let reason = "the issuer says that its quota is used up; nothing is ordered before it said";
+    gate(GateName::Quota, GateVerdict::Waiting, reason, Some(until))
+}
+
+fn freeze(input: &ExplainInput<'_>, verdict: Option<&RenewalVerdict>) -> Option<Gate> {
+    let thaw = verdict?.stages.thaw;
+    let because = |at: Timestamp| {
+        let named =
+            input.plan.policy.freeze_windows.iter().filter(|window| window.starts_at <= at && at <= window.ends_at);
+        let reasons: Vec<&str> =
+            named.map(|window| window.reason.as_str()).filter(|reason| !reason.is_empty()).collect();
+        if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) }
+    };
+    let (verdict, reason, at) = match thaw {
+        Thaw::NotFrozen if input.plan.policy.freeze_windows.is_empty() => return None,
+        Thaw::NotFrozen => (GateVerdict::Open, "no freeze window lies over it".to_owned(), None),
+        Thaw::After { ends_at } => {
+            (GateVerdict::Waiting, format!("moved behind a freeze window{}", because(ends_at)), Some(ends_at))
+        }
+        Thaw::Before { starts_at } => {
+            (GateVerdict::Open, format!("moved before a freeze window{}", because(starts_at)), Some(starts_at))
+        }
+        Thaw::Held { until } => {
+            (GateVerdict::Waiting, format!("a freeze window holds it back{}", because(input.plan.now)), Some(until))
+        }
+        Thaw::GivesWay { ends_at } => {
+            let reason = format!("a freeze window{} gives way, for the end is near", because(input.plan.now));
+            (GateVerdict::Open, reason, Some(ends_at))
+        }
+    };
+    gate(GateName::Freeze, verdict, reason, at)
+}
+
+fn issuer(input: &ExplainInput<'_>, _: Option<&RenewalVerdict>) -> Option<Gate> {
+    let id = &input.plan.certificate.issuer_id;
+    let Some(issuer) = input.issuer else {
+        return gate(GateName::Issuer, GateVerdict::Closed, format!("there is no issuer `{id}`"), None);
+    };
+    if !issuer.enabled {
+        let reason = format!("issuer `{id}` is disabled; enable it or choose another");
+        return gate(GateName::Issuer, GateVerdict::Closed, reason, None);
+    }
+    let now = input.plan.now;
+    let until = input.health.and_then(|health| health.open_until);
+    let last = input.health.and_then(|health| health.last_error.as_deref()).unwrap_or("no reason is known");
+    match breaker::state(input.health, now) {
+        BreakerState::Closed => gate(GateName::Issuer, GateVerdict::Open, format!("issuer `{id}` is asked"), None),
+        BreakerState::HalfOpen => {
+            let reason = format!("issuer `{id}` failed often, and is tried again: {last}");
+            gate(GateName::Issuer, GateVerdict::Open, reason, until)
+        }
+        BreakerState::Open => {
+            let reason = format!("issuer `{id}` failed often, and is asked only where there is no other: {last}");
+            gate(GateName::Issuer, GateVerdict::Waiting, reason, until)
+        }
+    }
+}
+
+fn approval(input: &ExplainInput<'_>, _: Option<&RenewalVerdict>) -> Option<Gate> {
+    if !input.requires_approval {
+        return None;
+    }
+    let waits = input.jobs.iter().find(|job| job.state == JobState::AwaitingApproval);
+    match waits {
+        Some(job) => {
+            let reason = format!("job {} waits for somebody to approve or reject it", job.id);
+            gate(GateName::Approval, GateVerdict::Closed, reason, Some(job.due_at))
+        }
+        None => gate(GateName::Approval, GateVerdict::Open, "the profile has each issuance approved", None),
+    }
+}
+
+fn job(input: &ExplainInput<'_>, _: Option<&RenewalVerdict>) -> Option<Gate> {
+    let Some(job) = input.jobs.first() else {
+        let at = input.plan.certificate.renew_at.known();
+        let due = at.is_some_and(|at| at <= input.plan.now);
+        let reason = if due { "a job is about to be opened" } else { "no job is open" };
+        return gate(GateName::Job, GateVerdict::Open, reason, at);
+    };
+    let waits_for = match job.state {
+        JobState::AwaitingApproval => "waits for an approval",
+        JobState::AwaitingCsr if job.agent_id.is_some() => "waits for its agent's signing request",
+        JobState::AwaitingCsr => "waits for somebody to send a signing request",
+        JobState::Failed => "failed and is tried again",
+        JobState::Running => "is under way",
+        _ => "waits for its turn",
+    };
+    let error = job.last_error.as_ref().map(|error| format!(" ({error})")).unwrap_or_default();
+    let reason = format!("job {} {waits_for}: attempt {} of {}{error}", job.id, job.attempts + 1, job.max_attempts);
+    gate(GateName::Job, GateVerdict::Waiting, reason, job.due_at.known())
+}
+
+fn lineage(input: &ExplainInput<'_>, _: Option<&RenewalVerdict>) -> Option<Gate> {
+    let why = input.version?.lineage_break.as_ref()?;
+    let reason = format!("the CA does not know the newest version as a replacement: {why}");
+    gate(GateName::Lineage, GateVerdict::Open, reason, None)
+}
