@@ -26,6 +26,8 @@ pub struct Progress {
     pub jobs_started: usize,
     /// Notifications that were taken up.
     pub deliveries_started: usize,
+    /// Alerts of certificates that near their end.
+    pub alerts_raised: usize,
     /// Notifications that ended undelivered because their notifier is gone.
     pub undeliverable: usize,
     /// Audit rows that got their place in the chain.
@@ -34,7 +36,7 @@ pub struct Progress {
 
 impl Engine {
     /// One pass of every loop: begin due renewals, plan those anew whose policy changed, ask CAs for advice, end what waited too
-    /// long, take up due jobs and deliveries, end notifications whose notifier is gone, wake agents that wait for work and have
+    /// long, tell of certificates that near their end, take up due jobs and deliveries, end notifications whose notifier is gone, wake agents that wait for work and have
     /// some, record who read, and seal the audit trail.
     ///
     /// Work that was taken up goes on in tasks after this returns.
@@ -48,6 +50,7 @@ impl Engine {
         let jobs_timed_out = reconcile::waiting::sweep(self).await?;
         let calls_forgotten = reconcile::calls::sweep(self).await?;
         let jobs_started = jobs::claim_and_start(self).await?;
+        let alerts_raised = reconcile::alerts::sweep(self).await?;
         let deliveries_started = outbox::claim_and_start(self).await?;
         let undeliverable = outbox::strays::sweep(self).await?;
         self.look_out().await?;
@@ -60,6 +63,7 @@ impl Engine {
             jobs_timed_out,
             calls_forgotten,
             jobs_started,
+            alerts_raised,
             deliveries_started,
             undeliverable,
             audit_sealed,
@@ -80,6 +84,7 @@ impl Engine {
             reconcile::waiting::next_due(self).await?,
             reconcile::calls::next_due(self).await?,
             jobs::next_due(self).await?,
+            reconcile::alerts::next_due(self).await?,
             outbox::next_due(self).await?,
             self.next_look(),
             reconcile::reads::next_due(self),

@@ -12,7 +12,7 @@ pub(super) fn concerns_loops(changes: &Changes, horizon: Timestamp) -> bool {
         let schema = table.schema;
         table.inserts.iter().chain(table.updates.iter().map(|update| &update.row)).any(|row| {
             if schema.table == Certificate::SCHEMA.table {
-                due(schema, row, "renew_at", horizon)
+                due(schema, row, "renew_at", horizon) || due(schema, row, "alert_at", horizon)
             } else if schema.table == Job::SCHEMA.table {
                 // Agents ask for theirs.
                 let agents = text(schema, row, "partition").is_some_and(|partition| partition.starts_with("agent:"));

@@ -1,8 +1,9 @@
 //! Planning the renewal of certificates anew: by a policy that changed or is another one, or because its moment has come.
 
+use crate::decide::alerts::{self, AlertInput};
 use crate::decide::breaker;
 use crate::decide::replan::{Newest, ReplanInput, decide, is_due};
-use crate::domain::{Certificate, RenewalAdvice, RenewalPolicy, Timestamp, Version};
+use crate::domain::{Certificate, Lifecycle, RenewalAdvice, RenewalPolicy, Timestamp, Version};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::storage::{Place, Query, Reads, UnitOfWork};
@@ -92,6 +93,10 @@ pub(crate) fn replan(engine: &Engine, certificate: &mut Certificate, basis: Basi
     let random = engine.ports().rng.next_u64();
     let plan = decide(&ReplanInput { random, ..basis.input(certificate) });
     (certificate.renew_at, certificate.expiring_at) = (plan.renew_at, plan.expiring_at);
+    if let (Lifecycle::Issued, Some(newest)) = (certificate.lifecycle, basis.facts.newest) {
+        let input = AlertInput::of(certificate, basis.policy, newest.not_before, basis.now);
+        certificate.alert_at = alerts::look_at(&input);
+    }
 }
 
 /// Plans the renewal of one certificate by a policy that was read and pinned.

@@ -34,6 +34,8 @@ pub(crate) async fn update(
         max_retries,
         retry_interval_seconds,
         alert_thresholds_days,
+        alert_severity_map,
+        alert_channels,
         freeze_windows,
     } = request;
     let freeze_windows = freeze_windows.map(|windows| windows.into_iter().map(Into::into).collect());
@@ -45,6 +47,8 @@ pub(crate) async fn update(
         max_retries,
         retry_interval_seconds,
         alert_thresholds_days,
+        alert_severity_map,
+        alert_channels,
         freeze_windows,
     };
     Ok(Tagged::written::<domain::RenewalPolicy, _>(&api, &principal, change, condition).await?)
