@@ -206,6 +206,7 @@ fn surroundings(now: Timestamp) -> Result<Changes, Failure> {
         sentinel: false,
         last_heartbeat_at: now,
         registered_at: now,
+        offline_since: None,
         retired_at: None,
         retired_reason: None,
         retiring_until: None,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use certctl_connectors::host::{self, EgressPolicy, HostConfig};
 use certctl_core::connector::Registry;
 use certctl_core::domain::SCHEMAS;
-use certctl_core::engine::{Cadence, Engine, SetupSecret};
+use certctl_core::engine::{Engine, SetupSecret};
 use certctl_core::ports::Ports;
 use certctl_storage::{DatabaseConfig, MigrationStatus, OpenError, SeaStorage};
 
@@ -44,8 +44,8 @@ pub(crate) async fn engine(config: &ValidConfig, dir: &DataDir, ports: Ports) ->
     let storage = SeaStorage::connect(&database(config), SCHEMAS, Arc::clone(&ports.clock)).await?;
     let mut builder = Engine::builder(Arc::new(storage), ports, secret)
         .connectors(connectors())
-        .cadence(Cadence { notification_retry: config.notification_retry, ..Cadence::default() })
         .agent_auth(config.agent_auth)
+        .cadence(config.cadence.clone())
         .keys(config.keys.clone())
         .audit_checkpoints(dir.path("audit-checkpoints.ndjson"));
     for notifier in &config.notifiers {

@@ -45,7 +45,7 @@ impl World {
         }
     }
 
-    async fn after(&self, seconds: u64) -> u64 {
+    async fn after(&self, seconds: u64) -> usize {
         self.fakes.clock.advance(Duration::from_secs(seconds));
         self.engine.step().await.unwrap().audit_sealed
     }

@@ -381,6 +381,9 @@ fn a_thousand_certificates_are_planned_in_batches_that_a_crash_does_not_repeat()
             .collect();
 
         assert_eq!(world.engine.next_due().await.unwrap(), Some(Duration::ZERO));
+        // The other one waits until the lease of the one that is gone has ended.
+        assert_eq!(world.engine.step().await.unwrap().replanned, 0);
+        world.fakes.clock.advance(Cadence::default().lease);
         assert_eq!(world.settle(&world.engine).await, 901);
         let certificates = world.all(Query::<Certificate>::all()).await;
         assert_eq!(planned(&certificates), 1_001);
@@ -410,11 +413,14 @@ fn two_engines_share_the_batches() {
         world.copies(30).await;
         world.change(window(20)).await;
         world.fakes.clock.advance(SETTLED);
-        // Right before the first batch of one engine is committed, another one does it all.
-        let meanwhile = world.engine.clone();
+        // Right before the first batch of one engine is committed, behind its lease, another one does it all: the first one
+        // was so slow that its lease has ended.
+        let (meanwhile, clock) = (world.engine.clone(), world.fakes.clock.clone());
         world.interrupted.before(
-            0,
+            1,
             Box::pin(async move {
+                assert_eq!(meanwhile.step().await.unwrap().replanned, 0);
+                clock.advance(Cadence::default().lease);
                 assert_eq!(meanwhile.step().await.unwrap().replanned, 31);
             }),
         );
@@ -436,7 +442,7 @@ fn a_certificate_that_somebody_writes_holds_up_nobody() {
         world.fakes.clock.advance(SETTLED);
         let meanwhile = world.engine.clone();
         world.interrupted.before(
-            0,
+            1,
             Box::pin(async move {
                 let id = Some("copy-0003".parse().unwrap());
                 let rename = certificate::Update { id, name: Some("renamed".into()), ..certificate::Update::default() };

@@ -40,6 +40,7 @@ fn agent() -> Agent {
         sentinel: false,
         last_heartbeat_at: Timestamp::default(),
         registered_at: Timestamp::default(),
+        offline_since: None,
         retired_at: None,
         retired_reason: None,
         retiring_until: None,

@@ -49,7 +49,7 @@ pub(crate) struct Config {
     pub(crate) egress: Egress,
     pub(crate) cors_origins: Option<Vec<String>>,
     pub(crate) rate_limit: RateLimit,
-    pub(crate) notification_retry_interval: Option<String>,
+    pub(crate) loops: Loops,
     pub(crate) notifier: Vec<Notifier>,
     pub(crate) route: Vec<Route>,
     /// Notifiers that variables make.
@@ -79,6 +79,20 @@ pub(crate) struct RateLimit {
     pub(crate) enabled: Option<bool>,
     pub(crate) rps: Option<u32>,
     pub(crate) burst: Option<u32>,
+}
+
+/// `[loops]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Loops {
+    pub(crate) renewal_check: Option<String>,
+    pub(crate) job_processor: Option<String>,
+    pub(crate) job_timeout: Option<String>,
+    pub(crate) awaiting_csr: Option<String>,
+    pub(crate) awaiting_approval: Option<String>,
+    pub(crate) agent_health: Option<String>,
+    pub(crate) notification_process: Option<String>,
+    pub(crate) notification_retry: Option<String>,
 }
 
 /// `[[notifier]]`.

@@ -194,6 +194,83 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "loops.renewal_check",
+        variable: "SCHEDULER_RENEWAL_CHECK_INTERVAL",
+        flag: "",
+        default: "`1h`",
+        meaning: "The longest time between two looks for renewals that are due. Every loop looks sooner when something comes due; the times only bound what a lost signal costs. A number with `s`, `m` or `h`.",
+        set: |config, value| {
+            config.loops.renewal_check = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "loops.job_processor",
+        variable: "SCHEDULER_JOB_PROCESSOR_INTERVAL",
+        flag: "",
+        default: "`30s`",
+        meaning: "The same for issuing jobs, first runs and retries.",
+        set: |config, value| {
+            config.loops.job_processor = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "loops.job_timeout",
+        variable: "JOB_TIMEOUT_INTERVAL",
+        flag: "",
+        default: "`10m`",
+        meaning: "The same for jobs that waited too long.",
+        set: |config, value| {
+            config.loops.job_timeout = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "loops.awaiting_csr",
+        variable: "JOB_AWAITING_CSR_TIMEOUT",
+        flag: "",
+        default: "`24h`",
+        meaning: "How long a job waits for a certificate signing request.",
+        set: |config, value| {
+            config.loops.awaiting_csr = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "loops.awaiting_approval",
+        variable: "JOB_AWAITING_APPROVAL_TIMEOUT",
+        flag: "",
+        default: "`168h`",
+        meaning: "How long a job waits for approval.",
+        set: |config, value| {
+            config.loops.awaiting_approval = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "loops.agent_health",
+        variable: "SCHEDULER_AGENT_HEALTH_CHECK_INTERVAL",
+        flag: "",
+        default: "`2m`",
+        meaning: "The longest time between two looks for agents that went silent. They do after three missed heartbeats, whatever it is.",
+        set: |config, value| {
+            config.loops.agent_health = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "loops.notification_process",
+        variable: "SCHEDULER_NOTIFICATION_PROCESS_INTERVAL",
+        flag: "",
+        default: "`1m`",
+        meaning: "The same for notifications.",
+        set: |config, value| {
+            config.loops.notification_process = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
         key: "rate_limit.enabled",
         variable: "RATE_LIMIT_ENABLED",
         flag: "",
@@ -240,15 +317,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
-        key: "notification_retry_interval",
+        key: "loops.notification_retry",
         variable: "NOTIFICATION_RETRY_INTERVAL",
         flag: "",
         default: "`2m`",
-        meaning: "How often notifications are looked for whose notifier is not configured any more, and how long those wait for it. \
-                  What failed is tried again at its own moment, after 2, 4, 8 and 16 minutes. A number with `s`, `m` or `h`, \
-                  1s to 24h.",
+        meaning: "How long notifications whose notifier is not configured any more wait for it before they end, and the longest time between two looks for them. What failed is tried again at its own moment, after 2, 4, 8 and 16 minutes.",
         set: |config, value| {
-            config.notification_retry_interval = Some(value.into());
+            config.loops.notification_retry = Some(value.into());
             Ok(())
         },
     },

@@ -290,14 +290,18 @@ fn routes_lead_to_notifiers_that_there_are() {
 }
 
 #[test]
-fn the_interval_of_notifications_has_a_unit_and_bounds() {
-    let interval = |text| from_environment(&[("CERTCTL_NOTIFICATION_RETRY_INTERVAL", text)]);
+fn the_times_of_loops_have_a_unit_and_bounds() {
+    let cadence = |name: &str, text: &str| from_environment(&[(name, text)]).map(|config| config.cadence);
+    let renewals = |text| cadence("CERTCTL_SCHEDULER_RENEWAL_CHECK_INTERVAL", text);
     for (text, seconds) in [("90s", 90), ("2m", 120), (" 1h ", 3_600), ("24h", 86_400)] {
-        assert_eq!(interval(text).unwrap().notification_retry.as_secs(), seconds, "{text}");
+        assert_eq!(renewals(text).unwrap().renewal_check.as_secs(), seconds, "{text}");
     }
-    assert_eq!(from_environment(&[]).unwrap().notification_retry.as_secs(), 120);
     for text in ["0s", "25h", "2", "m", "2 days", "-1m", "99999999999999999999s", "2m30s", "1.5h"] {
-        let error = interval(text).unwrap_err();
-        assert!(error.contains("notification_retry_interval") && error.contains("2m"), "{text}: {error}");
+        let error = renewals(text).unwrap_err();
+        assert!(error.contains("loops.renewal_check") && error.contains("2m"), "{text}: {error}");
     }
+    let retry = cadence("CERTCTL_NOTIFICATION_RETRY_INTERVAL", "5m").unwrap();
+    assert_eq!(retry.notification_retry.as_secs(), 300);
+    let waits = cadence("CERTCTL_JOB_AWAITING_APPROVAL_TIMEOUT", "200h").unwrap();
+    assert_eq!(waits.awaiting_approval.as_secs(), 720_000);
 }

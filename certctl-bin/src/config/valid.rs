@@ -76,9 +76,9 @@ pub(crate) struct ValidConfig {
     pub(crate) egress: EgressPolicy,
     pub(crate) notifiers: Vec<NotifierConfig>,
     pub(crate) routes: Vec<Route>,
-    pub(crate) notification_retry: Duration,
     pub(crate) origins: Origins,
     pub(crate) rate_limit: Option<RateLimit>,
+    pub(crate) cadence: Cadence,
     pub(crate) log_level: String,
     pub(crate) log_format: LogFormat,
 }
@@ -157,34 +157,13 @@ impl Config {
             egress: egress(self.egress.allow.unwrap_or_default())?,
             routes: routes(self.route, &notifiers)?,
             notifiers,
-            notification_retry: match &self.notification_retry_interval {
-                Some(written) => interval("notification_retry_interval", written)?,
-                None => Cadence::default().notification_retry,
-            },
             origins: origins(self.cors_origins.unwrap_or_default())?,
             rate_limit: rate_limit(&self.rate_limit)?,
+            cadence: cadence(&self.loops)?,
             log_level,
             log_format,
         })
     }
-}
-
-/// A number of seconds, minutes or hours: 1 s to 24 h.
-fn interval(at: &str, written: &str) -> Result<Duration, ConfigError> {
-    let text = written.trim();
-    let (number, unit) = text.split_at(text.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(text.len()));
-    let seconds = match unit.trim() {
-        "s" => Some(1),
-        "m" => Some(60),
-        "h" => Some(3_600),
-        _ => None,
-    };
-    let seconds = seconds.and_then(|unit| number.parse::<u64>().ok()?.checked_mul(unit));
-    let seconds = seconds.filter(|seconds| (1..=86_400).contains(seconds));
-    seconds.map(Duration::from_secs).ok_or_else(|| {
-        let shown: String = text.chars().take(40).collect();
-        ConfigError::value(at, format!("`{shown}` is no time from 1s to 24h; write it as 90s, 2m or 1h"))
-    })
 }
 
 /// `*`, or origins as browsers send them (RFC 6454 §6.2).
@@ -214,6 +193,45 @@ fn rate_limit(written: &super::RateLimit) -> Result<Option<RateLimit>, ConfigErr
         burst: within("rate_limit.burst", written.burst, usual.burst)?,
     };
     Ok(written.enabled.unwrap_or(true).then_some(limit))
+}
+
+/// The engine's periods, with those that are written.
+fn cadence(written: &super::Loops) -> Result<Cadence, ConfigError> {
+    let mut cadence = Cadence::default();
+    let (day, month) = (86_400, 30 * 86_400);
+    for (key, text, field, most) in [
+        ("renewal_check", &written.renewal_check, &mut cadence.renewal_check, day),
+        ("job_processor", &written.job_processor, &mut cadence.job_processor, day),
+        ("job_timeout", &written.job_timeout, &mut cadence.job_timeout, day),
+        ("awaiting_csr", &written.awaiting_csr, &mut cadence.awaiting_csr, month),
+        ("awaiting_approval", &written.awaiting_approval, &mut cadence.awaiting_approval, month),
+        ("agent_health", &written.agent_health, &mut cadence.agent_health, day),
+        ("notification_process", &written.notification_process, &mut cadence.notification_process, day),
+        ("notification_retry", &written.notification_retry, &mut cadence.notification_retry, day),
+    ] {
+        if let Some(text) = text {
+            *field = period(&format!("loops.{key}"), text, most)?;
+        }
+    }
+    Ok(cadence)
+}
+
+/// A number of seconds, minutes or hours, from one second to so many.
+fn period(at: &str, written: &str, most: u64) -> Result<Duration, ConfigError> {
+    let text = written.trim();
+    let (number, unit) = text.split_at(text.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(text.len()));
+    let unit = match unit.trim() {
+        "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3_600),
+        _ => None,
+    };
+    let seconds = unit.and_then(|unit| number.parse::<u64>().ok()?.checked_mul(unit));
+    seconds.filter(|seconds| (1..=most).contains(seconds)).map(Duration::from_secs).ok_or_else(|| {
+        let shown: String = text.chars().take(40).collect();
+        let reason = format!("`{shown}` is no time from 1s to {}h; write it as 90s, 2m or 1h", most / 3_600);
+        ConfigError::value(at, reason)
+    })
 }
 
 /// Networks, or single addresses.

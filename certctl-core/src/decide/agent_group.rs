@@ -137,6 +137,7 @@ mod tests {
             sentinel: false,
             last_heartbeat_at: NOW,
             registered_at: NOW,
+            offline_since: None,
             retired_at: None,
             retired_reason: None,
             retiring_until: None,

@@ -53,7 +53,8 @@ pub struct AlertVerdict {
 
 /// Which thresholds have come, and which one is next.
 pub fn decide(input: &AlertInput<'_>) -> AlertVerdict {
-    let mut thresholds: Vec<(Timestamp, i64)> = input.thresholds.iter().map(|days| (moment(input, *days), *days)).collect();
+    let mut thresholds: Vec<(Timestamp, i64)> =
+        input.thresholds.iter().map(|days| (moment(input, *days), *days)).collect();
     thresholds.sort_unstable();
     thresholds.dedup();
     // Of those that are longer than the whole lifetime, one says as much as all.

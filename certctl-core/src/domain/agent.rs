@@ -55,6 +55,8 @@ entity! {
         last_heartbeat_at: Timestamp,
         /// When it was added.
         registered_at: Timestamp,
+        /// Since when it is known to be silent; absent while it is heard of.
+        offline_since: Option<Timestamp>,
         /// When it was retired.
         retired_at: Option<Timestamp>,
         /// Why.
@@ -79,10 +81,18 @@ impl Agent {
     /// How often an agent sends a heartbeat.
     pub const HEARTBEAT: Duration = Duration::from_secs(60);
 
+    /// After so long without one it counts as offline: three are missing.
+    pub const SILENCE: Duration = Duration::from_secs(180);
+
+    /// Whether three heartbeats are missing.
+    pub fn is_silent(&self, now: Timestamp) -> bool {
+        now.since(self.last_heartbeat_at) > Self::SILENCE
+    }
+
     /// Online while no more than three heartbeats are missing; sentinels always are.
     pub fn status(&self, now: Timestamp) -> AgentStatus {
-        let heard = now.since(self.last_heartbeat_at) <= Self::HEARTBEAT * 3;
-        if self.retired_at.is_none() && (self.sentinel || heard) { AgentStatus::Online } else { AgentStatus::Offline }
+        let up = self.sentinel || !self.is_silent(now);
+        if self.retired_at.is_none() && up { AgentStatus::Online } else { AgentStatus::Offline }
     }
 }
 

@@ -122,6 +122,8 @@ ids! {
     JobId = "job",
     /// A public key that a certificate was issued for, by the SHA-256 of its SPKI.
     KeyId = "spki",
+    /// A loop, by its name.
+    LoopId = "loop",
     /// A notification.
     NotificationId = "ntf",
     /// An owner.

@@ -18,6 +18,7 @@ mod issuer;
 mod issuer_health;
 mod job;
 mod key;
+mod loop_state;
 mod name;
 mod notification;
 mod ownership;
@@ -57,8 +58,8 @@ pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use id::{
     AgentGroupId, AgentGroupMemberId, AgentId, ApiKeyId, AuditCheckpointId, AuditEventId, AuthorityId, CertificateId,
     CertificateTargetId, DiscoveredCertificateId, DiscoveryScanId, EngineKeyId, EnrolTokenId, IdempotentCallId,
-    InvalidId, IssuerId, JobId, KeyId, NotificationId, OwnerId, ProfileId, RenewalPolicyId, SettingId, TargetId,
-    TeamId, VersionId,
+    InvalidId, IssuerId, JobId, KeyId, LoopId, NotificationId, OwnerId, ProfileId, RenewalPolicyId, SettingId,
+    TargetId, TeamId, VersionId,
 };
 pub use id::{PolicyRuleId, PolicyViolationId};
 pub use issuer::{
@@ -68,6 +69,7 @@ pub use issuer::{
 pub use issuer_health::{IssuerHealth, IssuerHealthFields};
 pub use job::{Job, JobFields, JobState, JobType, VerificationStatus};
 pub use key::{KeyAlgorithm, KeyFamily, SignatureAlgorithm};
+pub use loop_state::{LoopScope, LoopState, LoopStateFields};
 pub use name::{MAX_COMMON_NAME, MAX_NAMES, NameError, SubjectNames};
 pub use notification::{
     Notification, NotificationFields, NotificationState, NotificationStatus, NotificationType, Severity,
@@ -107,6 +109,7 @@ pub const SCHEMAS: &[&Schema] = &[
     ApiKey::SCHEMA,
     EnrolToken::SCHEMA,
     IdempotentCall::SCHEMA,
+    LoopState::SCHEMA,
     TargetRecord::SCHEMA,
     Certificate::SCHEMA,
     PolicyViolation::SCHEMA,

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::authorities::StoredAuthorities;
 use super::drain::InFlight;
 use super::lookout::Lookout;
+use super::loops::Loops;
 use super::reads::Reads;
 use super::{Cadence, ConfiguredNotifier, Engine, Inner, Trail};
 use crate::connector::layer::Layers;
@@ -175,7 +176,6 @@ impl EngineBuilder {
         let store_id = setting_or(&*storage, STORE_ID, hex::encode(store_id).as_bytes()).await?;
         let trail = Trail::new(String::from_utf8_lossy(&store_id).into_owned(), checkpoint_file);
         let reads_recorded = Mutex::new(ports.clock.monotonic());
-        let strays_sought = Mutex::new(ports.clock.monotonic());
         let started_at = storage.read(View::Latest).await?.now();
         let engine = Engine(Arc::new(Inner {
             storage,
@@ -186,12 +186,12 @@ impl EngineBuilder {
             notifiers: live,
             routes,
             undeliverable: AtomicU64::new(0),
-            strays_sought,
             holder: hex::encode(holder),
             started_at,
             agent_auth,
             work: Signal::default(),
             lookout: Lookout::default(),
+            loops: Loops::default(),
             running: Mutex::default(),
             issuers: super::connectors::IssuerCache::default(),
             authorities,

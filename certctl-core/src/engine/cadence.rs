@@ -11,8 +11,20 @@ pub struct Cadence {
     pub lease: Duration,
     /// How long a job that an agent took belongs to it; heartbeats and reports extend it.
     pub agent_lease: Duration,
-    /// Longest time without looking at the store. Bounds what a lost signal costs.
+    /// How often agents are looked out for while they wait for work; four times as often when another process told of a
+    /// commit.
     pub poll: Duration,
+    /// Longest time between two looks for renewals that are due. This and those below bound what a lost signal costs: else
+    /// each loop looks when something comes due.
+    pub renewal_check: Duration,
+    /// The same for issuing jobs.
+    pub job_processor: Duration,
+    /// The same for jobs that wait for a request or an approval.
+    pub job_timeout: Duration,
+    /// The same for agents that went silent.
+    pub agent_health: Duration,
+    /// The same for notifications.
+    pub notification_process: Duration,
     /// First pause after the store failed; doubled up to 64 times that.
     pub retry: Duration,
     /// What the layers around every issuer allow.
@@ -52,6 +64,11 @@ impl Default for Cadence {
             lease: seconds(30),
             agent_lease: seconds(300),
             poll: seconds(1),
+            renewal_check: seconds(3600),
+            job_processor: seconds(30),
+            job_timeout: seconds(600),
+            agent_health: seconds(120),
+            notification_process: seconds(60),
             retry: seconds(1),
             connectors: Limits::default(),
             notifiers: Limits::of_notifiers(),

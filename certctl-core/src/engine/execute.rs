@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::drain::Underway;
 use super::finished::Finished;
-use super::wake::concerns_loops;
+use super::loops::{Loops, SEALING};
 use super::{Engine, Precondition, once};
 use crate::domain::{ApiKey, AuditEvent, Principal};
 use crate::entity::{Entity, Mutable};
@@ -122,17 +122,20 @@ impl Engine {
 
     /// Commits a unit, then tells whoever it concerns.
     pub(crate) async fn commit(&self, unit: UnitOfWork) -> Result<(), ApplyError> {
-        let horizon = unit.now() + self.cadence().poll;
         let changes = unit.into_changes();
         if changes.is_empty() {
             return Ok(());
         }
         let events = recorded(&changes);
-        let wakes = concerns_loops(&changes, horizon);
+        let concerned = Loops::concerned(&changes);
         let committed = self.storage().apply(changes).await.map_err(|error| self.0.rules.overtaken(error))?;
         self.publish(&committed);
         // The loops sleep until something is due; the first event after a look is.
-        if self.trail().committed(&events) || wakes {
+        let first = self.trail().committed(&events);
+        if first {
+            self.0.loops.ask_by_name(SEALING);
+        }
+        if self.0.loops.ask(&concerned) || first {
             self.0.work.notify();
         }
         self.0.events.tell(events);
@@ -159,7 +162,6 @@ impl Engine {
         self.known_keys().clear();
         self.0.rules.clear();
         self.0.lookout.hear();
-        self.0.work.notify();
     }
 }
 

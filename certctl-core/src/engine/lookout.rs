@@ -69,12 +69,13 @@ impl Lookout {
 
 impl Engine {
     /// Wakes those agents among the waiting that have work.
-    pub(super) async fn look_out(&self) -> Result<(), Error> {
+    pub(super) async fn look_out(&self) -> Result<usize, Error> {
         let waiting = self.0.lookout.begin(self.ports().clock.monotonic(), self.cadence().poll);
         if waiting.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let view = self.storage().read(View::Latest).await?;
+        let mut woken = 0;
         for agents in waiting.chunks(TOGETHER) {
             let mut found = BTreeSet::new();
             for query in [claimable(agents, view.now()), awaited(agents)] {
@@ -84,13 +85,14 @@ impl Engine {
             for agent in &found {
                 self.0.lookout.wake(agent);
             }
+            woken += found.len();
         }
-        Ok(())
+        Ok(woken)
     }
 
-    /// How long until it is worth looking again because another process committed.
+    /// How long until it is worth looking again, when anybody waits.
     pub(super) fn next_look(&self) -> Option<Duration> {
-        let waits = |state: &State| state.news && state.signals.values().any(Signal::is_shared);
+        let waits = |state: &State| state.signals.values().any(Signal::is_shared);
         let wanted = waits(&lock(&self.0.lookout.0));
         wanted.then(|| self.0.lookout.due_in(self.ports().clock.monotonic(), self.cadence().poll))
     }

@@ -10,6 +10,7 @@ mod drain;
 mod execute;
 mod finished;
 mod lookout;
+pub(crate) mod loops;
 mod once;
 mod precondition;
 mod reads;
@@ -18,7 +19,6 @@ mod rules;
 mod run;
 mod sealing;
 mod system;
-mod wake;
 
 pub use builder::{AgentAuth, ConfiguredKey, EngineBuilder, NotifierConfig, SetupSecret};
 pub use cadence::Cadence;
@@ -45,6 +45,7 @@ use connectors::IssuerCache;
 use drain::InFlight;
 pub(crate) use drain::Underway;
 use lookout::Lookout;
+use loops::Loops;
 use reads::Reads;
 use recent::Recent;
 use rules::RuleBook;
@@ -67,8 +68,6 @@ pub(crate) struct Inner {
     pub(crate) routes: Vec<Route>,
     /// Notifications that ended undelivered because their notifier is gone.
     pub(crate) undeliverable: AtomicU64,
-    /// When those were last looked for.
-    pub(crate) strays_sought: Mutex<Monotonic>,
     /// This process, in leases.
     pub(crate) holder: String,
     pub(crate) started_at: Timestamp,
@@ -76,6 +75,7 @@ pub(crate) struct Inner {
     /// Something for the loops: a commit, or a permit that came free.
     pub(crate) work: Signal,
     lookout: Lookout,
+    pub(crate) loops: Loops,
     pub(crate) running: Mutex<BTreeMap<String, u32>>,
     issuers: IssuerCache,
     authorities: Arc<dyn Authorities>,

@@ -6,8 +6,10 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 
 use super::Engine;
-use crate::error::Error;
-use crate::{jobs, outbox, reconcile};
+use super::loops::LOOPS;
+use crate::error::{Error, ErrorKind};
+use crate::ports::Monotonic;
+use crate::reconcile;
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct Progress {
     pub advice_asked: usize,
     /// Jobs that waited too long and were ended.
     pub jobs_timed_out: usize,
+    /// Agents that were found silent.
+    pub agents_silent: usize,
     /// Answers to named calls that were forgotten.
     pub calls_forgotten: usize,
     /// Jobs that were taken up.
@@ -30,44 +34,24 @@ pub struct Progress {
     pub alerts_raised: usize,
     /// Notifications that ended undelivered because their notifier is gone.
     pub undeliverable: usize,
+    /// Agents that were woken because they have work.
+    pub agents_woken: usize,
+    /// Audit events that tell who read.
+    pub reads_recorded: usize,
     /// Audit rows that got their place in the chain.
-    pub audit_sealed: u64,
+    pub audit_sealed: usize,
 }
 
 impl Engine {
-    /// One pass of every loop: begin due renewals, plan those anew whose policy changed, ask CAs for advice, end what waited too
-    /// long, tell of certificates that near their end, take up due jobs and deliveries, end notifications whose notifier is gone, wake agents that wait for work and have
-    /// some, record who read, and seal the audit trail.
+    /// One look at every loop of `engine/loops/list.rs`, in order: what is due is done, in sweeps of limited size.
     ///
-    /// Work that was taken up goes on in tasks after this returns.
+    /// Work that was taken up goes on in tasks after this returns. A loop that another engine has the lease of is left to it.
     ///
     /// # Errors
-    /// The store's. Nothing is lost: the next step finds the same work again.
+    /// The first failure of a loop; the others were looked at all the same, unless the store cannot be reached. Nothing is
+    /// lost: the next step finds the same work again.
     pub async fn step(&self) -> Result<Progress, Error> {
-        let renewals_begun = reconcile::renewals::sweep(self).await?;
-        let replanned = reconcile::replans::sweep(self).await?;
-        let advice_asked = reconcile::advice::sweep(self).await?;
-        let jobs_timed_out = reconcile::waiting::sweep(self).await?;
-        let calls_forgotten = reconcile::calls::sweep(self).await?;
-        let jobs_started = jobs::claim_and_start(self).await?;
-        let alerts_raised = reconcile::alerts::sweep(self).await?;
-        let deliveries_started = outbox::claim_and_start(self).await?;
-        let undeliverable = outbox::strays::sweep(self).await?;
-        self.look_out().await?;
-        reconcile::reads::sweep(self).await?;
-        let audit_sealed = reconcile::sealing::sweep(self).await?;
-        Ok(Progress {
-            renewals_begun,
-            replanned,
-            advice_asked,
-            jobs_timed_out,
-            calls_forgotten,
-            jobs_started,
-            alerts_raised,
-            deliveries_started,
-            undeliverable,
-            audit_sealed,
-        })
+        self.turn(true).await
     }
 
     /// How long until [`step`](Self::step) has something to do, by the store's clock. `None` when nothing is planned.
@@ -77,45 +61,38 @@ impl Engine {
     /// # Errors
     /// The store's.
     pub async fn next_due(&self) -> Result<Option<Duration>, Error> {
-        let dues = [
-            reconcile::renewals::next_due(self).await?,
-            reconcile::replans::next_due(self).await?,
-            reconcile::advice::next_due(self),
-            reconcile::waiting::next_due(self).await?,
-            reconcile::calls::next_due(self).await?,
-            jobs::next_due(self).await?,
-            reconcile::alerts::next_due(self).await?,
-            outbox::next_due(self).await?,
-            self.next_look(),
-            reconcile::reads::next_due(self),
-            reconcile::sealing::next_due(self),
-        ];
-        Ok(dues.into_iter().flatten().min())
+        let mut next: Option<Duration> = None;
+        for one in LOOPS {
+            next = next.into_iter().chain((one.next_due)(self).await?).min();
+        }
+        Ok(next)
     }
 
-    /// Steps whenever something is due, committed or signalled, until `shutdown`; then waits for what is under way.
+    /// Looks at each loop when its moment has come, or a commit or another process brings it something, until `shutdown`;
+    /// then waits for what is under way.
     pub async fn run_until(&self, shutdown: impl Future<Output = ()>) {
         let cadence = self.cadence().clone();
         let clock = self.ports().clock.clone();
         let mut shutdown = pin!(shutdown);
         let mut failures = 0_u32;
+        let mut news = News::default();
+        self.0.loops.start();
         loop {
             // Before looking, or a commit in between is missed.
             let woken = self.0.work.listen();
             let elsewhere = self.storage().changed().map(|signal| signal.listen());
-            let due = match self.step().await {
-                Ok(_) => self.next_due().await,
-                Err(error) => Err(error),
+            let all = news.taken(clock.monotonic(), cadence.poll / 4);
+            let unreachable = match self.turn(all).await {
+                Ok(_) => false,
+                Err(error) => error.kind() == ErrorKind::Unavailable,
             };
-            let pause = match &due {
-                Ok(due) => due.unwrap_or(cadence.poll).min(cadence.poll),
-                Err(error) => {
-                    tracing::warn!(error = %error, source = ?std::error::Error::source(error), "the loops cannot read or write the store");
-                    cadence.retry * (1 << failures.min(6))
-                }
+            failures = if unreachable { failures + 1 } else { 0 };
+            let now = clock.monotonic();
+            let pause = match failures {
+                0 => self.0.loops.pause(now).unwrap_or(cadence.poll).min(news.pause(now, cadence.poll / 4)),
+                failures => cadence.retry * (1 << (failures - 1).min(6)),
             };
-            failures = if due.is_ok() { 0 } else { failures + 1 };
-            let alarm = clock.sleep_until(clock.monotonic() + pause);
+            let alarm = clock.sleep_until(now + pause);
             let elsewhere = pin!(async {
                 match elsewhere {
                     Some(listen) => listen.await,
@@ -126,15 +103,46 @@ impl Engine {
             let wait = select(elsewhere, select(woken, alarm));
             match select(shutdown.as_mut(), wait).await {
                 Either::Left(_) => break,
-                Either::Right((Either::Left(_), _)) => self.publish_unknown(),
+                Either::Right((Either::Left(_), _)) => {
+                    self.publish_unknown();
+                    news.heard = true;
+                }
                 Either::Right((Either::Right(_), _)) => {}
             }
         }
+        self.0.loops.stop();
         self.0.in_flight.idle().await;
         if !self.reads().is_empty()
             && let Err(error) = reconcile::reads::record(self).await
         {
             tracing::warn!(%error, "who read what in the last seconds was not recorded");
+        }
+    }
+}
+
+/// That other processes committed something. However much they commit, all loops are looked at only so often because of it.
+#[derive(Default)]
+struct News {
+    heard: bool,
+    looked_at: Option<Monotonic>,
+}
+
+impl News {
+    /// Whether to look at everything now because of it.
+    fn taken(&mut self, now: Monotonic, pause: Duration) -> bool {
+        let first = self.looked_at.is_none();
+        let due = first || (self.heard && self.pause(now, pause).is_zero());
+        if due {
+            (self.heard, self.looked_at) = (false, Some(now));
+        }
+        due
+    }
+
+    /// How long until a look is worth it.
+    fn pause(&self, now: Monotonic, pause: Duration) -> Duration {
+        match self.looked_at {
+            Some(at) if self.heard => now.until(at + pause),
+            _ => Duration::MAX,
         }
     }
 }

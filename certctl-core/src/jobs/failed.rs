@@ -87,7 +87,7 @@ async fn exhaust(engine: &Engine, unit: &mut UnitOfWork, job: &mut Job, principa
     let details = json!({ "job_id": job.id, "error": error, "attempts": job.attempts });
     unit.append(audit_event(engine, principal, now, action, ("certificate", certificate.id.as_str()), details));
     if job.kind.issues() {
-        give_up(engine, unit, certificate, job).await?;
+        give_up(unit, certificate, job).await?;
     }
     Ok(())
 }
@@ -95,7 +95,6 @@ async fn exhaust(engine: &Engine, unit: &mut UnitOfWork, job: &mut Job, principa
 /// What the end of an issuing job without a version means for its certificate: the next renewal is planned with growing
 /// distance, never silently stopped.
 pub(crate) async fn give_up(
-    engine: &Engine,
     unit: &mut UnitOfWork,
     mut certificate: Record<Certificate>,
     job: &Job,
@@ -141,7 +140,6 @@ pub(crate) async fn give_up(
         // After a failure all thresholds count, also those that have passed.
         certificate.alert_at = now;
     }
-    engine.0.work.notify();
     unit.update(certificate);
     Ok(())
 }

@@ -46,6 +46,6 @@ impl Drop for Permit {
             }
         }
         drop(running);
-        self.engine.0.work.notify();
+        self.engine.permit_freed(&self.partition);
     }
 }

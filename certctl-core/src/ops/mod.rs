@@ -18,6 +18,7 @@ pub mod issuer;
 pub mod job;
 pub mod key;
 mod listing;
+pub mod loops;
 mod merge;
 pub mod notification;
 pub mod owner;

@@ -124,6 +124,7 @@ fn sentinel(id: &str, now: Timestamp) -> Result<Agent, Error> {
         sentinel: true,
         last_heartbeat_at: now,
         registered_at: now,
+        offline_since: None,
         retired_at: None,
         retired_reason: None,
         retiring_until: None,

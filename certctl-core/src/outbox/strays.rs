@@ -10,36 +10,38 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::domain::{AuditAction, Notification, NotificationState, Principal, Timestamp};
-use crate::engine::{Engine, lock};
+use crate::engine::Engine;
 use crate::entity::Record;
 use crate::error::Error;
 use crate::ops::context::audit_event;
-use crate::storage::{ApplyError, Query, UnitOfWork};
+use crate::storage::{ApplyError, Query, UnitOfWork, View};
 
 /// Batches in one sweep, so that other loops get their turn.
 const BATCHES: usize = 5;
 
-/// Ends them if it is time to look, a batch in one commit; gives how many.
+/// Ends those that have waited long enough, a batch in one commit; gives how many.
 pub(crate) async fn sweep(engine: &Engine) -> Result<usize, Error> {
-    let (now, interval) = (engine.ports().clock.monotonic(), engine.cadence().notification_retry);
-    let sought = *lock(&engine.0.strays_sought);
-    if sought.until(now) < interval {
-        return Ok(0);
-    }
-    let mut ended = 0;
-    for pass in 1..=BATCHES {
-        let (found, batch) = end(engine, interval).await?;
+    let (mut ended, limit) = (0, engine.cadence().sweep_batch);
+    for _ in 0..BATCHES {
+        let (found, batch) = end(engine).await?;
         ended += batch;
-        if found < engine.cadence().sweep_batch {
+        if found < limit {
             break;
         }
-        if pass == BATCHES {
-            // There may be more of them: the next step goes on.
-            return Ok(ended);
-        }
     }
-    *lock(&engine.0.strays_sought) = now;
     Ok(ended)
+}
+
+/// When the first of them has waited long enough, from now.
+pub(crate) async fn next_due(engine: &Engine) -> Result<Option<Duration>, Error> {
+    let view = engine.storage().read(View::Latest).await?;
+    let (now, interval) = (view.now(), engine.cadence().notification_retry);
+    let mut next: Option<Duration> = None;
+    for query in between(engine, Timestamp(Timestamp::NEVER.0 - 1)) {
+        let first = view.first(query).await?.map(|stray| (stray.due_at + interval).since(now));
+        next = next.into_iter().chain(first).min();
+    }
+    Ok(next)
 }
 
 /// What is written of them.
@@ -48,12 +50,12 @@ pub(super) fn gone(notifier: &str) -> String {
 }
 
 /// How many were found in a batch, and how many of them were ended.
-async fn end(engine: &Engine, interval: Duration) -> Result<(usize, usize), Error> {
+async fn end(engine: &Engine) -> Result<(usize, usize), Error> {
     let mut unit = UnitOfWork::begin(engine.storage()).await?;
     let now = unit.now();
     let limit = engine.cadence().sweep_batch;
     let mut strays: Vec<Record<Notification>> = Vec::new();
-    for query in between(engine, now - interval) {
+    for query in between(engine, now - engine.cadence().notification_retry) {
         let left = limit.saturating_sub(strays.len());
         if left > 0 {
             strays.extend(unit.list(query.limit(left)).await?.records);

@@ -91,7 +91,9 @@ impl Subject {
         };
         let version = unit.peek::<Version>(version.as_str()).await?;
         let policy = unit.peek::<RenewalPolicy>(certificate.renewal_policy_id.as_str()).await?;
-        Ok(version.zip(policy).map(|(version, policy)| Self { version: version.into_entity(), policy: policy.into_entity() }))
+        Ok(version
+            .zip(policy)
+            .map(|(version, policy)| Self { version: version.into_entity(), policy: policy.into_entity() }))
     }
 
     /// One threshold of one version: to all that the policy and the routes name, in this commit, or not at all.

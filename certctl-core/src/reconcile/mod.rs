@@ -1,6 +1,7 @@
 //! Reconcilers: each takes no input, is idempotent, runs when something is due and on a signal.
 
 pub(crate) mod advice;
+pub(crate) mod agent_health;
 pub(crate) mod alerts;
 pub(crate) mod calls;
 pub(crate) mod reads;

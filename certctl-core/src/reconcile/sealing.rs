@@ -17,7 +17,7 @@ use crate::storage::{ApplyError, Changes, Query, SealAudit, View};
 const PASSES: usize = 10;
 
 /// Seals what is not sealed, and signs a checkpoint when one is due; gives how many rows were sealed.
-pub(crate) async fn sweep(engine: &Engine) -> Result<u64, Error> {
+pub(crate) async fn sweep(engine: &Engine) -> Result<usize, Error> {
     let now = engine.ports().clock.monotonic();
     if !engine.trail().looks(now, engine.cadence().seal) {
         return Ok(0);
@@ -48,7 +48,7 @@ pub(crate) async fn sweep(engine: &Engine) -> Result<u64, Error> {
     if let Some(head) = head {
         vouch(engine, head).await?;
     }
-    Ok(rows)
+    Ok(usize::try_from(rows).unwrap_or(usize::MAX))
 }
 
 /// When there is something to seal or to sign, from now.

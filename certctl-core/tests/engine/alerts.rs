@@ -144,7 +144,10 @@ fn what_nothing_renews_is_told_once_at_each_threshold_also_across_restarts() {
         }
         assert_eq!(world.audited().await, 4);
         let board: Vec<String> = world.board.notices().into_iter().map(|notice| notice.subject).collect();
-        assert!(board.contains(&"mc-a ends in 30 days".to_owned()) && board.contains(&"mc-a has ended".to_owned()), "{board:?}");
+        assert!(
+            board.contains(&"mc-a ends in 30 days".to_owned()) && board.contains(&"mc-a has ended".to_owned()),
+            "{board:?}"
+        );
     });
 }
 
@@ -205,11 +208,7 @@ fn the_policy_says_which_channels_are_told_of_a_tier() {
 fn a_threshold_that_is_added_late_is_told_at_once() {
     block_on(async {
         let world = world(35).await;
-        let few = renewal_policy::Update {
-            auto_renew: Some(false),
-            alert_thresholds_days: Some(vec![7]),
-            ..policy()
-        };
+        let few = renewal_policy::Update { auto_renew: Some(false), alert_thresholds_days: Some(vec![7]), ..policy() };
         world.issued("mc-a", few).await;
         world.pass_until("mc-a", 20).await;
         assert!(world.alerts().await.is_empty());

@@ -3,7 +3,8 @@
 use super::send::Call;
 use super::{Client, ClientError, Listing};
 use crate::wire::{
-    DashboardSummary, ExpirationCount, IssuanceCount, JobTrendCount, MetricsResponse, StatusCount, VersionInfo,
+    DashboardSummary, ExpirationCount, IssuanceCount, JobTrendCount, LoopStatus, MetricsResponse, Page, StatusCount,
+    VersionInfo,
 };
 
 fn path(series: &'static str) -> [&'static str; 4] {
@@ -42,6 +43,10 @@ impl Client {
     /// Metrics in the text format of Prometheus.
     pub async fn prometheus_metrics(&self) -> Result<String, ClientError> {
         self.call_text(Call::get(["api", "v1", "metrics", "prometheus"]), &Listing::default()).await
+    }
+    /// How the loops of the server do.
+    pub async fn loops(&self) -> Result<Page<LoopStatus>, ClientError> {
+        self.call(Call::get(["api", "v1", "loops"])).await
     }
     /// Which version the server is. Needs no key.
     pub async fn version(&self) -> Result<VersionInfo, ClientError> {

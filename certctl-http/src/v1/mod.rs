@@ -10,6 +10,7 @@ pub(crate) mod event;
 mod issuer;
 mod job;
 mod key;
+mod loops;
 mod metrics;
 mod notification;
 mod owner;
@@ -98,6 +99,7 @@ macro_rules! every_route {
             [discovery::scans::scans],
             [discovery::summary::summary],
             [event::follow::follow],
+            [loops::list::list],
             [job::list::list],
             [job::get::get],
             [job::cancel::cancel],

@@ -2,8 +2,8 @@
 
 use certctl_core::ops::stats;
 use certctl_core::ops::{
-    Access, Operation, agent, agent_group, audit, certificate, discovery, event, issuer, job, key, notification, owner,
-    profile, renewal_policy, target, team,
+    Access, Operation, agent, agent_group, audit, certificate, discovery, event, issuer, job, key, loops, notification,
+    owner, profile, renewal_policy, target, team,
 };
 
 /// Who may call an operation, and what it may answer beyond what every operation may.
@@ -107,6 +107,7 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<discovery::ListScans>("listDiscoveryScans", &[]),
     by::<discovery::Summary>("getDiscoverySummary", &[]),
     by::<event::Follow>("getEvents", &[]),
+    by::<loops::List>("listLoops", &[]),
     by::<job::List>("listJobs", &[]),
     by::<job::Get>("getJob", &[]),
     by::<job::Cancel>("cancelJob", &[409]),

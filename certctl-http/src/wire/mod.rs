@@ -15,6 +15,7 @@ mod export;
 mod issuer;
 mod job;
 mod key;
+mod loops;
 mod metrics;
 pub(crate) mod names;
 mod notice;
@@ -53,6 +54,7 @@ pub use export::{ExportPkcs12, ExportedPem, Octets};
 pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
 pub use job::{Job, JobVerified, RejectJob, VerificationResult, VerifyDeployment};
 pub use key::{ApiKey, CreateApiKey, UpdateApiKey};
+pub use loops::LoopStatus;
 pub(crate) use metrics::exposition;
 pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
@@ -66,7 +68,8 @@ pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
     AgentGroupList, AgentList, ApiKeyList, AuditEventList, CertificateProfileList, CertificateVersionList,
     ConnectorTypeList, DeploymentTargetList, DiscoveredCertificateList, DiscoveryScanList, IssuerList, JobList,
-    ManagedCertificateList, NotificationEventList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
+    LoopList, ManagedCertificateList, NotificationEventList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList,
+    TeamList,
 };
 pub use page::{PolicyRuleList, PolicyViolationList};
 pub use patch::Patch;

@@ -48,7 +48,7 @@ const EXPECTED: &[(Who, &[&str])] = &[
             "getCertificateDeployments",
         ],
     ),
-    (Who::Readers, &["listJobs", "getJob", "getJobVerification"]),
+    (Who::Readers, &["listLoops", "listJobs", "getJob", "getJobVerification"]),
     (Who::Operators, &["createCertificate", "updateCertificate", "archiveCertificate", "submitCertificateCsr"]),
     (Who::Operators, &["triggerRenewal", "triggerDeployment", "revokeCertificate", "importCertificates"]),
     (Who::Operators, &["exportCertificatePEM", "exportCertificatePKCS12", "exportCertificateJKS"]),

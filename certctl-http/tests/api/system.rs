@@ -115,3 +115,25 @@ async fn the_router_can_be_nested() {
     world.get("/certs/health").await.expect(200);
     assert_eq!(world.get("/certs/nothing").await.problem(404), "not_found");
 }
+
+#[tokio::test]
+async fn what_the_server_does_by_itself_is_listed_with_how_it_does() {
+    let world = World::new().await;
+    world.engine.step().await.unwrap();
+    let listed = world.get("/api/v1/loops").await.expect(200);
+    let loops = listed["data"].as_array().unwrap();
+    assert_eq!(listed["total"], loops.len());
+    let named = |name: &str| loops.iter().find(|one| one["name"] == name).unwrap_or_else(|| panic!("{name}: {listed}"));
+    for one in loops {
+        assert!(!one["description"].as_str().unwrap().is_empty() && one["interval_seconds"].as_f64().unwrap() > 0.0);
+        assert!(one["last_looked_at"].is_string() && one.get("last_error").is_none(), "{one}");
+    }
+    assert_eq!(
+        (&named("renewal-check")["scope"], &named("renewal-check")["interval_seconds"]),
+        (&json!("one"), &json!(3600.0))
+    );
+    // Nothing was due, so it did not run; sealing did.
+    assert_eq!(named("renewal-check")["runs"], 0);
+    let sealing = named("audit-seal");
+    assert!(sealing["scope"] == "each" && sealing["runs"] == 1 && sealing["last_ended_at"].is_string(), "{sealing}");
+}

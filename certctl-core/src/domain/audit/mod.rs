@@ -98,6 +98,10 @@ text_enum! {
         ExportedPem = "export_pem",
         /// A certificate left as a PKCS #12 trust store.
         ExportedPkcs12 = "export_pkcs12",
+        /// An agent was not heard of for three heartbeats.
+        AgentOffline = "agent_offline",
+        /// An agent that had been silent was heard of again.
+        AgentOnline = "agent_online",
         /// An issuer's breaker closed: it is well again.
         IssuerBreakerClosed = "issuer_breaker_closed",
         /// An issuer's breaker opened: it failed too often in a row.

@@ -1,9 +1,10 @@
 //! A sign of life.
 
 use async_trait::async_trait;
+use serde_json::json;
 
 use super::acting::acting;
-use crate::domain::{Agent, AgentId, Job, JobState};
+use crate::domain::{Agent, AgentId, AuditAction, Job, JobState};
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation};
 use crate::storage::{Fence, LeaseError, Query};
@@ -40,6 +41,10 @@ impl Operation for Heartbeat {
         let now = cx.now();
         self.apply(&mut agent);
         agent.last_heartbeat_at = now;
+        if let Some(since) = agent.offline_since.take() {
+            let details = json!({ "name": agent.name, "offline_since": since });
+            cx.audit(AuditAction::AgentOnline, ("agent", self.agent_id.as_str()), details);
+        }
         cx.unit.update(agent);
         Ok(())
     }

@@ -89,6 +89,7 @@ impl Operation for Register {
             sentinel: false,
             last_heartbeat_at: now,
             registered_at: now,
+            offline_since: None,
             retired_at: None,
             retired_reason: None,
             retiring_until: None,

@@ -134,7 +134,7 @@ impl Retire {
         if job.kind.issues()
             && let Some(certificate) = cx.unit.get::<Certificate>(job.certificate_id.as_str()).await?
         {
-            failed::give_up(cx.engine, &mut cx.unit, certificate, &job).await?;
+            failed::give_up(&mut cx.unit, certificate, &job).await?;
         }
         cx.unit.update(job);
         Ok(())

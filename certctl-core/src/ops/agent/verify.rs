@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::acting::acting;
 use crate::domain::{
-    AuditAction, Certificate, Fingerprint, Job, JobId, JobType, NotificationType, Role, TargetId, Timestamp, VerificationStatus,
+    AuditAction, Certificate, Fingerprint, Job, JobId, JobType, NotificationType, Role, TargetId, Timestamp,
+    VerificationStatus,
 };
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation, check};

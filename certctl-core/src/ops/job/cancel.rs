@@ -32,7 +32,7 @@ impl Operation for Cancel {
         if job.kind.issues()
             && let Some(certificate) = cx.unit.get::<Certificate>(job.certificate_id.as_str()).await?
         {
-            failed::give_up(cx.engine, &mut cx.unit, certificate, &job).await?;
+            failed::give_up(&mut cx.unit, certificate, &job).await?;
         }
         cx.audit(AuditAction::JobCancelled, ("job", self.id.as_str()), json!({ "type": job.kind }));
         cx.unit.update(job);

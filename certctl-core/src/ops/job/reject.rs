@@ -31,7 +31,7 @@ impl Operation for Reject {
         let reason = if reason.is_empty() { "no reason was given" } else { reason };
         deploy::cancel(&mut job, cx.now(), &format!("rejected: {reason}"))?;
         if let Some(certificate) = cx.unit.get::<Certificate>(job.certificate_id.as_str()).await? {
-            failed::give_up(cx.engine, &mut cx.unit, certificate, &job).await?;
+            failed::give_up(&mut cx.unit, certificate, &job).await?;
         }
         let details = json!({
             "certificate_id": job.certificate_id, "type": job.kind, "requested_by": job.requested_by, "reason": reason,

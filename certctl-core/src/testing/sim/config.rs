@@ -134,6 +134,11 @@ impl Pace {
             Self::Production => Cadence::default(),
             Self::Slow => Cadence {
                 poll: HOUR * 6,
+                renewal_check: HOUR * 6,
+                job_processor: HOUR * 6,
+                job_timeout: HOUR * 6,
+                agent_health: HOUR * 6,
+                notification_process: HOUR * 6,
                 long_poll: HOUR * 6,
                 agent_lease: HOUR,
                 seal: HOUR * 6,

@@ -8,7 +8,7 @@ use super::Setting;
 use super::log::{self, EventLog};
 use crate::domain::{
     ActorType, Agent, ApiKey, AuditEvent, AuthorityRecord, Certificate, EngineKey, IssuerHealth, Job, JobState,
-    Notification, RenewalPolicy, Serial, Setting as StoredSetting, Timestamp, Version,
+    LoopState, Notification, RenewalPolicy, Serial, Setting as StoredSetting, Timestamp, Version,
 };
 use crate::entity::{Entity, Row, Schema};
 use crate::ports::{Clock, Monotonic};
@@ -210,7 +210,7 @@ impl Model {
             return;
         }
         // That an issuer failed is told by the job, and that its breaker opened by an event of its own.
-        if [StoredSetting::SCHEMA.table, IssuerHealth::SCHEMA.table].contains(&schema.table) {
+        if [StoredSetting::SCHEMA.table, IssuerHealth::SCHEMA.table, LoopState::SCHEMA.table].contains(&schema.table) {
             return;
         }
         let step = |job: Option<Job>, next: Option<Job>| match (job, next) {

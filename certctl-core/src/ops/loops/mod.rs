@@ -1,0 +1,5 @@
+//! The loops of the engine.
+
+mod list;
+
+pub use list::{List, LoopReport};

@@ -1,0 +1,3 @@
+//! The loops of the server.
+
+pub(crate) mod list;
