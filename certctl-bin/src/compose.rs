@@ -54,6 +54,9 @@ pub(crate) async fn engine(config: &ValidConfig, dir: &DataDir, ports: Ports) ->
     for route in &config.routes {
         builder = builder.route(route.clone());
     }
+    if let Some(digest) = &config.digest {
+        builder = builder.digest(digest.clone());
+    }
     Ok(builder.build().await?)
 }
 

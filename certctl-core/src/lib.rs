@@ -7,6 +7,7 @@ pub mod agent;
 pub mod audit;
 pub mod connector;
 pub mod decide;
+mod digest;
 pub mod discovery;
 pub mod domain;
 pub mod engine;

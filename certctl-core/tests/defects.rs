@@ -11,7 +11,7 @@ use std::thread;
 use certctl_core::testing::sim::{Defect, Faults, Sim, SimConfig};
 
 /// How many seeds a defect has to show itself.
-const SEEDS: u64 = 20;
+const SEEDS: u64 = 60;
 
 /// The world in which a defect shows, and a part of what its oracle says. A new defect does not compile without its line.
 fn expected(defect: Defect) -> (World, &'static str) {

@@ -154,6 +154,7 @@ impl World {
                 recipient: String::new(),
                 subject: "a renewal failed".into(),
                 message: "a renewal failed".into(),
+                html: None,
                 dedup_key: id.to_string(),
                 state: NotificationState::Pending,
                 partition: format!("notifier:{notifier}"),

@@ -52,6 +52,7 @@ pub(crate) struct Config {
     pub(crate) loops: Loops,
     pub(crate) notifier: Vec<Notifier>,
     pub(crate) route: Vec<Route>,
+    pub(crate) digest: Digest,
     /// Notifiers that variables make.
     #[serde(skip)]
     pub(crate) channels: Channels,
@@ -103,6 +104,16 @@ pub(crate) struct Notifier {
     pub(crate) kind: String,
     #[serde(default)]
     pub(crate) config: Map<String, Value>,
+}
+
+/// `[digest]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Digest {
+    pub(crate) enabled: Option<bool>,
+    pub(crate) interval: Option<String>,
+    pub(crate) recipients: Option<Vec<String>>,
+    pub(crate) notifier: Option<String>,
 }
 
 /// `[[route]]`.

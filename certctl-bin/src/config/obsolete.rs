@@ -62,7 +62,6 @@ const PREFIXES: &[(&str, &str)] = &[
     ("RATE_LIMIT_BUCKET_", "buckets are forgotten when there are too many of them; unset it"),
     ("RATE_LIMIT_JANITOR_", "buckets are forgotten when there are too many of them; unset it"),
     ("RATE_LIMIT_PER_USER_", "the limit is per key: CERTCTL_RATE_LIMIT_RPS and CERTCTL_RATE_LIMIT_BURST"),
-    ("DIGEST_", NOT_YET),
     ("ACME_SERVER_", NOT_YET),
     ("ACME_", ISSUER),
     ("STEPCA_", ISSUER),

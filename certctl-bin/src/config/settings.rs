@@ -328,6 +328,40 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "digest.enabled",
+        variable: "DIGEST_ENABLED",
+        flag: "",
+        default: "`false`",
+        meaning: "Whether a digest is sent by e-mail: how things stand. Needs a notifier of kind `Email`.",
+        set: |config, value| {
+            config.digest.enabled = Some(boolean(value)?);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "digest.interval",
+        variable: "DIGEST_INTERVAL",
+        flag: "",
+        default: "`24h`",
+        meaning: "How often, such as `24h` or `1h30m`; a minute at least. The first comes after the first interval.",
+        set: |config, value| {
+            config.digest.interval = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "digest.recipients",
+        variable: "DIGEST_RECIPIENTS",
+        flag: "",
+        default: "every owner",
+        meaning: "The addresses that it goes to. In the variable separated by commas. `digest.notifier` names the notifier that sends \
+                  it, where there are several of kind `Email`.",
+        set: |config, value| {
+            config.digest.recipients = Some(list(value));
+            Ok(())
+        },
+    },
+    Setting {
         key: "",
         variable: "WEBHOOK_URL",
         flag: "",

@@ -1,7 +1,8 @@
 use std::ffi::OsString;
+use std::time::Duration;
 
 use certctl_core::domain::{NotificationType, Role, Severity};
-use certctl_core::engine::{AgentAuth, Route};
+use certctl_core::engine::{AgentAuth, DigestConfig, Route};
 use certctl_http::{Origins, RateLimit};
 use serde_json::json;
 
@@ -304,4 +305,27 @@ fn the_times_of_loops_have_a_unit_and_bounds() {
     assert_eq!(retry.notification_retry.as_secs(), 300);
     let waits = cadence("CERTCTL_JOB_AWAITING_APPROVAL_TIMEOUT", "200h").unwrap();
     assert_eq!(waits.awaiting_approval.as_secs(), 720_000);
+}
+
+#[test]
+fn the_digest_is_off_unless_it_is_turned_on() {
+    let digest = |pairs: &[(&str, &str)]| from_environment(pairs).map(|config| config.digest);
+    assert_eq!(digest(&[("CERTCTL_DIGEST_INTERVAL", "1h")]), Ok(None));
+    assert_eq!(digest(&[("CERTCTL_DIGEST_ENABLED", "true")]), Ok(Some(DigestConfig::default())));
+    let all = digest(&[
+        ("CERTCTL_DIGEST_ENABLED", "true"),
+        ("CERTCTL_DIGEST_INTERVAL", "1h30m"),
+        ("CERTCTL_DIGEST_RECIPIENTS", "a@example.com, b@example.com"),
+    ]);
+    let expected = DigestConfig {
+        interval: Duration::from_secs(5_400),
+        recipients: vec!["a@example.com".into(), "b@example.com".into()],
+        notifier: None,
+    };
+    assert_eq!(all, Ok(Some(expected)));
+    for interval in ["", "h", "24", "1d", "59s", "-1h", "1h-", "99999999999999999999h", "8785h", "ü"] {
+        let file = format!("[digest]\ninterval = \"{interval}\"");
+        let error = Config::parse(&file).unwrap().validate().unwrap_err().to_string();
+        assert!(error.contains("digest.interval"), "{interval}: {error}");
+    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use certctl_connectors::host::EgressPolicy;
 use certctl_core::domain::nearest;
-use certctl_core::engine::{AgentAuth, Cadence, ConfiguredKey, NotifierConfig, Route};
+use certctl_core::engine::{AgentAuth, Cadence, ConfiguredKey, DigestConfig, NotifierConfig, Route};
 use certctl_core::ports::Secret;
 use certctl_http::{Origins, RateLimit};
 use serde_json::{Value, json};
@@ -76,6 +76,7 @@ pub(crate) struct ValidConfig {
     pub(crate) egress: EgressPolicy,
     pub(crate) notifiers: Vec<NotifierConfig>,
     pub(crate) routes: Vec<Route>,
+    pub(crate) digest: Option<DigestConfig>,
     pub(crate) origins: Origins,
     pub(crate) rate_limit: Option<RateLimit>,
     pub(crate) cadence: Cadence,
@@ -156,6 +157,7 @@ impl Config {
             database_connections,
             egress: egress(self.egress.allow.unwrap_or_default())?,
             routes: routes(self.route, &notifiers)?,
+            digest: digest(self.digest)?,
             notifiers,
             origins: origins(self.cors_origins.unwrap_or_default())?,
             rate_limit: rate_limit(&self.rate_limit)?,
@@ -284,6 +286,45 @@ fn routes(written: Vec<super::Route>, notifiers: &[NotifierConfig]) -> Result<Ve
         });
     }
     Ok(routes)
+}
+
+/// Its addresses and its notifier are looked at when the engine is built.
+fn digest(written: super::Digest) -> Result<Option<DigestConfig>, ConfigError> {
+    let usual = DigestConfig::default();
+    let interval = match written.interval {
+        Some(text) => duration(&text).map_err(|reason| ConfigError::value("digest.interval", reason))?,
+        None => usual.interval,
+    };
+    if interval < DigestConfig::SHORTEST {
+        return Err(ConfigError::value("digest.interval", "a minute is the shortest interval"));
+    }
+    let (recipients, notifier) = (written.recipients.unwrap_or_default(), written.notifier);
+    Ok(written.enabled.unwrap_or(false).then_some(DigestConfig { interval, recipients, notifier }))
+}
+
+/// Hours, minutes and seconds, such as `24h`, `1h30m` or `90s`; of a year at most.
+fn duration(text: &str) -> Result<Duration, String> {
+    let shown: String = text.chars().take(40).collect();
+    let wrong = || format!("`{shown}` is no duration, such as 24h, 1h30m or 90s");
+    let (mut seconds, mut digits) = (0_u64, String::new());
+    for c in text.trim().chars() {
+        let unit = match c {
+            '0'..='9' => {
+                digits.push(c);
+                continue;
+            }
+            'h' => 3_600,
+            'm' => 60,
+            's' => 1,
+            _ => return Err(wrong()),
+        };
+        let number: u64 = std::mem::take(&mut digits).parse().map_err(|_| wrong())?;
+        seconds = seconds.saturating_add(number.saturating_mul(unit));
+    }
+    if !digits.is_empty() || text.trim().is_empty() || seconds > 366 * 86_400 {
+        return Err(wrong());
+    }
+    Ok(Duration::from_secs(seconds))
 }
 
 /// Words of a closed list, whose error names those that are.

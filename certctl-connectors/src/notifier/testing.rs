@@ -19,6 +19,7 @@ pub(super) fn notice() -> Notice {
         recipient: String::new(),
         subject: "mc-1 was not renewed".to_owned(),
         message: "The CA refused <!channel> & *so on*.".to_owned(),
+        html: None,
         created_at: ManualClock::START,
         attempt: 2,
     }

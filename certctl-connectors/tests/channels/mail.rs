@@ -14,6 +14,7 @@ pub(super) const CASES: &[(&str, fn())] = &[
     ("a_server_without_starttls_gets_nothing", a_server_without_starttls_gets_nothing),
     ("without_encryption_it_is_delivered_when_that_is_configured", without_encryption_it_is_delivered),
     ("no_name_adds_a_header_or_a_recipient", no_name_adds_a_header_or_a_recipient),
+    ("a_page_that_comes_with_a_notice_is_its_second_part", a_page_that_comes_with_a_notice_is_its_second_part),
     ("a_mailbox_that_is_not_there_is_said", a_mailbox_that_is_not_there_is_said),
 ];
 
@@ -141,6 +142,17 @@ fn no_name_adds_a_header_or_a_recipient() {
         assert_eq!(error.kind, ConnectorErrorKind::Permanent, "{error}");
     }
     assert_eq!(server.taken().len(), notices.len());
+}
+
+fn a_page_that_comes_with_a_notice_is_its_second_part() {
+    let server = MailServer::start(Mode::Implicit);
+    let page = format!("<!DOCTYPE html>\n<p>{}</p>\n<p>.</p>\n.\n", "Übersicht — ".repeat(200));
+    let notice = Notice { event: "Digest", certificate_id: None, html: Some(page.clone()), ..notice() };
+    send(&config(&server, Mode::Implicit), &notice).unwrap();
+    let taken = server.taken();
+    assert_eq!(taken[0]["defects"], json!([]));
+    assert_eq!(taken[0]["parts"]["text/html"].as_str().unwrap().replace("\r\n", "\n"), page);
+    assert!(taken[0]["parts"]["text/plain"].as_str().unwrap().starts_with("The CA refused the order."));
 }
 
 fn a_mailbox_that_is_not_there_is_said() {

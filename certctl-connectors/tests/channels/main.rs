@@ -61,6 +61,7 @@ fn notice() -> Notice {
         recipient: "ops@example.com".to_owned(),
         subject: "mc-1 was not renewed".to_owned(),
         message: "The CA refused the order.".to_owned(),
+        html: None,
         created_at: Timestamp::from_unix_seconds(1_900_000_000),
         attempt: 1,
     }

@@ -72,6 +72,9 @@ pub struct Notice {
     pub subject: String,
     /// The whole text.
     pub message: String,
+    /// The same as a page of HTML, where it is more than the text. What is no mail needs none of it.
+    #[serde(skip)]
+    pub html: Option<String>,
     /// When it happened.
     pub created_at: Timestamp,
     /// From 1.

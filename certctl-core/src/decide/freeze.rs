@@ -50,7 +50,7 @@ pub(super) struct Span {
 
 /// Moves a renewal out of the freeze windows: behind one that ends early enough, else before it, else, when it has begun
 /// already, to its end or the last call.
-pub(super) fn thaw(windows: &[FreezeWindow], span: Span, random: u64) -> (Thaw, Moment) {
+pub(super) fn thaw(windows: &[FreezeWindow], mut span: Span, random: u64) -> (Thaw, Moment) {
     let mut moment = span.moment;
     if windows.is_empty() {
         return (Thaw::NotFrozen, moment);
@@ -68,11 +68,25 @@ pub(super) fn thaw(windows: &[FreezeWindow], span: Span, random: u64) -> (Thaw, 
             moment.latest = moment.latest.max(moment.at);
             return (Thaw::Held { until }, moment);
         }
+        // It is planned for later anyway; nothing is before the end of this one.
+        span = Span { now: until, moment, ..span };
     }
     let (thaw, at) = moved(&windows, span, moment.at, random);
-    // Whatever the random number, it may have been moved before the window over the last moment.
-    let (_, first) = moved(&windows, span, moment.latest, 0);
-    (thaw, Moment { at, earliest: moment.earliest.min(first).min(at), latest: moment.latest.max(at) })
+    let earliest = earliest(&windows, span).min(at);
+    (thaw, Moment { at, earliest, latest: moment.latest.max(at) })
+}
+
+/// The earliest that it can be moved to, whatever the random number: before the window over the last moment, and before the one
+/// over the last moment of that time, and so on.
+fn earliest(windows: &[(Timestamp, Timestamp)], span: Span) -> Timestamp {
+    let (mut latest, mut earliest) = (span.moment.latest, span.moment.earliest);
+    for _ in 0..=windows.len() {
+        let Some(window) = frozen(windows, latest).filter(|(start, _)| *start > span.now) else { break };
+        let (first, last) = before(window, span);
+        earliest = earliest.min(first);
+        latest = last;
+    }
+    earliest
 }
 
 fn frozen(windows: &[(Timestamp, Timestamp)], at: Timestamp) -> Option<(Timestamp, Timestamp)> {

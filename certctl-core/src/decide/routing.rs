@@ -93,7 +93,9 @@ fn fits(route: &Route, occurrence: &Occurrence<'_>) -> bool {
 /// How much an event matters where nothing else says it.
 pub const fn severity(kind: NotificationType) -> Severity {
     match kind {
-        NotificationType::RenewalSuccess | NotificationType::DeploymentSuccess => Severity::Informational,
+        NotificationType::RenewalSuccess | NotificationType::DeploymentSuccess | NotificationType::Digest => {
+            Severity::Informational
+        }
         NotificationType::ExpirationWarning | NotificationType::PolicyViolation => Severity::Warning,
         NotificationType::RenewalFailure | NotificationType::DeploymentFailure | NotificationType::Revocation => {
             Severity::Critical

@@ -11,6 +11,8 @@ text_enum! {
         DeploymentFailure = "DeploymentFailure",
         /// A version is in service on a target.
         DeploymentSuccess = "DeploymentSuccess",
+        /// How things stand.
+        Digest = "Digest",
         /// A certificate nears its end.
         ExpirationWarning = "ExpirationWarning",
         /// A rule is broken.
@@ -102,6 +104,8 @@ entity! {
         subject: String,
         /// The whole text.
         message: String,
+        /// The same as HTML, where it is more than the text.
+        html: Option<String>,
         /// What makes it one and the same notification; a second one is refused.
         dedup_key: String,
         /// Where it stands.

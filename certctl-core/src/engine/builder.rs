@@ -14,9 +14,10 @@ use super::loops::Loops;
 use super::reads::Reads;
 use super::{Cadence, ConfiguredNotifier, Engine, Inner, Trail};
 use crate::connector::layer::Layers;
-use crate::connector::{ConnectorContext, Registry};
+use crate::connector::{Audience, ConnectorContext, Registry};
 use crate::decide::routing::{self, Occurrence, Route};
-use crate::domain::{NotificationType, Role, Setting, SettingId, Severity, nearest};
+use crate::digest::{self, DigestConfig};
+use crate::domain::{EmailAddress, NotificationType, Role, Setting, SettingId, Severity, nearest};
 use crate::error::{Error, ErrorKind};
 use crate::event::EventSink;
 use crate::ops;
@@ -78,6 +79,7 @@ pub struct EngineBuilder {
     keys: Vec<ConfiguredKey>,
     notifiers: Vec<NotifierConfig>,
     routes: Vec<Route>,
+    digest: Option<DigestConfig>,
     checkpoint_file: Option<PathBuf>,
 }
 
@@ -101,6 +103,7 @@ impl Engine {
             keys: Vec::new(),
             notifiers: Vec::new(),
             routes: Vec::new(),
+            digest: None,
             checkpoint_file: None,
         }
     }
@@ -146,14 +149,31 @@ impl EngineBuilder {
         self
     }
 
+    /// Sends a digest: how things stand, by e-mail. Without this none is sent, and none can be asked for.
+    pub fn digest(mut self, digest: DigestConfig) -> Self {
+        self.digest = Some(digest);
+        self
+    }
+
     /// Checks everything, writes what every store holds, and opens the engine. Calls nobody but the store.
     ///
     /// # Errors
     /// A sealing key that is not the store's; a notifier whose configuration is unusable; a route to a notifier that
-    /// there is not; the store's.
+    /// there is not; a digest that nobody can send; the store's.
     pub async fn build(self) -> Result<Engine, Error> {
-        let Self { storage, ports, secret, registry, cadence, agent_auth, keys, notifiers, routes, checkpoint_file } =
-            self;
+        let Self {
+            storage,
+            ports,
+            secret,
+            registry,
+            cadence,
+            agent_auth,
+            keys,
+            notifiers,
+            routes,
+            digest,
+            checkpoint_file,
+        } = self;
         let sealer = sealer(&*storage, &ports, secret).await?;
         let authorities = Arc::new(StoredAuthorities::new(storage.clone(), ports.clone(), sealer.clone()));
         let layers = Layers::new(cadence.notifiers.clone(), ports.clock.clone());
@@ -169,6 +189,7 @@ impl EngineBuilder {
             live.insert(notifier.name, ConfiguredNotifier { kind: entry.info.kind, live: layered });
         }
         check(&routes, &live)?;
+        let digest = digest.map(|digest| checked_digest(digest, &live)).transpose()?;
         let mut holder = [0; 8];
         ports.rng.fill(&mut holder);
         let mut store_id = [0; 16];
@@ -186,6 +207,7 @@ impl EngineBuilder {
             notifiers: live,
             routes,
             undeliverable: AtomicU64::new(0),
+            digest,
             holder: hex::encode(holder),
             started_at,
             agent_auth,
@@ -218,6 +240,9 @@ fn check(routes: &[Route], notifiers: &BTreeMap<String, ConfiguredNotifier>) -> 
         if route.notifiers.is_empty() {
             return Err(Error::invalid(format!("route {place} names no notifiers; name some, or remove it")));
         }
+        if route.events.contains(&NotificationType::Digest) {
+            return Err(Error::invalid(format!("route {place}: the digest goes to its recipients, not along routes")));
+        }
         if let Some(name) = route.notifiers.iter().find(|name| !notifiers.contains_key(*name)) {
             let hint = nearest(name, notifiers.keys().map(String::as_str));
             let hint = hint.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
@@ -237,6 +262,38 @@ fn check(routes: &[Route], notifiers: &BTreeMap<String, ConfiguredNotifier>) -> 
         }
     }
     Ok(())
+}
+
+/// The digest goes by a notifier that writes to addresses, to addresses that can be written to.
+fn checked_digest(
+    digest: DigestConfig,
+    notifiers: &BTreeMap<String, ConfiguredNotifier>,
+) -> Result<digest::Configured, Error> {
+    let DigestConfig { interval, recipients, notifier } = digest;
+    if interval < DigestConfig::SHORTEST {
+        return Err(Error::invalid(format!("digest: the interval is shorter than {:?}", DigestConfig::SHORTEST)));
+    }
+    let writes = |notifier: &ConfiguredNotifier| notifier.live.audience() != Audience::Watchers;
+    let notifier = match notifier {
+        Some(name) if notifiers.get(&name).is_some_and(writes) => name,
+        Some(name) => {
+            return Err(Error::invalid(format!("digest: there is no notifier `{name}` that writes to addresses")));
+        }
+        None => {
+            let first = notifiers.iter().find(|(_, notifier)| writes(notifier)).map(|(name, _)| name.clone());
+            first.ok_or_else(|| Error::invalid("digest: it needs a notifier of kind Email; add one, or turn it off"))?
+        }
+    };
+    let mut unique = Vec::new();
+    for recipient in recipients {
+        let address = EmailAddress::parse(recipient.trim())
+            .map_err(|error| Error::invalid(format!("digest: a recipient cannot be written to: {error}")))?;
+        let address = address.to_string();
+        if !unique.contains(&address) {
+            unique.push(address);
+        }
+    }
+    Ok(digest::Configured { interval, recipients: unique, notifier, due: Mutex::new(None) })
 }
 
 const SALT: &str = "sealing-salt";

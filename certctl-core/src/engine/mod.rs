@@ -34,6 +34,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::connector::{Authorities, Notifier, Registry};
 pub use crate::decide::routing::Route;
+use crate::digest;
+pub use crate::digest::DigestConfig;
 use crate::domain::{AgentId, Principal, Timestamp};
 use crate::event::EventSink;
 use crate::ports::{Monotonic, Ports};
@@ -68,6 +70,7 @@ pub(crate) struct Inner {
     pub(crate) routes: Vec<Route>,
     /// Notifications that ended undelivered because their notifier is gone.
     pub(crate) undeliverable: AtomicU64,
+    pub(crate) digest: Option<digest::Configured>,
     /// This process, in leases.
     pub(crate) holder: String,
     pub(crate) started_at: Timestamp,

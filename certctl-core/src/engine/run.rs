@@ -32,6 +32,8 @@ pub struct Progress {
     pub deliveries_started: usize,
     /// Alerts of certificates that near their end.
     pub alerts_raised: usize,
+    /// Messages of the digest that were recorded.
+    pub digests_recorded: usize,
     /// Notifications that ended undelivered because their notifier is gone.
     pub undeliverable: usize,
     /// Agents that were woken because they have work.
@@ -87,6 +89,8 @@ impl Engine {
                 Err(error) => error.kind() == ErrorKind::Unavailable,
             };
             failures = if unreachable { failures + 1 } else { 0 };
+            // Loops that were not reached are still to be looked at.
+            news.heard |= all && unreachable;
             let now = clock.monotonic();
             let pause = match failures {
                 0 => self.0.loops.pause(now).unwrap_or(cadence.poll).min(news.pause(now, cadence.poll / 4)),

@@ -12,6 +12,7 @@ pub mod certificate;
 mod check;
 mod connection_test;
 pub(crate) mod context;
+pub mod digest;
 pub mod discovery;
 pub mod event;
 pub mod issuer;

@@ -87,6 +87,7 @@ async fn send(engine: &Engine, notification: &Notification) -> Result<(), Connec
         recipient: notification.recipient.clone(),
         subject: notification.subject.clone(),
         message: notification.message.clone(),
+        html: notification.html.clone(),
         created_at: notification.created_at,
         attempt: u32::try_from(notification.retry_count).unwrap_or(0) + 1,
     };

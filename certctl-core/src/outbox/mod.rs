@@ -16,6 +16,6 @@ impl Leased for Notification {
 }
 
 /// The partition of what a notifier delivers.
-fn partition(notifier: &str) -> String {
+pub(crate) fn partition(notifier: &str) -> String {
     format!("notifier:{notifier}")
 }

@@ -83,6 +83,7 @@ pub(crate) async fn notify(
                 recipient,
                 subject: subject.into(),
                 message: message.into(),
+                html: None,
                 dedup_key: format!("{}:{}:{place}", about.kind, about.key),
                 state: NotificationState::Pending,
                 partition: super::partition(name),

@@ -4,6 +4,7 @@ pub(crate) mod advice;
 pub(crate) mod agent_health;
 pub(crate) mod alerts;
 pub(crate) mod calls;
+pub(crate) mod digests;
 pub(crate) mod reads;
 pub(crate) mod renewals;
 pub(crate) mod replans;

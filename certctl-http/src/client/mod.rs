@@ -7,6 +7,7 @@ mod agent;
 mod agent_group;
 mod audit;
 mod certificate;
+mod digest;
 mod discovery;
 mod error;
 mod issuer;

@@ -110,6 +110,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Audit", "Who did what to what, when"),
     ("Certificates", "Certificates that are kept alive"),
     ("Discovery", "Certificates that were found on disks, in networks and in clouds"),
+    ("Digest", "How things stand, in one message"),
     ("Events", "What happens, as it happens"),
     ("Health", "The server itself, and who is asking"),
     ("Issuers", "Who issues certificates"),

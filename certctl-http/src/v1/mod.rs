@@ -5,6 +5,7 @@ pub(crate) mod agent;
 mod agent_group;
 mod audit;
 mod certificate;
+mod digest;
 mod discovery;
 pub(crate) mod event;
 mod issuer;
@@ -48,6 +49,8 @@ macro_rules! every_route {
             [stats::expirations::expirations],
             [stats::job_trends::job_trends],
             [stats::issuances::issuances],
+            [digest::preview::preview],
+            [digest::send::send],
             [metrics::get::get],
             [metrics::prometheus::prometheus],
             [access::info::info],

@@ -2,8 +2,8 @@
 
 use certctl_core::ops::stats;
 use certctl_core::ops::{
-    Access, Operation, agent, agent_group, audit, certificate, discovery, event, issuer, job, key, loops, notification,
-    owner, profile, renewal_policy, target, team,
+    Access, Operation, agent, agent_group, audit, certificate, digest, discovery, event, issuer, job, key, loops,
+    notification, owner, profile, renewal_policy, target, team,
 };
 
 /// Who may call an operation, and what it may answer beyond what every operation may.
@@ -37,6 +37,8 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<stats::Expirations>("getExpirationTimeline", &[]),
     by::<stats::JobTrends>("getJobTrends", &[]),
     by::<stats::Issuances>("getIssuanceRate", &[]),
+    by::<digest::Preview>("previewDigest", &[]),
+    by::<digest::Send>("sendDigest", &[]),
     by::<stats::Summary>("getMetrics", &[]),
     by::<stats::Summary>("getPrometheusMetrics", &[]),
     open("getAuthInfo", &[]),

@@ -271,6 +271,7 @@ fn the_document_describes_what_a_webhook_receives() {
             recipient: String::new(),
             subject: "renewed".to_owned(),
             message: "all is well".to_owned(),
+            html: None,
             created_at: Timestamp(1_700_000_000_000_000),
             attempt: 1,
         };

@@ -12,6 +12,7 @@ mod certificate;
 mod client;
 mod conditions;
 mod connections;
+mod digest;
 mod discovery;
 mod drain;
 mod edge;

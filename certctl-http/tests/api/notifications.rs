@@ -27,6 +27,7 @@ async fn told() -> (World, Timestamp) {
             recipient: String::new(),
             subject: "Renewal of mc-1 failed".into(),
             message: "Renewal of mc-1 failed after 3 attempts".into(),
+            html: None,
             state: *state,
             partition: "notifier:on-call".into(),
             due_at: now,

@@ -10,6 +10,7 @@ use certctl_http::openapi;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use crate::digest::with_digest;
 use crate::world::{ADMIN, AUDITOR, OPERATOR, VIEWER, World, csr};
 
 /// Who may, by requirements D2.
@@ -90,6 +91,8 @@ const EXPECTED: &[(Who, &[&str])] = &[
     (Who::Readers, &["getIssuanceRate", "getMetrics", "getPrometheusMetrics"]),
     (Who::Readers, &["listNotifications", "getNotification"]),
     (Who::Operators, &["markNotificationAsRead", "requeueNotification"]),
+    (Who::Readers, &["previewDigest"]),
+    (Who::Operators, &["sendDigest"]),
 ];
 
 /// Who calls.
@@ -174,7 +177,8 @@ struct Stage {
 
 impl Stage {
     async fn new() -> Self {
-        let world = World::new().await;
+        // So that the digest's routes have something to answer.
+        let world = World::built(with_digest).await;
         let a = world.agent("edge-a").await;
         let b = world.agent("edge-b").await;
         world.target("tgt-a", "edge-a").await;

@@ -7,7 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use certctl_core::Engine;
 use certctl_core::domain::{Role, SCHEMAS, SubjectNames};
-use certctl_core::engine::{ConfiguredKey, SetupSecret};
+use certctl_core::engine::{ConfiguredKey, EngineBuilder, SetupSecret};
 use certctl_core::ports::{Keys, Secret};
 use certctl_core::seal::SealingKey;
 use certctl_core::storage::MemoryStorage;
@@ -112,7 +112,16 @@ impl World {
         (made["id"].as_str().unwrap().to_owned(), made["key"].as_str().unwrap().to_owned())
     }
 
+    /// A world whose engine is built with more.
+    pub(crate) async fn built(more: impl FnOnce(EngineBuilder) -> EngineBuilder) -> Self {
+        Self::with_more(Options::default(), true, more).await
+    }
+
     async fn holding(options: Options, keys: bool) -> Self {
+        Self::with_more(options, keys, |builder| builder).await
+    }
+
+    async fn with_more(options: Options, keys: bool, more: impl FnOnce(EngineBuilder) -> EngineBuilder) -> Self {
         let fakes = FakePorts::new(7, Arc::new(TestKeys));
         let ports = fakes.ports();
         let storage = Arc::new(MemoryStorage::new(SCHEMAS, ports.clock.clone()));
@@ -123,12 +132,10 @@ impl World {
             ConfiguredKey { name, key: Secret::new(key), role }
         });
         let keys: Vec<ConfiguredKey> = keys.collect();
-        let engine = Engine::builder(storage, ports, SetupSecret::Key(sealing))
+        let builder = Engine::builder(storage, ports, SetupSecret::Key(sealing))
             .connectors(certctl_connectors::registry())
-            .keys(keys)
-            .build()
-            .await
-            .unwrap();
+            .keys(keys);
+        let engine = more(builder).build().await.unwrap();
         let router = router(engine.clone(), options);
         Self { fakes, engine, router }
     }

@@ -35,7 +35,7 @@ pub(super) fn message(server: &MailServer, to: &[Address], notice: &Notice) -> R
     let parts = MultiPart::alternative()
         .boundary(format!("=_certctl_{}", notice.id))
         .singlepart(SinglePart::plain(text(notice)))
-        .singlepart(SinglePart::html(html(notice)));
+        .singlepart(SinglePart::html(notice.html.clone().unwrap_or_else(|| html(notice))));
     let message = builder
         .multipart(parts)
         .map_err(|error| ConnectorError::permanent("the notice cannot be written as a message").because(error))?;

@@ -26,6 +26,7 @@ fn notice(subject: &str, text: &str) -> Notice {
         recipient: String::new(),
         subject: subject.to_owned(),
         message: text.to_owned(),
+        html: None,
         created_at: ManualClock::START,
         attempt: 1,
     }

@@ -42,6 +42,7 @@ fn notice() -> Notice {
         recipient: String::new(),
         subject: "mc-1 was not renewed".to_owned(),
         message: "The CA refused.".to_owned(),
+        html: None,
         created_at: ManualClock::START,
         attempt: 2,
     }

@@ -236,6 +236,7 @@ fn an_issuer_is_asked_again_and_a_notifier_is_not() {
         recipient: String::new(),
         subject: String::new(),
         message: String::new(),
+        html: None,
         created_at: ManualClock::START,
         attempt: 1,
     };

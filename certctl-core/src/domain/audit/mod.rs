@@ -134,6 +134,8 @@ text_enum! {
         VerificationSucceeded = "job_verification_success",
         /// Something else was seen served, or nothing.
         VerificationFailed = "job_verification_failed",
+        /// A digest was recorded, to be sent.
+        DigestSent = "digest_sent",
         /// A notification was delivered.
         NotificationSent = "notification_sent",
         /// A notification was not delivered.

@@ -13,6 +13,8 @@ use crate::{jobs, outbox, reconcile};
 
 /// A loop finds no more than this at once of what nobody tells it.
 const RARELY: Duration = Duration::from_secs(3600);
+/// Questions to CAs are looked for as often; what was issued just now is asked about a minute later at the earliest.
+const MINUTE: Duration = Duration::from_secs(60);
 /// How often each engine looks for audit rows that another one left unsealed.
 const LEFT_BEHIND: Duration = Duration::from_secs(10);
 
@@ -40,9 +42,9 @@ pub(crate) const LOOPS: &[Loop] = &[
     },
     Loop {
         name: "renewal-advice",
-        does: "Asks CAs when they advise to renew",
-        run: Run::Each,
-        interval: |cadence| cadence.renewal_check,
+        does: "Asks CAs when they want to see certificates renewed; each question is stored with when it is due",
+        run: Run::EachAlways,
+        interval: |cadence| cadence.poll.max(MINUTE),
         sweep: |engine| Box::pin(reconcile::advice::sweep(engine)),
         next_due: |engine| known(reconcile::advice::next_due(engine)),
         watches: None,
@@ -94,7 +96,7 @@ pub(crate) const LOOPS: &[Loop] = &[
     Loop {
         name: ISSUING,
         does: "Takes up issuing jobs that are due, first runs and retries; each job is leased",
-        run: Run::Each,
+        run: Run::EachAlways,
         interval: |cadence| cadence.job_processor,
         sweep: |engine| Box::pin(jobs::claim_and_start(engine)),
         next_due: |engine| Box::pin(jobs::next_due(engine)),
@@ -109,7 +111,7 @@ pub(crate) const LOOPS: &[Loop] = &[
     Loop {
         name: DELIVERING,
         does: "Delivers notifications that are due, first attempts and retries; each notification is leased",
-        run: Run::Each,
+        run: Run::EachAlways,
         interval: |cadence| cadence.notification_process,
         sweep: |engine| Box::pin(outbox::claim_and_start(engine)),
         next_due: |engine| Box::pin(outbox::next_due(engine)),
@@ -125,6 +127,16 @@ pub(crate) const LOOPS: &[Loop] = &[
         next_due: |engine| Box::pin(outbox::strays::next_due(engine)),
         watches: None,
         count: |progress| &mut progress.undeliverable,
+    },
+    Loop {
+        name: "digest",
+        does: "Records the messages of the digest",
+        run: Run::Leased,
+        interval: |_| RARELY,
+        sweep: |engine| Box::pin(reconcile::digests::sweep(engine)),
+        next_due: |engine| Box::pin(reconcile::digests::next_due(engine)),
+        watches: None,
+        count: |progress| &mut progress.digests_recorded,
     },
     Loop {
         name: "agent-lookout",

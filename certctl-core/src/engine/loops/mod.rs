@@ -52,7 +52,7 @@ pub(crate) enum Run {
     /// By every engine, within a step.
     Each,
     /// By every engine, within a step, and after each interval also when nothing is known to be due: others leave things
-    /// behind that only a look finds.
+    /// behind, and what a store says of its queues is a hint.
     EachAlways,
     /// By the engine that holds the loop's lease, within a step.
     Leased,
@@ -120,8 +120,9 @@ impl Engine {
             }
             count = swept?;
             next = (one.next_due)(self).await?;
-            if count == 0 && next == Some(Duration::ZERO) {
-                // What cannot be done now is not asked for at once again.
+            if one.run == Run::Leased && count == 0 && next == Some(Duration::ZERO) {
+                // What cannot be done now is not asked for at once again. What is claimed row by row is not due for whoever
+                // cannot claim it.
                 next = Some(self.cadence().retry);
             }
         }

@@ -16,6 +16,7 @@ fn notice() -> Notice {
         recipient: "ops@example.com".to_owned(),
         subject: "shop.example.com was not renewed".to_owned(),
         message: "The issuer refused the order.".to_owned(),
+        html: None,
         created_at: ManualClock::START,
         attempt: 1,
     }

@@ -131,7 +131,12 @@ impl SimConfig {
 impl Pace {
     pub(super) fn cadence(self) -> Cadence {
         match self {
-            Self::Production => Cadence::default(),
+            // What others let go of is looked for each second: the shorter, the more workers meet.
+            Self::Production => Cadence {
+                job_processor: Duration::from_secs(1),
+                notification_process: Duration::from_secs(1),
+                ..Cadence::default()
+            },
             Self::Slow => Cadence {
                 poll: HOUR * 6,
                 renewal_check: HOUR * 6,

@@ -1,0 +1,4 @@
+//! The digest.
+
+pub(crate) mod preview;
+pub(crate) mod send;
