@@ -186,6 +186,7 @@ async fn fill(store: &Arc<dyn Storage>, notifier: &str, count: usize, state: Not
                 recipient: String::new(),
                 subject: "The renewal of shop.example.com failed".into(),
                 message: "The renewal of shop.example.com failed after 3 attempts: there was no answer".into(),
+                html: None,
                 state,
                 partition: format!("notifier:{notifier}"),
                 due_at: match state {

@@ -321,7 +321,7 @@ fn what_does_not_concern_the_time_leaves_the_plan_alone() {
         assert_eq!(world.settle(&world.engine).await, 0);
         assert_eq!(world.get::<Certificate>("mc-1").await.version(), before.version());
         // When people are told is planned, too.
-        assert_eq!(before.alert_at, before.expires_at - DAY);
+        assert_eq!(before.alert_at, before.expires_at - DAY * 7);
         world.change(renewal_policy::Update { alert_thresholds_days: Some(vec![2]), ..policy("rp-1") }).await;
         assert_eq!(world.settle(&world.engine).await, 1);
         let after = world.get::<Certificate>("mc-1").await;
