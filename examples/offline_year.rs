@@ -43,7 +43,8 @@ async fn year() -> Result<usize, Box<dyn Error>> {
 
     let site = json!({"cert_path": FILE, "key_path": "/etc/nginx/tls/shop.key"});
     let (name, kind) = ("shop".into(), "nginx".into());
-    let create = target::Create { id: None, name, kind, agent_id: edge, config: site, enabled: true };
+    let create =
+        target::Create { id: None, name, kind, agent_id: edge, config: site, enabled: true, client_auth: false };
     let target = engine.execute(&me, create).await?.id;
     let shop = certificate::Create { target_ids: vec![target], ..certificate::Create::new("shop", "shop.example.com") };
     engine.execute(&me, shop).await?;

@@ -8,8 +8,8 @@ use certctl_connectors::host::{HostConfig, ports};
 use certctl_core::Engine;
 use certctl_core::domain::{
     Agent, AgentId, Certificate, CertificateId, CertificateTarget, CertificateTargetId, Chain, ConfigSource,
-    Fingerprint, IssuerId, IssuerRecord, KeyId, Lifecycle, OwnerId, RenewalPolicyId, SCHEMAS, Serial, TargetId,
-    TargetRecord, TeamId, TestStatus, Timestamp, Version, VersionId,
+    Fingerprint, IssuerId, IssuerRecord, KeyId, Lifecycle, OwnerId, RenewalPolicyId, SCHEMAS, Serial, ShapeState,
+    TargetId, TargetRecord, TeamId, TestStatus, Timestamp, Version, VersionId,
 };
 use certctl_core::engine::SetupSecret;
 use certctl_core::entity::Json;
@@ -174,9 +174,9 @@ async fn fill(store: &Arc<dyn Storage>, count: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-const AGENT: &str = "edge-1";
+pub(crate) const AGENT: &str = "edge-1";
 
-fn surroundings(now: Timestamp) -> Result<Changes, Failure> {
+pub(crate) fn surroundings(now: Timestamp) -> Result<Changes, Failure> {
     let mut changes = Changes::bookkeeping();
     for id in [IssuerId::default(), IssuerId::parse(RARE)?] {
         changes.insert(IssuerRecord {
@@ -221,6 +221,7 @@ fn surroundings(now: Timestamp) -> Result<Changes, Failure> {
             shown_config: Json(json!({})),
             sealed_config: Vec::new(),
             enabled: true,
+            client_auth: false,
             test_status: TestStatus::Untested,
             last_tested_at: None,
             source: ConfigSource::Database,
@@ -233,7 +234,7 @@ fn surroundings(now: Timestamp) -> Result<Changes, Failure> {
     Ok(changes)
 }
 
-fn certificate(number: usize, now: Timestamp, version: &VersionId) -> Result<Certificate, Failure> {
+pub(crate) fn certificate(number: usize, now: Timestamp, version: &VersionId) -> Result<Certificate, Failure> {
     let lifecycle = match number % 100 {
         0 => Lifecycle::Pending,
         1 => Lifecycle::Failed,
@@ -281,7 +282,7 @@ fn certificate(number: usize, now: Timestamp, version: &VersionId) -> Result<Cer
 }
 
 /// As large as a version is with a P-256 key below one CA.
-fn of(number: usize, id: VersionId, certificate: &Certificate) -> Result<Version, Failure> {
+pub(crate) fn of(number: usize, id: VersionId, certificate: &Certificate) -> Result<Version, Failure> {
     let octets = u64::try_from(number)?.to_be_bytes();
     // A SEQUENCE of 600 octets (X.690, 8.9), of which nobody reads more.
     let mut der = vec![0x30, 0x82, 0x02, 0x58];
@@ -306,6 +307,8 @@ fn of(number: usize, id: VersionId, certificate: &Certificate) -> Result<Version
         directory: None,
         account: None,
         lineage_break: None,
+        shape: ShapeState::Fits,
+        shape_findings: Json(Vec::new()),
         created_at: certificate.created_at,
     })
 }

@@ -40,7 +40,8 @@ pub(crate) async fn run(arguments: AgentArguments, environment: &Environment) ->
     config.os = std::env::consts::OS.into();
     config.architecture = architecture().into();
     config.allowed_commands = allowed_commands(arguments.allow_command, environment);
-    config.allowed_paths = allowed_paths(arguments.allow_path, environment)?;
+    config.allowed_paths = absolute("--allow-path", arguments.allow_path, environment.list("ALLOW_PATH"))?;
+    config.discovery_dirs = absolute("--discovery-dirs", arguments.discovery_dirs, environment.list("DISCOVERY_DIRS"))?;
     let enrolment = Enrolment {
         token: from(arguments.enrol_token, "ENROL_TOKEN").map(Secret::new),
         name: from(arguments.name, "AGENT_NAME").unwrap_or_else(|| config.id.to_string()),
@@ -137,12 +138,12 @@ fn allowed_commands(flags: Vec<String>, environment: &Environment) -> Vec<Vec<St
     commands.filter(|words| !words.is_empty()).collect()
 }
 
-/// The directories, of the flags and of the variable. One that means something else in another working directory would
-/// allow something else after the next start.
-fn allowed_paths(flags: Vec<PathBuf>, environment: &Environment) -> Result<Vec<PathBuf>, Failure> {
-    let paths: Vec<PathBuf> = flags.into_iter().chain(environment.list("ALLOW_PATH").map(PathBuf::from)).collect();
+/// Directories, of the flags and of the variable. One that means something else in another working directory would be another
+/// one after the next start.
+fn absolute(flag: &str, flags: Vec<PathBuf>, variable: impl Iterator<Item = String>) -> Result<Vec<PathBuf>, Failure> {
+    let paths: Vec<PathBuf> = flags.into_iter().chain(variable.map(PathBuf::from)).collect();
     match paths.iter().find(|path| !path.is_absolute()) {
-        Some(path) => Err(Failure::new(format!("--allow-path: `{}` is not absolute; begin it with /", path.display()))),
+        Some(path) => Err(Failure::new(format!("{flag}: `{}` is not absolute; begin it with /", path.display()))),
         None => Ok(paths),
     }
 }
@@ -171,14 +172,15 @@ mod tests {
             [vec!["nginx", "-t"], vec!["systemctl", "reload", "nginx"], vec!["/opt/reload.sh"]]
         );
         let paths = environment("CERTCTL_ALLOW_PATH", "/srv/tls, /opt/site");
-        let allowed = allowed_paths(vec!["/etc/haproxy".into()], &paths).unwrap();
+        let allowed = absolute("--allow-path", vec!["/etc/haproxy".into()], paths.list("ALLOW_PATH")).unwrap();
         assert_eq!(allowed, ["/etc/haproxy", "/srv/tls", "/opt/site"].map(PathBuf::from));
     }
 
     #[test]
     fn a_relative_directory_is_refused() {
         for (flags, variable) in [(vec![PathBuf::from("tls")], "/srv"), (vec![], "/srv,tls")] {
-            let failure = allowed_paths(flags, &environment("CERTCTL_ALLOW_PATH", variable)).unwrap_err();
+            let variable = environment("CERTCTL_ALLOW_PATH", variable);
+            let failure = absolute("--allow-path", flags, variable.list("ALLOW_PATH")).unwrap_err();
             assert!(failure.to_string().contains("`tls` is not absolute"), "{failure}");
         }
     }

@@ -87,6 +87,10 @@ pub(crate) struct AgentArguments {
     /// [env: CERTCTL_ALLOW_PATH, separated by commas]
     #[arg(long, value_name = "DIR")]
     pub(crate) allow_path: Vec<PathBuf>,
+    /// A directory that is searched for certificates at the start and every six hours, such as `/etc/ssl`
+    /// [env: CERTCTL_DISCOVERY_DIRS, separated by commas]
+    #[arg(long, value_name = "DIR", value_delimiter = ',')]
+    pub(crate) discovery_dirs: Vec<PathBuf>,
 }
 
 /// `certctl demo`.

@@ -47,6 +47,7 @@ pub(crate) async fn engine(config: &ValidConfig, dir: &DataDir, ports: Ports) ->
         .agent_auth(config.agent_auth)
         .cadence(config.cadence.clone())
         .keys(config.keys.clone())
+        .network_scans(config.network_scans)
         .audit_checkpoints(dir.path("audit-checkpoints.ndjson"));
     for notifier in &config.notifiers {
         builder = builder.notifier(notifier.clone());
@@ -56,6 +57,9 @@ pub(crate) async fn engine(config: &ValidConfig, dir: &DataDir, ports: Ports) ->
     }
     if let Some(digest) = &config.digest {
         builder = builder.digest(digest.clone());
+    }
+    for source in &config.sources {
+        builder = builder.discovery_source(source.clone());
     }
     Ok(builder.build().await?)
 }

@@ -396,6 +396,7 @@ fn target_of(kind: &str, config: Value) -> target::Create {
         agent_id: "edge-1".parse().unwrap(),
         config,
         enabled: true,
+        client_auth: false,
     }
 }
 

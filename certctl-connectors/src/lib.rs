@@ -1,8 +1,9 @@
-//! certctl's issuers, targets and notifiers, and the host's side of its ports.
+//! certctl's issuers, targets, notifiers and discovery sources, and the host's side of its ports.
 //!
 //! Each connector is a folder and a feature. [`registry`] holds those that are compiled in.
 
 pub mod deploy;
+pub mod discovery;
 mod ephemeral;
 pub mod host;
 pub mod issuer;
@@ -17,5 +18,6 @@ use certctl_core::connector::Registry;
 pub fn registry() -> Registry {
     let registry = issuer::register(Registry::new());
     let registry = notifier::register(registry);
+    let registry = discovery::register(registry);
     target::register(registry)
 }

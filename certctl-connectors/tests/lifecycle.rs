@@ -100,6 +100,7 @@ async fn shelf(engine: &Engine, agent: &str, site: &str) -> TargetId {
         agent_id: agent.parse().unwrap(),
         config: json!({ "site": site }),
         enabled: true,
+        client_auth: false,
     };
     engine.execute(&Principal::embedder("test"), create).await.unwrap().id
 }

@@ -6,7 +6,7 @@
     reason = "a test that reads the committed page, and writes it when it is told to"
 )]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![cfg(all(feature = "issuers-all", feature = "targets-all", feature = "notifiers-all"))]
+#![cfg(all(feature = "issuers-all", feature = "targets-all", feature = "notifiers-all", feature = "discovery-all"))]
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -48,12 +48,17 @@ fn matrix(registry: &Registry) -> String {
     for info in registry.notifiers() {
         let _ = writeln!(page, "| `{}` | {} |", info.kind, aliases(info));
     }
+    page.push_str("\n## Discovery sources\n\n| kind | what it finds belongs to |\n|---|---|\n");
+    for info in registry.discoveries() {
+        let _ = writeln!(page, "| `{}` | `{}` |", info.kind, registry.discovery_agent(info.kind).unwrap());
+    }
     page.push_str("\n## Configuration\n");
     for (what, info) in registry
         .issuers()
         .map(|info| ("issuer", info))
         .chain(registry.target_specs().map(|info| ("target", info)))
         .chain(registry.notifiers().map(|info| ("notifier", info)))
+        .chain(registry.discoveries().map(|info| ("discovery source", info)))
     {
         let _ = write!(page, "\n### `{}` ({what})\n\n{}", info.kind, fields(&info.schema));
     }

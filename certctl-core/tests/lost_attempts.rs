@@ -199,6 +199,7 @@ impl World {
                 agent_id: "edge-1".parse().unwrap(),
                 config: json!({}),
                 enabled: true,
+                client_auth: false,
             };
             engine.execute(&me(), create).await.unwrap();
         }

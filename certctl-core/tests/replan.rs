@@ -93,6 +93,7 @@ impl World {
                 alert_severity_map: std::collections::BTreeMap::new(),
                 alert_channels: std::collections::BTreeMap::new(),
                 freeze_windows: vec![],
+                fallback_issuer_ids: vec![],
             };
             world.engine.execute(&me(), create).await.unwrap();
         }
@@ -215,6 +216,7 @@ fn policy(id: &str) -> renewal_policy::Update {
         alert_severity_map: None,
         alert_channels: None,
         freeze_windows: None,
+        fallback_issuer_ids: None,
     }
 }
 

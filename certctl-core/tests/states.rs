@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use certctl_core::domain::{AgentStatus, DiscoveryStatus, JobState, Lifecycle, NotificationState};
+use certctl_core::domain::{AgentStatus, DiscoveryStatus, JobState, Lifecycle, NotificationState, ScheduleState};
 
 macro_rules! chapter {
     ($text:ident, $title:literal, $state:ident) => {
@@ -35,6 +35,7 @@ fn the_committed_diagrams_are_those_of_the_tables() {
     chapter!(text, "Agent", AgentStatus);
     chapter!(text, "Notification", NotificationState);
     chapter!(text, "Certificate that was found", DiscoveryStatus);
+    chapter!(text, "Search by the server", ScheduleState);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/states.md");
     if std::env::var_os("CERTCTL_BLESS").is_some() {
         std::fs::write(&path, &text).unwrap();

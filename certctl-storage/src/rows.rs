@@ -6,22 +6,53 @@ use std::fmt::Write;
 use certctl_core::domain::Link;
 use certctl_core::entity::{Column, Columns, Kind, Row, Schema, Update, Value};
 use sea_orm::{DbErr, QueryResult};
+use sqlx::postgres::{PgValueFormat, PgValueRef};
+use sqlx::{Row as _, ValueRef as _};
 
 /// Reads the columns of the schema in their order, then the version, behind `first` other columns.
 pub(crate) fn decode(result: &QueryResult, schema: &Schema, first: usize) -> Result<Row, DbErr> {
     let mut values = Vec::with_capacity(schema.columns.len());
+    let postgres = result.try_as_pg_row();
     for (position, column) in schema.columns.iter().enumerate() {
         let position = first + position;
-        let value = match column.kind {
-            Kind::Text => result.try_get_by::<Option<String>, _>(position)?.map(Value::Text),
-            Kind::Integer => result.try_get_by::<Option<i64>, _>(position)?.map(Value::Integer),
-            Kind::Boolean => result.try_get_by::<Option<bool>, _>(position)?.map(Value::Boolean),
-            Kind::Bytes => result.try_get_by::<Option<Vec<u8>>, _>(position)?.map(Value::Bytes),
-        };
-        values.push(value.unwrap_or(Value::Null));
+        let plain = postgres.and_then(|row| plain(row.try_get_raw(position).ok()?, column.kind));
+        values.push(match plain {
+            Some(value) => value,
+            None => checked(result, position, column.kind)?,
+        });
     }
     let version = if schema.mutable { result.try_get_by(first + schema.columns.len())? } else { 0 };
     Ok(Row { values, version })
+}
+
+/// The cell as PostgreSQL sent it, without asking for each cell anew whether its type is the column's; `None` where it is not
+/// as expected, which [`checked`] then says.
+fn plain(cell: PgValueRef<'_>, kind: Kind) -> Option<Value> {
+    if cell.is_null() {
+        return Some(Value::Null);
+    }
+    if cell.format() != PgValueFormat::Binary {
+        return None;
+    }
+    match kind {
+        Kind::Text => cell.as_str().ok().map(|text| Value::Text(text.to_owned())),
+        Kind::Integer => Some(Value::Integer(i64::from_be_bytes(cell.as_bytes().ok()?.try_into().ok()?))),
+        Kind::Boolean => match cell.as_bytes() {
+            Ok([flag]) => Some(Value::Boolean(*flag != 0)),
+            _ => None,
+        },
+        Kind::Bytes => cell.as_bytes().ok().map(|bytes| Value::Bytes(bytes.to_vec())),
+    }
+}
+
+fn checked(result: &QueryResult, position: usize, kind: Kind) -> Result<Value, DbErr> {
+    let value = match kind {
+        Kind::Text => result.try_get_by::<Option<String>, _>(position)?.map(Value::Text),
+        Kind::Integer => result.try_get_by::<Option<i64>, _>(position)?.map(Value::Integer),
+        Kind::Boolean => result.try_get_by::<Option<bool>, _>(position)?.map(Value::Boolean),
+        Kind::Bytes => result.try_get_by::<Option<Vec<u8>>, _>(position)?.map(Value::Bytes),
+    };
+    Ok(value.unwrap_or(Value::Null))
 }
 
 /// The names of the columns in the order that [`decode`] expects.

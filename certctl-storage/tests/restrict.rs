@@ -57,6 +57,7 @@ fn target(agent_id: AgentId) -> TargetRecord {
         shown_config: Json(serde_json::json!({})),
         sealed_config: Vec::new(),
         enabled: true,
+        client_auth: false,
         test_status: TestStatus::Untested,
         last_tested_at: None,
         source: ConfigSource::Database,

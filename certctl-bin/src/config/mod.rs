@@ -8,6 +8,7 @@ mod environment;
 mod keys;
 mod obsolete;
 mod settings;
+mod sources;
 mod valid;
 
 #[cfg(test)]
@@ -24,6 +25,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 pub(crate) use channels::Channels;
+use sources::Sources;
+
 pub(crate) use environment::{Environment, check_names};
 pub(crate) use valid::{Authentication, LogFormat, ValidConfig};
 
@@ -50,6 +53,12 @@ pub(crate) struct Config {
     pub(crate) cors_origins: Option<Vec<String>>,
     pub(crate) rate_limit: RateLimit,
     pub(crate) loops: Loops,
+    pub(crate) network_scan: NetworkScan,
+    pub(crate) cloud_discovery: CloudDiscovery,
+    pub(crate) discovery: Vec<Discovery>,
+    /// Discovery sources that variables make.
+    #[serde(skip)]
+    pub(crate) sources: Sources,
     pub(crate) notifier: Vec<Notifier>,
     pub(crate) route: Vec<Route>,
     pub(crate) digest: Digest,
@@ -94,6 +103,31 @@ pub(crate) struct Loops {
     pub(crate) agent_health: Option<String>,
     pub(crate) notification_process: Option<String>,
     pub(crate) notification_retry: Option<String>,
+}
+
+/// `[network_scan]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct NetworkScan {
+    pub(crate) enabled: Option<bool>,
+}
+
+/// `[cloud_discovery]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CloudDiscovery {
+    pub(crate) enabled: Option<bool>,
+    pub(crate) interval: Option<String>,
+}
+
+/// `[[discovery]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Discovery {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) config: Map<String, Value>,
 }
 
 /// `[[notifier]]`.

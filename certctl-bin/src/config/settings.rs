@@ -32,6 +32,40 @@ pub(crate) struct ClientVariable {
     pub(crate) meaning: &'static str,
 }
 
+/// A member of the configuration of a discovery source that variables make.
+macro_rules! of_source {
+    ($variable:literal, $kind:literal, $member:literal, $default:literal, $meaning:literal) => {
+        Setting {
+            key: "",
+            variable: $variable,
+            flag: "",
+            default: $default,
+            meaning: $meaning,
+            set: |config, value| {
+                config.sources.set($kind, $member, value);
+                Ok(())
+            },
+        }
+    };
+}
+
+/// A time of the loops.
+macro_rules! of_loop {
+    ($member:ident, $variable:literal, $default:literal, $meaning:literal) => {
+        Setting {
+            key: concat!("loops.", stringify!($member)),
+            variable: $variable,
+            flag: "",
+            default: $default,
+            meaning: $meaning,
+            set: |config, value| {
+                config.loops.$member = Some(value.into());
+                Ok(())
+            },
+        }
+    };
+}
+
 pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "data_dir",
@@ -193,83 +227,33 @@ pub(crate) const SETTINGS: &[Setting] = &[
             Ok(())
         },
     },
-    Setting {
-        key: "loops.renewal_check",
-        variable: "SCHEDULER_RENEWAL_CHECK_INTERVAL",
-        flag: "",
-        default: "`1h`",
-        meaning: "The longest time between two looks for renewals that are due. Every loop looks sooner when something comes due; the times only bound what a lost signal costs. A number with `s`, `m` or `h`.",
-        set: |config, value| {
-            config.loops.renewal_check = Some(value.into());
-            Ok(())
-        },
-    },
-    Setting {
-        key: "loops.job_processor",
-        variable: "SCHEDULER_JOB_PROCESSOR_INTERVAL",
-        flag: "",
-        default: "`30s`",
-        meaning: "The same for issuing jobs, first runs and retries.",
-        set: |config, value| {
-            config.loops.job_processor = Some(value.into());
-            Ok(())
-        },
-    },
-    Setting {
-        key: "loops.job_timeout",
-        variable: "JOB_TIMEOUT_INTERVAL",
-        flag: "",
-        default: "`10m`",
-        meaning: "The same for jobs that waited too long.",
-        set: |config, value| {
-            config.loops.job_timeout = Some(value.into());
-            Ok(())
-        },
-    },
-    Setting {
-        key: "loops.awaiting_csr",
-        variable: "JOB_AWAITING_CSR_TIMEOUT",
-        flag: "",
-        default: "`24h`",
-        meaning: "How long a job waits for a certificate signing request.",
-        set: |config, value| {
-            config.loops.awaiting_csr = Some(value.into());
-            Ok(())
-        },
-    },
-    Setting {
-        key: "loops.awaiting_approval",
-        variable: "JOB_AWAITING_APPROVAL_TIMEOUT",
-        flag: "",
-        default: "`168h`",
-        meaning: "How long a job waits for approval.",
-        set: |config, value| {
-            config.loops.awaiting_approval = Some(value.into());
-            Ok(())
-        },
-    },
-    Setting {
-        key: "loops.agent_health",
-        variable: "SCHEDULER_AGENT_HEALTH_CHECK_INTERVAL",
-        flag: "",
-        default: "`2m`",
-        meaning: "The longest time between two looks for agents that went silent. They do after three missed heartbeats, whatever it is.",
-        set: |config, value| {
-            config.loops.agent_health = Some(value.into());
-            Ok(())
-        },
-    },
-    Setting {
-        key: "loops.notification_process",
-        variable: "SCHEDULER_NOTIFICATION_PROCESS_INTERVAL",
-        flag: "",
-        default: "`1m`",
-        meaning: "The same for notifications.",
-        set: |config, value| {
-            config.loops.notification_process = Some(value.into());
-            Ok(())
-        },
-    },
+    of_loop!(
+        renewal_check,
+        "SCHEDULER_RENEWAL_CHECK_INTERVAL",
+        "`1h`",
+        "The longest time between two looks for renewals that are due. Every loop looks sooner when something comes due; the times only bound what a lost signal costs. A number with `s`, `m` or `h`."
+    ),
+    of_loop!(
+        job_processor,
+        "SCHEDULER_JOB_PROCESSOR_INTERVAL",
+        "`30s`",
+        "The same for issuing jobs, first runs and retries."
+    ),
+    of_loop!(job_timeout, "JOB_TIMEOUT_INTERVAL", "`10m`", "The same for jobs that waited too long."),
+    of_loop!(
+        awaiting_csr,
+        "JOB_AWAITING_CSR_TIMEOUT",
+        "`24h`",
+        "How long a job waits for a certificate signing request."
+    ),
+    of_loop!(awaiting_approval, "JOB_AWAITING_APPROVAL_TIMEOUT", "`168h`", "How long a job waits for approval."),
+    of_loop!(
+        agent_health,
+        "SCHEDULER_AGENT_HEALTH_CHECK_INTERVAL",
+        "`2m`",
+        "The longest time between two looks for agents that went silent. They do after three missed heartbeats, whatever it is."
+    ),
+    of_loop!(notification_process, "SCHEDULER_NOTIFICATION_PROCESS_INTERVAL", "`1m`", "The same for notifications."),
     Setting {
         key: "rate_limit.enabled",
         variable: "RATE_LIMIT_ENABLED",
@@ -305,6 +289,103 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "network_scan.enabled",
+        variable: "NETWORK_SCAN_ENABLED",
+        flag: "",
+        default: "`true`",
+        meaning: "Whether the networks that were named for it are searched for certificates by themselves, each at its own \
+                  interval. A search that somebody asks for is made either way.",
+        set: |config, value| {
+            config.network_scan.enabled = Some(boolean(value)?);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "cloud_discovery.enabled",
+        variable: "CLOUD_DISCOVERY_ENABLED",
+        flag: "",
+        default: "`true`",
+        meaning: "Whether discovery sources are searched.",
+        set: |config, value| {
+            config.cloud_discovery.enabled = Some(boolean(value)?);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "cloud_discovery.interval",
+        variable: "CLOUD_DISCOVERY_INTERVAL",
+        flag: "",
+        default: "`6h`",
+        meaning: "From the end of one search of a discovery source to the next: a number with `s`, `m`, `h` or `d`, one minute to 30 days.",
+        set: |config, value| {
+            config.cloud_discovery.interval = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "",
+        variable: "AWS_SM_DISCOVERY_ENABLED",
+        flag: "",
+        default: "`false`",
+        meaning: "Makes one discovery source named `aws-sm`, of kind `AWSSecretsManager`. Several are `[[discovery]]` tables with `name`, `kind`, `config`.",
+        set: |config, value| {
+            config.sources.enable("AWSSecretsManager", boolean(value)?);
+            Ok(())
+        },
+    },
+    of_source!("AWS_SM_REGION", "AWSSecretsManager", "region", "none", "The region of that source."),
+    of_source!("AWS_SM_ACCESS_KEY_ID", "AWSSecretsManager", "access_key_id", "none", "The id of its access key."),
+    of_source!("AWS_SM_SECRET_ACCESS_KEY", "AWSSecretsManager", "secret_access_key", "none", "Its access key."),
+    of_source!("AWS_SM_SESSION_TOKEN", "AWSSecretsManager", "session_token", "none", "Its session token."),
+    of_source!(
+        "AWS_SM_TAG_FILTER",
+        "AWSSecretsManager",
+        "tag_filter",
+        "`type=certificate`",
+        "Only secrets with this tag."
+    ),
+    of_source!(
+        "AWS_SM_NAME_PREFIX",
+        "AWSSecretsManager",
+        "name_prefix",
+        "none",
+        "Only secrets whose names begin like this."
+    ),
+    Setting {
+        key: "",
+        variable: "AZURE_KV_DISCOVERY_ENABLED",
+        flag: "",
+        default: "`false`",
+        meaning: "Makes one discovery source named `azure-kv`, of kind `AzureKeyVault`.",
+        set: |config, value| {
+            config.sources.enable("AzureKeyVault", boolean(value)?);
+            Ok(())
+        },
+    },
+    of_source!("AZURE_KV_VAULT_URL", "AzureKeyVault", "vault_url", "none", "The vault of that source."),
+    of_source!("AZURE_KV_TENANT_ID", "AzureKeyVault", "tenant_id", "none", "The directory of its application."),
+    of_source!("AZURE_KV_CLIENT_ID", "AzureKeyVault", "client_id", "none", "Its application."),
+    of_source!("AZURE_KV_CLIENT_SECRET", "AzureKeyVault", "client_secret", "none", "The secret of that application."),
+    Setting {
+        key: "",
+        variable: "GCP_SM_DISCOVERY_ENABLED",
+        flag: "",
+        default: "`false`",
+        meaning: "Makes one discovery source named `gcp-sm`, of kind `GCPSecretManager`.",
+        set: |config, value| {
+            config.sources.enable("GCPSecretManager", boolean(value)?);
+            Ok(())
+        },
+    },
+    of_source!("GCP_SM_PROJECT", "GCPSecretManager", "project", "none", "The project of that source."),
+    of_source!(
+        "GCP_SM_CREDENTIALS",
+        "GCPSecretManager",
+        "credentials",
+        "none",
+        "The key file of its service account, as text."
+    ),
+    Setting {
         key: "cors_origins",
         variable: "CORS_ORIGINS",
         flag: "",
@@ -316,17 +397,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
             Ok(())
         },
     },
-    Setting {
-        key: "loops.notification_retry",
-        variable: "NOTIFICATION_RETRY_INTERVAL",
-        flag: "",
-        default: "`2m`",
-        meaning: "How long notifications whose notifier is not configured any more wait for it before they end, and the longest time between two looks for them. What failed is tried again at its own moment, after 2, 4, 8 and 16 minutes.",
-        set: |config, value| {
-            config.loops.notification_retry = Some(value.into());
-            Ok(())
-        },
-    },
+    of_loop!(
+        notification_retry,
+        "NOTIFICATION_RETRY_INTERVAL",
+        "`2m`",
+        "How long notifications whose notifier is not configured any more wait for it before they end, and the longest time between two looks for them. What failed is tried again at its own moment, after 2, 4, 8 and 16 minutes."
+    ),
     Setting {
         key: "digest.enabled",
         variable: "DIGEST_ENABLED",
@@ -588,6 +664,11 @@ pub(crate) const CLIENT_VARIABLES: &[ClientVariable] = &[
         flag: "agent: --allow-path",
         meaning: "Directories below which targets may put certificates besides those built into their connectors, \
                   separated by commas.",
+    },
+    ClientVariable {
+        name: "DISCOVERY_DIRS",
+        flag: "agent: --discovery-dirs",
+        meaning: "Directories that the agent searches for certificates at its start and every six hours, separated by commas.",
     },
 ];
 

@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use certctl_connectors::host::EgressPolicy;
 use certctl_core::domain::nearest;
-use certctl_core::engine::{AgentAuth, Cadence, ConfiguredKey, DigestConfig, NotifierConfig, Route};
+use certctl_core::engine::{
+    AgentAuth, Cadence, ConfiguredKey, DigestConfig, DiscoverySourceConfig, NotifierConfig, Route,
+};
 use certctl_core::ports::Secret;
 use certctl_http::{Origins, RateLimit};
 use serde_json::{Value, json};
 use tracing_subscriber::filter::Targets;
 
-use super::{Config, ConfigError, keys};
+use super::{Config, ConfigError, keys, sources};
 
 /// Where the server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +82,8 @@ pub(crate) struct ValidConfig {
     pub(crate) origins: Origins,
     pub(crate) rate_limit: Option<RateLimit>,
     pub(crate) cadence: Cadence,
+    pub(crate) network_scans: bool,
+    pub(crate) sources: Vec<DiscoverySourceConfig>,
     pub(crate) log_level: String,
     pub(crate) log_format: LogFormat,
 }
@@ -162,6 +166,8 @@ impl Config {
             origins: origins(self.cors_origins.unwrap_or_default())?,
             rate_limit: rate_limit(&self.rate_limit)?,
             cadence: cadence(&self.loops)?,
+            network_scans: self.network_scan.enabled.unwrap_or(true),
+            sources: sources::configured(self.cloud_discovery, self.discovery, self.sources)?,
             log_level,
             log_format,
         })

@@ -85,6 +85,7 @@ impl Desk {
             agent_id: AGENT.0.parse()?,
             config: place.config.clone(),
             enabled: None,
+            client_auth: None,
         };
         let certificate = CreateCertificate {
             id: Some(place.certificate.parse()?),

@@ -249,6 +249,7 @@ async fn prepare(engine: &Engine, site: &Site) -> Result<(), Failed> {
         alert_severity_map: BTreeMap::new(),
         alert_channels: BTreeMap::new(),
         freeze_windows: Vec::new(),
+        fallback_issuer_ids: Vec::new(),
     };
     engine.execute(&me(), policy).await?;
     let target = target::Create {
@@ -258,6 +259,7 @@ async fn prepare(engine: &Engine, site: &Site) -> Result<(), Failed> {
         agent_id: AGENT.parse()?,
         config: site.target(),
         enabled: true,
+        client_auth: false,
     };
     engine.execute(&me(), target).await?;
     let certificate = certificate::Create {

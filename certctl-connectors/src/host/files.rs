@@ -83,6 +83,15 @@ impl Files for SystemFiles {
         blocking("look at", path, metadata).await
     }
 
+    async fn is_regular(&self, path: &Path) -> Result<bool, FileError> {
+        blocking("look at", path, |path| match fs::metadata(path) {
+            Ok(found) => Ok(found.is_file()),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
+            Err(error) => Err(failed("look at", path)(error)),
+        })
+        .await
+    }
+
     async fn lock(&self, path: &Path) -> Result<Box<dyn FileLock>, FileError> {
         blocking("lock", path, |path| {
             let file = OpenOptions::new()
@@ -282,6 +291,8 @@ fn beside(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use certctl_core::discovery::FileSearch;
+
     use super::*;
 
     fn options(mode: u32) -> WriteOptions {
@@ -333,6 +344,31 @@ mod tests {
         assert_eq!(meta.link_target.as_deref(), Some(Path::new("two")));
         SystemFiles.remove(&link).await.unwrap();
         assert_eq!(SystemFiles.list(directory.path()).await.unwrap(), ["one", "two"]);
+    }
+
+    #[tokio::test]
+    async fn only_a_file_has_bytes_to_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        SystemFiles.write(&at("file"), b"1", &options(0o644)).await.unwrap();
+        for (link, target) in [("to-file", "file"), ("to-directory", "."), ("to-nothing", "nothing")] {
+            SystemFiles.symlink(Path::new(target), &at(link)).await.unwrap();
+        }
+        // What is no file would be waited for without end.
+        let pipe = std::process::Command::new("mkfifo").arg(at("pipe.pem")).status().unwrap();
+        assert!(pipe.success());
+        for (name, expected) in [
+            ("file", true),
+            ("to-file", true),
+            (".", false),
+            ("to-directory", false),
+            ("to-nothing", false),
+            ("pipe.pem", false),
+        ] {
+            assert_eq!(SystemFiles.is_regular(&at(name)).await, Ok(expected), "{name}");
+        }
+        let mut search = FileSearch::new(&SystemFiles, &[directory.path().to_path_buf()]);
+        assert_eq!(search.next().await, None);
     }
 
     #[tokio::test]

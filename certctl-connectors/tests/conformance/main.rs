@@ -13,11 +13,14 @@ mod services;
 #[cfg(feature = "notifier-webhook")]
 mod webhook;
 
+#[cfg(feature = "discovery-all")]
+mod clouds;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use certctl_core::connector::Registry;
-use certctl_core::testing::{issuer, notifier, target};
+use certctl_core::testing::{discovery, issuer, notifier, target};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 type Subjects<T> = Vec<(&'static str, Arc<T>)>;
@@ -58,6 +61,18 @@ fn notifier_subjects(kind: &str) -> Subjects<dyn notifier::Subject> {
         ],
         #[cfg(feature = "notifier-webhook")]
         "Webhook" => vec![("", Arc::new(webhook::Webhook))],
+        _ => Vec::new(),
+    }
+}
+
+fn discovery_subjects(kind: &str) -> Subjects<dyn discovery::Subject> {
+    match kind {
+        #[cfg(feature = "discovery-all")]
+        "AWSSecretsManager" => vec![("", Arc::new(clouds::Aws))],
+        #[cfg(feature = "discovery-all")]
+        "AzureKeyVault" => vec![("", Arc::new(clouds::Azure))],
+        #[cfg(feature = "discovery-all")]
+        "GCPSecretManager" => vec![("", Arc::new(clouds::Gcp::new()))],
         _ => Vec::new(),
     }
 }
@@ -105,6 +120,20 @@ fn trials() -> Vec<Trial> {
                     Ok(())
                 };
                 trials.push(Trial::test(name("notifier", kind, how, case.name), run));
+            }
+        }
+    }
+    for info in registry.discoveries() {
+        let subjects = discovery_subjects(info.kind);
+        trials.push(has_subject("discovery", info.kind, &subjects));
+        for (how, subject) in subjects {
+            for case in discovery::CASES {
+                let (registry, subject, kind) = (registry.clone(), Arc::clone(&subject), info.kind);
+                let run = move || {
+                    case.run(registry.find_discovery(kind)?, &*subject);
+                    Ok(())
+                };
+                trials.push(Trial::test(name("discovery", kind, how, case.name), run));
             }
         }
     }

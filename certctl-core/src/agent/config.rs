@@ -26,6 +26,10 @@ pub struct AgentConfig {
     pub allowed_commands: Vec<Vec<String>>,
     /// Directories below which this host lets certificates be put besides those built into its connectors. Absolute.
     pub allowed_paths: Vec<PathBuf>,
+    /// Directories that are searched for certificates; none for no search.
+    pub discovery_dirs: Vec<PathBuf>,
+    /// Between searches for certificates.
+    pub discovery_interval: Duration,
     /// Between heartbeats.
     pub heartbeat: Duration,
     /// How long one question for work is held.
@@ -39,7 +43,7 @@ pub struct AgentConfig {
 }
 
 impl AgentConfig {
-    /// Settings with the usual periods: heartbeat 60 s, poll 30 s, verification after 2 s within 10 s, three tries.
+    /// Settings with the usual periods: searches for certificates every 6 h where there is one to search, heartbeat 60 s, poll 30 s, verification after 2 s within 10 s, three tries.
     pub fn new(id: AgentId, key_dir: impl Into<PathBuf>) -> Self {
         Self {
             id,
@@ -51,6 +55,8 @@ impl AgentConfig {
             key_dir: key_dir.into(),
             allowed_commands: Vec::new(),
             allowed_paths: Vec::new(),
+            discovery_dirs: Vec::new(),
+            discovery_interval: Duration::from_secs(6 * 3_600),
             heartbeat: Agent::HEARTBEAT,
             poll: Duration::from_secs(30),
             verify_delay: Duration::from_secs(2),

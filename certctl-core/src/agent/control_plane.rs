@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::domain::{CertificateId, Chain, Fingerprint, JobId, TargetId};
+use crate::domain::{CertificateId, Chain, Finding, Fingerprint, JobId, TargetId};
 use crate::ops::agent::{ReportedStatus, WorkItem};
 
 /// A question was not answered as hoped.
@@ -64,6 +64,19 @@ pub struct VerificationReport {
     pub error: Option<String>,
 }
 
+/// What a search of the host for certificates found, or a part of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DiscoveryFound {
+    /// Where it searched.
+    pub directories: Vec<String>,
+    /// What it found.
+    pub findings: Vec<Finding>,
+    /// Why some files could not be read.
+    pub errors: Vec<String>,
+    /// How long it took so far.
+    pub took: Duration,
+}
+
 /// The control plane, as one agent sees it. The agent's id and credential are the implementation's.
 #[async_trait]
 pub trait ControlPlane: Send + Sync {
@@ -80,4 +93,6 @@ pub trait ControlPlane: Send + Sync {
     -> Result<(), ControlError>;
     /// Reports what is served.
     async fn report_verification(&self, job: &JobId, report: &VerificationReport) -> Result<(), ControlError>;
+    /// Reports certificates that were found on the host.
+    async fn report_discovery(&self, found: &DiscoveryFound) -> Result<(), ControlError>;
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{ControlError, ControlPlane, CsrAnswer, HeartbeatReport, VerificationReport};
+use super::{ControlError, ControlPlane, CsrAnswer, DiscoveryFound, HeartbeatReport, VerificationReport};
 use crate::domain::{AgentId, CertificateId, Chain, JobId, Principal};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind};
-use crate::ops::agent::{Heartbeat, Pickup, ReportStatus, ReportedStatus, SubmitCsr, Verify, WorkItem};
+use crate::ops::agent::{Discover, Heartbeat, Pickup, ReportStatus, ReportedStatus, SubmitCsr, Verify, WorkItem};
 use crate::ops::certificate::CsrOutcome;
 use crate::ops::policy;
 
@@ -93,5 +93,11 @@ impl ControlPlane for InProcess {
             error: report.error.clone(),
         };
         self.engine.execute(&self.principal, verify).await.map(drop).map_err(control)
+    }
+
+    async fn report_discovery(&self, found: &DiscoveryFound) -> Result<(), ControlError> {
+        let DiscoveryFound { directories, findings, errors, took } = found.clone();
+        let discover = Discover { agent_id: self.agent_id.clone(), directories, findings, errors, took };
+        self.engine.execute(&self.principal, discover).await.map(drop).map_err(control)
     }
 }

@@ -5,13 +5,14 @@ mod begun;
 mod config;
 mod control_plane;
 mod deploy;
+mod discover;
 mod in_process;
 mod key_store;
 mod request;
 mod runtime;
 
 pub use config::AgentConfig;
-pub use control_plane::{ControlError, ControlPlane, CsrAnswer, HeartbeatReport, VerificationReport};
+pub use control_plane::{ControlError, ControlPlane, CsrAnswer, DiscoveryFound, HeartbeatReport, VerificationReport};
 pub use in_process::InProcess;
 pub use key_store::{KeyStore, KeyStoreError};
 pub use runtime::{AgentRuntime, Stopped};

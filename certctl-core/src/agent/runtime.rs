@@ -7,7 +7,9 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 
 use super::begun::Begun;
-use super::{AgentConfig, ControlError, ControlPlane, HeartbeatReport, KeyStore, KeyStoreError, deploy, request};
+use super::{
+    AgentConfig, ControlError, ControlPlane, HeartbeatReport, KeyStore, KeyStoreError, deploy, discover, request,
+};
 use crate::connector::Registry;
 use crate::domain::JobState;
 use crate::ops::agent::{ReportedStatus, WorkItem};
@@ -86,7 +88,8 @@ impl AgentRuntime {
     pub async fn run_until(&self, shutdown: impl Future<Output = ()>) -> Stopped {
         let work = pin!(self.work_loop());
         let heartbeats = pin!(self.heartbeat_loop());
-        let retired = select(work, heartbeats);
+        let searches = pin!(discover::keep_discovering(self));
+        let retired = select(work, select(heartbeats, searches));
         match select(pin!(shutdown), retired).await {
             Either::Left(_) => Stopped::Shutdown,
             Either::Right(_) => Stopped::Retired,
@@ -119,6 +122,14 @@ impl AgentRuntime {
             self.perform(item).await?;
         }
         Ok(items.len())
+    }
+
+    /// Searches the host for certificates once and tells what was found; gives how many certificates that was.
+    ///
+    /// # Errors
+    /// The control plane's. What was not told is found again.
+    pub async fn discover(&self) -> Result<usize, ControlError> {
+        discover::discover(self).await
     }
 
     async fn perform(&self, item: &WorkItem) -> Result<(), ControlError> {
@@ -163,13 +174,16 @@ impl AgentRuntime {
         }
     }
 
-    /// 1, 2, 4 … seconds, five minutes at most, and up to half as much again so that agents do not come back all at once.
     async fn pause(&self, failures: u32) {
-        let pause = Duration::from_secs(1 << (failures - 1).min(9)).min(LONGEST_PAUSE);
-        let half = u64::try_from(pause.as_micros() / 2).unwrap_or(0);
-        let spread = Duration::from_micros(self.ports.rng.next_u64() % (half + 1));
         let clock = &self.ports.clock;
-        clock.sleep_until(clock.monotonic() + pause + spread).await;
+        clock.sleep_until(clock.monotonic() + self.distance(failures)).await;
+    }
+
+    /// 1, 2, 4 … seconds, five minutes at most, and up to half as much again so that agents do not come back all at once.
+    pub(super) fn distance(&self, failures: u32) -> Duration {
+        let pause = Duration::from_secs(1 << failures.saturating_sub(1).min(9)).min(LONGEST_PAUSE);
+        let half = u64::try_from(pause.as_micros() / 2).unwrap_or(0);
+        pause + Duration::from_micros(self.ports.rng.next_u64() % (half + 1))
     }
 }
 

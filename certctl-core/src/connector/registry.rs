@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
-    ConfigError, ConnectorContext, ConnectorError, Issuer, IssuerPlugin, Notifier, NotifierPlugin, Target,
-    TargetContext, TargetPlugin, TargetSpec,
+    ConfigError, ConnectorContext, ConnectorError, DiscoveryPlugin, DiscoverySource, Issuer, IssuerPlugin, Notifier,
+    NotifierPlugin, Target, TargetContext, TargetPlugin, TargetSpec,
 };
 use crate::domain::nearest;
 
@@ -27,6 +27,7 @@ pub struct ConnectorInfo {
 }
 
 type Checker = fn(&Value) -> Result<(), ConfigError>;
+type DiscoveryBuilder = fn(&Value, &ConnectorContext) -> Result<Arc<dyn DiscoverySource>, ConnectorError>;
 type IssuerBuilder = fn(&Value, &ConnectorContext) -> Result<Arc<dyn Issuer>, ConnectorError>;
 type NotifierBuilder = fn(&Value, &ConnectorContext) -> Result<Arc<dyn Notifier>, ConnectorError>;
 type TargetBuilder = fn(&Value, &TargetContext) -> Result<Arc<dyn Target>, ConnectorError>;
@@ -71,6 +72,11 @@ entry! {
     NotifierEntry, NotifierBuilder, ConnectorContext, dyn Notifier
 }
 entry! {
+    /// A kind of discovery source.
+    DiscoveryEntry, DiscoveryBuilder, ConnectorContext, dyn DiscoverySource
+}
+
+entry! {
     /// A kind of target that this program can deploy to.
     TargetEntry, TargetBuilder, TargetContext, dyn Target
 }
@@ -96,6 +102,7 @@ impl TargetSpecEntry {
 /// The connectors that are compiled in.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
+    discovery: BTreeMap<&'static str, (&'static str, DiscoveryEntry)>,
     issuers: BTreeMap<&'static str, IssuerEntry>,
     notifiers: BTreeMap<&'static str, NotifierEntry>,
     target_specs: BTreeMap<&'static str, TargetSpecEntry>,
@@ -147,6 +154,17 @@ impl Registry {
         self
     }
 
+    /// Adds a kind of discovery source, or replaces the one of that name.
+    pub fn discovery<P: DiscoveryPlugin>(mut self) -> Self {
+        let entry = DiscoveryEntry {
+            info: info::<P::Config>(P::KIND, &[], P::DOCS),
+            check: |config| P::validate(parse(config)?).map(drop),
+            build: |config, cx| P::build(valid(config, P::validate)?, cx),
+        };
+        self.discovery.insert(P::KIND, (P::AGENT, entry));
+        self
+    }
+
     /// Adds a kind of target whose configuration is understood here but that agents deploy to.
     pub fn target_spec<P: TargetSpec>(mut self) -> Self {
         let entry = TargetSpecEntry {
@@ -183,6 +201,20 @@ impl Registry {
     pub fn find_notifier(&self, kind: &str) -> Result<&NotifierEntry, UnknownKind> {
         find("notifier kind", &self.notifiers, |entry| &entry.info, kind)
     }
+    /// The kind of discovery source of this name, in any case.
+    ///
+    /// # Errors
+    /// [`UnknownKind`] with those that are compiled in.
+    pub fn find_discovery(&self, kind: &str) -> Result<&DiscoveryEntry, UnknownKind> {
+        find("discovery source", &self.discovery, |(_, entry)| &entry.info, kind).map(|(_, entry)| entry)
+    }
+    /// The agent that stands for what sources of this kind find.
+    ///
+    /// # Errors
+    /// [`UnknownKind`] with those that are compiled in.
+    pub fn discovery_agent(&self, kind: &str) -> Result<&'static str, UnknownKind> {
+        find("discovery source", &self.discovery, |(_, entry)| &entry.info, kind).map(|(agent, _)| *agent)
+    }
     /// The target kind of this name or alias, in any case, for its configuration.
     ///
     /// # Errors
@@ -205,6 +237,10 @@ impl Registry {
     /// All notifier kinds, by name.
     pub fn notifiers(&self) -> impl Iterator<Item = &ConnectorInfo> {
         self.notifiers.values().map(|entry| &entry.info)
+    }
+    /// All kinds of discovery sources, by name.
+    pub fn discoveries(&self) -> impl Iterator<Item = &ConnectorInfo> {
+        self.discovery.values().map(|(_, entry)| &entry.info)
     }
     /// All target kinds whose configuration is understood, by name.
     pub fn target_specs(&self) -> impl Iterator<Item = &ConnectorInfo> {

@@ -3,10 +3,13 @@
 //! The gates tell the verdict of the very decision that the loops take; nothing is decided here.
 
 use super::breaker::{self, BreakerState};
+use super::fallback::{self, Asking, Candidate};
 use super::freeze::Thaw;
 use super::renewal::{RenewalReason, RenewalVerdict};
 use super::replan::{self, ReplanInput};
-use crate::domain::{IssuerHealth, IssuerRecord, Job, JobState, Lifecycle, RenewalAdvice, Timestamp, Version};
+use crate::domain::{
+    IssuerHealth, IssuerRecord, Job, JobState, Lifecycle, RenewalAdvice, ShapeState, Timestamp, Version,
+};
 use crate::text_enum;
 
 text_enum! {
@@ -32,6 +35,8 @@ text_enum! {
         Approval = "approval",
         /// The jobs that are under way.
         Job = "job",
+        /// Whether the newest version looks like the one before it.
+        Shape = "shape",
         /// Whether the newest version is known to the CA as the successor of the one before it.
         Lineage = "lineage",
     }
@@ -69,10 +74,8 @@ pub struct ExplainInput<'a> {
     pub plan: ReplanInput<'a>,
     /// Its open issuing jobs.
     pub jobs: &'a [Job],
-    /// Its issuer.
-    pub issuer: Option<&'a IssuerRecord>,
-    /// How that fares.
-    pub health: Option<&'a IssuerHealth>,
+    /// The issuers that may be asked, its own first, each with how it fares.
+    pub issuers: &'a [(&'a IssuerRecord, Option<&'a IssuerHealth>)],
     /// Whether its profile has somebody approve.
     pub requires_approval: bool,
     /// Its newest version.
@@ -83,7 +86,7 @@ type Rule = fn(&ExplainInput<'_>, Option<&RenewalVerdict>) -> Option<Gate>;
 
 /// The gates in the order in which they are passed.
 const RULES: &[Rule] =
-    &[lifecycle, auto_renew, deadline, advice, failures, quota, freeze, issuer, approval, job, lineage];
+    &[lifecycle, auto_renew, deadline, advice, failures, quota, freeze, issuer, approval, job, shape, lineage];
 
 /// The gates of a certificate that have something to say.
 pub fn gates(input: &ExplainInput<'_>) -> Vec<Gate> {
@@ -212,27 +215,48 @@ fn freeze(input: &ExplainInput<'_>, verdict: Option<&RenewalVerdict>) -> Option<
     gate(GateName::Freeze, verdict, reason, at)
 }
 
+/// Tells of the issuer that would be asked now, and why it is not the one before it.
 fn issuer(input: &ExplainInput<'_>, _: Option<&RenewalVerdict>) -> Option<Gate> {
-    let id = &input.plan.certificate.issuer_id;
-    let Some(issuer) = input.issuer else {
-        return gate(GateName::Issuer, GateVerdict::Closed, format!("there is no issuer `{id}`"), None);
+    let (own, now) = (&input.plan.certificate.issuer_id, input.plan.now);
+    let asking = Asking { begun: None, retried: input.jobs.first().is_some_and(|job| job.attempts > 0) };
+    let candidates: Vec<Candidate<'_>> = input
+        .issuers
+        .iter()
+        .map(|(issuer, health)| Candidate { id: &issuer.id, usable: issuer.enabled, health: *health })
+        .collect();
+    let Some(asked) = candidates.get(fallback::choose(&candidates, asking, now)) else {
+        return gate(GateName::Issuer, GateVerdict::Closed, format!("there is no issuer `{own}`"), None);
     };
-    if !issuer.enabled {
-        let reason = format!("issuer `{id}` is disabled; enable it or choose another");
+    let others = candidates.iter().filter(|candidate| candidate.id != asked.id);
+    let troubles: Vec<String> = others.filter_map(|candidate| trouble(candidate, now)).collect();
+    let beside = if troubles.is_empty() { String::new() } else { format!("; {}", troubles.join("; ")) };
+    if !asked.usable {
+        let reason = format!("issuer `{}` is disabled; enable it or choose another{beside}", asked.id);
         return gate(GateName::Issuer, GateVerdict::Closed, reason, None);
     }
-    let now = input.plan.now;
-    let until = input.health.and_then(|health| health.open_until);
-    let last = input.health.and_then(|health| health.last_error.as_deref()).unwrap_or("no reason is known");
-    match breaker::state(input.health, now) {
-        BreakerState::Closed => gate(GateName::Issuer, GateVerdict::Open, format!("issuer `{id}` is asked"), None),
-        BreakerState::HalfOpen => {
-            let reason = format!("issuer `{id}` failed often, and is tried again: {last}");
-            gate(GateName::Issuer, GateVerdict::Open, reason, until)
-        }
+    let until = asked.health.and_then(|health| health.open_until);
+    let verdict = match breaker::state(asked.health, now) {
+        BreakerState::Open => GateVerdict::Waiting,
+        BreakerState::Closed | BreakerState::HalfOpen => GateVerdict::Open,
+    };
+    let how = trouble(asked, now).unwrap_or_else(|| format!("issuer `{}` is asked", asked.id));
+    gate(GateName::Issuer, verdict, format!("{how}{beside}"), until)
+}
+
+fn trouble(candidate: &Candidate<'_>, now: Timestamp) -> Option<String> {
+    let id = candidate.id;
+    if !candidate.usable {
+        return Some(format!("issuer `{id}` is disabled"));
+    }
+    if let Some(until) = breaker::limited_until(candidate.health, now) {
+        return Some(format!("issuer `{id}` has no quota left until {until}"));
+    }
+    let last = candidate.health.and_then(|health| health.last_error.as_deref()).unwrap_or("no reason is known");
+    match breaker::state(candidate.health, now) {
+        BreakerState::Closed => None,
+        BreakerState::HalfOpen => Some(format!("issuer `{id}` failed often, and is tried again: {last}")),
         BreakerState::Open => {
-            let reason = format!("issuer `{id}` failed often, and is asked only where there is no other: {last}");
-            gate(GateName::Issuer, GateVerdict::Waiting, reason, until)
+            Some(format!("issuer `{id}` failed often, and is asked only where there is no other: {last}"))
         }
     }
 }
@@ -269,6 +293,21 @@ fn job(input: &ExplainInput<'_>, _: Option<&RenewalVerdict>) -> Option<Gate> {
     let error = job.last_error.as_ref().map(|error| format!(" ({error})")).unwrap_or_default();
     let reason = format!("job {} {waits_for}: attempt {} of {}{error}", job.id, job.attempts + 1, job.max_attempts);
     gate(GateName::Job, GateVerdict::Waiting, reason, job.due_at.known())
+}
+
+fn shape(input: &ExplainInput<'_>, _: Option<&RenewalVerdict>) -> Option<Gate> {
+    let version = input.version?;
+    let findings: Vec<&str> = version.shape_findings.iter().map(|finding| finding.detail.as_str()).collect();
+    let findings = findings.join("; ");
+    let (verdict, reason) = match version.shape {
+        ShapeState::Fits => return None,
+        ShapeState::Noted => (GateVerdict::Open, format!("the newest version looks different: {findings}")),
+        ShapeState::Accepted => (GateVerdict::Open, format!("somebody accepted that it looks different: {findings}")),
+        ShapeState::Held => {
+            (GateVerdict::Closed, format!("the newest version is not deployed until somebody accepts it: {findings}"))
+        }
+    };
+    gate(GateName::Shape, verdict, reason, Some(version.created_at))
 }
 
 fn lineage(input: &ExplainInput<'_>, _: Option<&RenewalVerdict>) -> Option<Gate> {

@@ -142,6 +142,7 @@ mod tests {
             alert_severity_map: Json::default(),
             alert_channels: Json::default(),
             freeze_windows: Json(Vec::new()),
+            fallback_issuer_ids: Json(Vec::new()),
             created_at: day(0),
             updated_at: day(0),
         }

@@ -1,6 +1,6 @@
 //! What is told of a certificate that was found.
 
-use crate::domain::{CertificateFacts, Described};
+use crate::domain::{CertificateFacts, Described, Finding};
 
 /// What a certificate says of itself, in the words of a report.
 pub fn described(facts: &CertificateFacts) -> Described {
@@ -19,5 +19,16 @@ pub fn described(facts: &CertificateFacts) -> Described {
         },
         key_size: facts.key_algorithm.map_or(0, |algorithm| i64::from(algorithm.bits())),
         is_ca: facts.is_ca,
+    }
+}
+
+/// A certificate that was read, at the place where it was found.
+pub fn finding(der: Vec<u8>, facts: &CertificateFacts, source_path: &str, source_format: &str) -> Finding {
+    Finding {
+        fingerprint: facts.fingerprint,
+        described: described(facts),
+        certificate: Some(der),
+        source_path: source_path.into(),
+        source_format: source_format.into(),
     }
 }

@@ -75,8 +75,11 @@ entity! {
 }
 
 impl Agent {
+    /// The agent that stands for what the server finds in networks.
+    pub const SCANNER: &'static str = "server-scanner";
+
     /// The agents that every store holds: owners of what no agent discovered.
-    pub const SENTINELS: [&'static str; 4] = ["server-scanner", "cloud-aws-sm", "cloud-azure-kv", "cloud-gcp-sm"];
+    pub const SENTINELS: [&'static str; 4] = [Self::SCANNER, "cloud-aws-sm", "cloud-azure-kv", "cloud-gcp-sm"];
 
     /// How often an agent sends a heartbeat.
     pub const HEARTBEAT: Duration = Duration::from_secs(60);
@@ -113,6 +116,8 @@ entity! {
         sealed_config: Vec<u8>,
         /// Whether it is deployed to.
         enabled: bool,
+        /// Whether it shows its certificates to servers as a client (mutual TLS).
+        client_auth: bool,
         /// How the last connection test ended.
         test_status: TestStatus,
         /// When that was.

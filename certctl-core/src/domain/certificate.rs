@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{
     Agent, AgentId, CertificateId, CertificateTargetId, Chain, Fingerprint, IssuerId, IssuerRecord, KeyId, Owner,
-    OwnerId, Profile, ProfileId, RenewalPolicy, RenewalPolicyId, Serial, TargetId, TargetRecord, Team, TeamId,
-    Timestamp, VersionId,
+    OwnerId, Profile, ProfileId, RenewalPolicy, RenewalPolicyId, Serial, ShapeFinding, ShapeState, TargetId,
+    TargetRecord, Team, TeamId, Timestamp, VersionId,
 };
 use crate::entity::{Index, Json};
 use crate::{entity, text_enum, transitions};
@@ -201,6 +201,10 @@ entity! {
         account: Option<String>,
         /// Why its order did not name the version before it as the one that it replaces; absent when it did, and for the first.
         lineage_break: Option<String>,
+        /// What the comparison with the version before it came to.
+        shape: ShapeState,
+        /// In what it differs from that.
+        shape_findings: Json<Vec<ShapeFinding>>,
         /// When it was issued, by the store's clock.
         created_at: Timestamp,
     }

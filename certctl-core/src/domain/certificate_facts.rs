@@ -39,6 +39,8 @@ pub struct CertificateFacts {
     pub subject_key_id: Option<Vec<u8>>,
     /// The authority key identifier (RFC 5280 §4.2.1.1).
     pub authority_key_id: Option<Vec<u8>>,
+    /// The bits of keyUsage (RFC 5280 §4.2.1.3), digitalSignature the highest; `None` without the extension.
+    pub key_usage: Option<u16>,
     /// Extended key usages as dotted object identifiers (RFC 5280 §4.2.1.12).
     pub extended_key_usages: Vec<String>,
     /// Where the issuer's OCSP responder is (RFC 5280 §4.2.2.1).

@@ -48,6 +48,28 @@ impl Cidr {
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
     }
+
+    /// How many addresses it has; one less than there are in `::/0`.
+    pub fn size(&self) -> u128 {
+        let behind = u32::from(self.0.max_prefix_len() - self.0.prefix_len());
+        1_u128.checked_shl(behind).unwrap_or(u128::MAX)
+    }
+
+    /// Its addresses in order, the first and the last among them.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + Send + use<> {
+        let (v4, v6) = match self.0 {
+            IpNet::V4(net) => (Some(ipnet::Ipv4AddrRange::new(net.network(), net.broadcast())), None),
+            IpNet::V6(net) => (None, Some(ipnet::Ipv6AddrRange::new(net.network(), net.broadcast()))),
+        };
+        v4.into_iter().flatten().map(IpAddr::V4).chain(v6.into_iter().flatten().map(IpAddr::V6))
+    }
+}
+
+impl From<IpAddr> for Cidr {
+    /// The network of one address.
+    fn from(address: IpAddr) -> Self {
+        Self(IpNet::from(address))
+    }
 }
 
 impl FromStr for Cidr {

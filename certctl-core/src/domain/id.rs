@@ -110,6 +110,8 @@ ids! {
     DiscoveredCertificateId = "dcert",
     /// A search for certificates.
     DiscoveryScanId = "dscan",
+    /// When the server searches next.
+    DiscoveryScheduleId = "dsch",
     /// A private key of the engine itself.
     EngineKeyId = "ek",
     /// A one-time token with which an agent enrols.
@@ -124,6 +126,8 @@ ids! {
     KeyId = "spki",
     /// A loop, by its name.
     LoopId = "loop",
+    /// Networks that are searched together.
+    NetworkScanTargetId = "nst",
     /// A notification.
     NotificationId = "ntf",
     /// An owner.

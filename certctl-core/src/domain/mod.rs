@@ -20,6 +20,7 @@ mod job;
 mod key;
 mod loop_state;
 mod name;
+mod network_scan;
 mod notification;
 mod ownership;
 pub mod pem;
@@ -30,6 +31,7 @@ mod renewal;
 mod renewal_info;
 mod san;
 mod serial;
+mod shape;
 mod timestamp;
 mod unknown_name;
 
@@ -57,9 +59,9 @@ pub use discovery::{
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use id::{
     AgentGroupId, AgentGroupMemberId, AgentId, ApiKeyId, AuditCheckpointId, AuditEventId, AuthorityId, CertificateId,
-    CertificateTargetId, DiscoveredCertificateId, DiscoveryScanId, EngineKeyId, EnrolTokenId, IdempotentCallId,
-    InvalidId, IssuerId, JobId, KeyId, LoopId, NotificationId, OwnerId, ProfileId, RenewalPolicyId, SettingId,
-    TargetId, TeamId, VersionId,
+    CertificateTargetId, DiscoveredCertificateId, DiscoveryScanId, DiscoveryScheduleId, EngineKeyId, EnrolTokenId,
+    IdempotentCallId, InvalidId, IssuerId, JobId, KeyId, LoopId, NetworkScanTargetId, NotificationId, OwnerId,
+    ProfileId, RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
 };
 pub use id::{PolicyRuleId, PolicyViolationId};
 pub use issuer::{
@@ -71,6 +73,9 @@ pub use job::{Job, JobFields, JobState, JobType, VerificationStatus};
 pub use key::{KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 pub use loop_state::{LoopScope, LoopState, LoopStateFields};
 pub use name::{MAX_COMMON_NAME, MAX_NAMES, NameError, SubjectNames};
+pub use network_scan::{
+    DiscoverySchedule, DiscoveryScheduleFields, NetworkScanTarget, NetworkScanTargetFields, ScheduleState,
+};
 pub use notification::{
     Notification, NotificationFields, NotificationState, NotificationStatus, NotificationType, Severity,
 };
@@ -85,6 +90,7 @@ pub use renewal::{FreezeWindow, RenewalPolicy, RenewalPolicyFields, Replan, Repl
 pub use renewal_info::{IssuingAccount, RenewalAdvice, RenewalAdviceFields, RenewalInfoId};
 pub use san::{DnsName, EmailAddress, SanUri, SubjectAltName};
 pub use serial::{InvalidSerial, Serial};
+pub use shape::{ShapeFinding, ShapeRule, ShapeSeverity, ShapeState};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use unknown_name::{UnknownName, nearest};
 
@@ -119,6 +125,8 @@ pub const SCHEMAS: &[&Schema] = &[
     RenewalAdvice::SCHEMA,
     DiscoveryScan::SCHEMA,
     DiscoveredCertificate::SCHEMA,
+    NetworkScanTarget::SCHEMA,
+    DiscoverySchedule::SCHEMA,
     Job::SCHEMA,
     Notification::SCHEMA,
     AuditCheckpoint::SCHEMA,

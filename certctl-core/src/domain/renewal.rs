@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CertificateId, RenewalPolicyId, Severity, Timestamp};
+use super::{CertificateId, IssuerId, RenewalPolicyId, Severity, Timestamp};
 use crate::entity;
 use crate::entity::{Index, Json};
 
@@ -48,6 +48,8 @@ entity! {
         alert_channels: Json<BTreeMap<Severity, Vec<String>>>,
         /// Times in which nothing is renewed by itself, unless a certificate would end.
         freeze_windows: Json<Vec<FreezeWindow>>,
+        /// Whom to ask when a certificate's own issuer fails too often or has no quota left, in this order.
+        fallback_issuer_ids: Json<Vec<IssuerId>>,
         /// When it was made.
         created_at: Timestamp,
         /// When it was last changed.
@@ -76,6 +78,8 @@ entity! {
 }
 
 impl RenewalPolicy {
+    /// Issuers to fall back on, at most.
+    pub const MOST_FALLBACKS: usize = 5;
     /// The policy of a fresh store.
     pub const DEFAULT_ID: &'static str = "rp-default";
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -12,12 +13,14 @@ use super::drain::InFlight;
 use super::lookout::Lookout;
 use super::loops::Loops;
 use super::reads::Reads;
-use super::{Cadence, ConfiguredNotifier, Engine, Inner, Trail};
+use super::{Cadence, ConfiguredNotifier, ConfiguredSource, Engine, Inner, Trail};
 use crate::connector::layer::Layers;
 use crate::connector::{Audience, ConnectorContext, Registry};
 use crate::decide::routing::{self, Occurrence, Route};
 use crate::digest::{self, DigestConfig};
-use crate::domain::{EmailAddress, NotificationType, Role, Setting, SettingId, Severity, nearest};
+use crate::domain::{
+    AgentId, DiscoverySchedule, EmailAddress, NotificationType, Role, Setting, SettingId, Severity, nearest,
+};
 use crate::error::{Error, ErrorKind};
 use crate::event::EventSink;
 use crate::ops;
@@ -58,6 +61,19 @@ pub struct NotifierConfig {
     pub config: Value,
 }
 
+/// A discovery source that the configuration names.
+#[derive(Clone, Debug)]
+pub struct DiscoverySourceConfig {
+    /// Unique; 1 to 100 of the characters of ids.
+    pub name: String,
+    /// The kind of connector.
+    pub kind: String,
+    /// Its configuration.
+    pub config: Value,
+    /// From the end of one search to the next.
+    pub interval: Duration,
+}
+
 /// What seals secrets at rest.
 #[derive(Clone, Debug)]
 pub enum SetupSecret {
@@ -81,6 +97,8 @@ pub struct EngineBuilder {
     routes: Vec<Route>,
     digest: Option<DigestConfig>,
     checkpoint_file: Option<PathBuf>,
+    network_scans: bool,
+    sources: Vec<DiscoverySourceConfig>,
 }
 
 impl std::fmt::Debug for EngineBuilder {
@@ -105,6 +123,8 @@ impl Engine {
             routes: Vec::new(),
             digest: None,
             checkpoint_file: None,
+            network_scans: true,
+            sources: Vec::new(),
         }
     }
 }
@@ -142,6 +162,18 @@ impl EngineBuilder {
         self
     }
 
+    /// Adds a discovery source.
+    pub fn discovery_source(mut self, source: DiscoverySourceConfig) -> Self {
+        self.sources.push(source);
+        self
+    }
+    /// Whether networks are searched for certificates by themselves, which is so unless it is said otherwise. What somebody asks
+    /// for is done either way.
+    pub fn network_scans(mut self, enabled: bool) -> Self {
+        self.network_scans = enabled;
+        self
+    }
+
     /// Adds checkpoints of the audit trail to this file as well: outside of the database, where whoever changes the database
     /// does not reach them.
     pub fn audit_checkpoints(mut self, path: impl Into<PathBuf>) -> Self {
@@ -173,6 +205,8 @@ impl EngineBuilder {
             routes,
             digest,
             checkpoint_file,
+            network_scans,
+            sources,
         } = self;
         let sealer = sealer(&*storage, &ports, secret).await?;
         let authorities = Arc::new(StoredAuthorities::new(storage.clone(), ports.clone(), sealer.clone()));
@@ -190,6 +224,21 @@ impl EngineBuilder {
         }
         check(&routes, &live)?;
         let digest = digest.map(|digest| checked_digest(digest, &live)).transpose()?;
+        let mut discovery_sources = BTreeMap::new();
+        for source in sources {
+            let wrong = |error: String| Error::invalid(format!("discovery source `{}`: {error}", source.name));
+            let entry = registry.find_discovery(&source.kind).map_err(|error| wrong(error.to_string()))?;
+            let agent = registry.discovery_agent(&source.kind).map_err(|error| wrong(error.to_string()))?;
+            let id = source.name.clone();
+            let cx = ConnectorContext { id, ports: ports.clone(), authorities: authorities.clone() };
+            let live = entry.build(&source.config, &cx).map_err(|error| wrong(error.to_string()))?;
+            let schedule = DiscoverySchedule::of_source(&source.name).map_err(|error| wrong(error.to_string()))?;
+            let agent = AgentId::parse(agent).map_err(|error| wrong(error.to_string()))?;
+            let configured = ConfiguredSource { agent, live, interval: source.interval };
+            if discovery_sources.insert(schedule, configured).is_some() {
+                return Err(wrong("there are two of that name; give each its own".into()));
+            }
+        }
         let mut holder = [0; 8];
         ports.rng.fill(&mut holder);
         let mut store_id = [0; 16];
@@ -223,12 +272,17 @@ impl EngineBuilder {
             in_flight: InFlight::default(),
             events: EventSink::default(),
             trail,
+            network_scans,
+            discovery_sources,
+            searches: crate::reconcile::searches::NextLook::default(),
+            stopping: super::Stopping::default(),
             reads: Reads::default(),
             reads_recorded,
             advice: Mutex::default(),
         }));
         ops::seed(&engine).await?;
         ops::access::configure_keys(&engine, &keys).await?;
+        crate::reconcile::searches::enlist_sources(&engine).await?;
         Ok(engine)
     }
 }

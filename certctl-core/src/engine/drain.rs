@@ -41,3 +41,28 @@ impl InFlight {
         }
     }
 }
+
+/// That the loops are to end: what takes long ends early.
+#[derive(Debug, Default)]
+pub(crate) struct Stopping {
+    is_set: std::sync::atomic::AtomicBool,
+    told: Signal,
+}
+
+impl Stopping {
+    pub(crate) fn set(&self) {
+        self.is_set.store(true, Ordering::SeqCst);
+        self.told.notify();
+    }
+
+    /// Returns when the loops are to end.
+    pub(crate) async fn wait(&self) {
+        loop {
+            let told = self.told.listen();
+            if self.is_set.load(Ordering::SeqCst) {
+                return;
+            }
+            told.await;
+        }
+    }
+}

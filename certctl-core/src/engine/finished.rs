@@ -23,6 +23,16 @@ impl<T> Finished<T> {
     }
 }
 
+impl super::Engine {
+    /// Runs in place of whoever awaits it; goes on as a task of its own when that one goes away.
+    pub(crate) fn finishing<T: Send + 'static>(
+        &self,
+        work: BoxFuture<'static, T>,
+    ) -> impl Future<Output = T> + Send + use<T> {
+        Finished::new(work, Arc::clone(&self.ports().spawner))
+    }
+}
+
 impl<T> Future for Finished<T> {
     type Output = T;
 

@@ -20,7 +20,7 @@ mod run;
 mod sealing;
 mod system;
 
-pub use builder::{AgentAuth, ConfiguredKey, EngineBuilder, NotifierConfig, SetupSecret};
+pub use builder::{AgentAuth, ConfiguredKey, DiscoverySourceConfig, EngineBuilder, NotifierConfig, SetupSecret};
 pub use cadence::Cadence;
 pub use census::Census;
 pub use once::{Begun, NamedCall};
@@ -32,7 +32,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::connector::{Authorities, Notifier, Registry};
+use crate::connector::{Authorities, DiscoverySource, Notifier, Registry};
 pub use crate::decide::routing::Route;
 use crate::digest;
 pub use crate::digest::DigestConfig;
@@ -43,15 +43,16 @@ use crate::seal::Sealer;
 use crate::signal::Signal;
 use crate::storage::Storage;
 
+pub use crate::reconcile::searches::ScanProgress;
 use connectors::IssuerCache;
 use drain::InFlight;
-pub(crate) use drain::Underway;
+pub(crate) use drain::{Stopping, Underway};
 use lookout::Lookout;
 use loops::Loops;
 use reads::Reads;
 use recent::Recent;
 use rules::RuleBook;
-pub(crate) use rules::{SETTLED, profile_id};
+pub(crate) use rules::{Rules, SETTLED, profile_id};
 pub(crate) use sealing::{Signed, Trail};
 
 /// One engine over one store. Clones share it.
@@ -88,6 +89,13 @@ pub(crate) struct Inner {
     pub(crate) in_flight: InFlight,
     pub(crate) events: EventSink,
     trail: Trail,
+    /// Whether networks are searched by themselves.
+    pub(crate) network_scans: bool,
+    /// By the partitions of their schedules.
+    pub(crate) discovery_sources: BTreeMap<String, ConfiguredSource>,
+    pub(crate) searches: crate::reconcile::searches::NextLook,
+    /// Told when the loops are to end.
+    pub(crate) stopping: Stopping,
     reads: Reads,
     /// When reads were last recorded.
     reads_recorded: Mutex<Monotonic>,
@@ -107,6 +115,13 @@ pub(crate) struct AdviceLook {
 pub(crate) struct ConfiguredNotifier {
     pub(crate) kind: &'static str,
     pub(crate) live: Arc<dyn Notifier>,
+}
+
+/// A discovery source that is ready to be searched.
+pub(crate) struct ConfiguredSource {
+    pub(crate) agent: AgentId,
+    pub(crate) live: Arc<dyn DiscoverySource>,
+    pub(crate) interval: std::time::Duration,
 }
 
 impl std::fmt::Debug for Engine {

@@ -40,8 +40,28 @@ pub(crate) struct Rules {
     pub(crate) policy: Option<Arc<Record<RenewalPolicy>>>,
     /// How its issuer fares; absent for one that never failed.
     pub(crate) health: Option<Arc<Record<IssuerHealth>>>,
+    /// The issuers that its policy falls back on, as far as they are there.
+    pub(crate) fallbacks: Vec<Standby>,
     /// The policy rules in force; often none.
     pub(crate) compliance: Arc<[ActiveRule]>,
+}
+
+/// An issuer to fall back on.
+#[derive(Debug)]
+pub(crate) struct Standby {
+    pub(crate) issuer: Arc<Record<IssuerRecord>>,
+    /// How it fares; absent for one that never failed.
+    pub(crate) health: Option<Arc<Record<IssuerHealth>>>,
+}
+
+impl Rules {
+    /// All issuers that may be asked, the certificate's own first.
+    pub(crate) fn issuers(&self) -> impl Iterator<Item = (&Record<IssuerRecord>, Option<&IssuerHealth>)> {
+        let own = self.issuer.as_deref().map(|issuer| (issuer, self.health.as_deref().map(|health| &**health)));
+        let others = self.fallbacks.iter();
+        own.into_iter()
+            .chain(others.map(|standby| (&*standby.issuer, standby.health.as_deref().map(|health| &**health))))
+    }
 }
 
 impl RuleBook {
@@ -103,13 +123,45 @@ impl Engine {
         let compliance = Compliance::look_up(&book.compliance, now, &mut reads)?;
         let mut found = unit.read(reads).await?;
         let found = &mut found;
+        let policy = policy.answer(found)?;
+        let fallbacks = match &policy {
+            Some(policy) if !policy.fallback_issuer_ids.is_empty() => self.standbys(unit, policy, certificate).await?,
+            _ => Vec::new(),
+        };
         Ok(Rules {
             issuer: issuer.answer(found)?,
             profile: profile.answer(found)?,
-            policy: policy.answer(found)?,
+            policy,
+            fallbacks,
             health: health.answer(found)?,
             compliance: compliance.answer(found)?,
         })
+    }
+}
+
+impl Engine {
+    /// The issuers that a policy falls back on, in one further trip where they are not known.
+    async fn standbys(
+        &self,
+        unit: &UnitOfWork,
+        policy: &RenewalPolicy,
+        certificate: &Certificate,
+    ) -> Result<Vec<Standby>, Error> {
+        let (book, now, mut reads) = (&self.0.rules, self.ports().clock.monotonic(), Reads::default());
+        let ids = policy.fallback_issuer_ids.iter().filter(|id| **id != certificate.issuer_id);
+        let looks: Vec<_> = ids
+            .map(|id| {
+                let issuer = Look::up(&book.issuers, id.as_str(), now, &mut reads);
+                (issuer, Health::look_up(&book.health, id.as_str(), now, &mut reads))
+            })
+            .collect();
+        let mut found = unit.read(reads).await?;
+        let mut standbys = Vec::with_capacity(looks.len());
+        for (issuer, health) in looks {
+            let (issuer, health) = (issuer.answer(&mut found)?, health.answer(&mut found)?);
+            standbys.extend(issuer.map(|issuer| Standby { issuer, health }));
+        }
+        Ok(standbys)
     }
 }
 

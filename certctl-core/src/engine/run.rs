@@ -40,6 +40,8 @@ pub struct Progress {
     pub agents_woken: usize,
     /// Audit events that tell who read.
     pub reads_recorded: usize,
+    /// Searches for certificates that were begun.
+    pub searches_started: usize,
     /// Audit rows that got their place in the chain.
     pub audit_sealed: usize,
 }
@@ -115,6 +117,7 @@ impl Engine {
             }
         }
         self.0.loops.stop();
+        self.0.stopping.set();
         self.0.in_flight.idle().await;
         if !self.reads().is_empty()
             && let Err(error) = reconcile::reads::record(self).await

@@ -1,8 +1,8 @@
 //! Deployment jobs: one for each target, for its agent alone.
 
 use crate::domain::{
-    Certificate, CertificateId, CertificateTarget, Job, JobId, JobState, JobType, RenewalPolicy, TargetId, Timestamp,
-    VerificationStatus, Version,
+    Certificate, CertificateId, CertificateTarget, Job, JobId, JobState, JobType, RenewalPolicy, ShapeState, TargetId,
+    Timestamp, VerificationStatus, Version,
 };
 use crate::engine::Engine;
 use crate::entity::Record;
@@ -49,6 +49,15 @@ pub(crate) fn insert(engine: &Engine, unit: &mut UnitOfWork, new: &NewDeployment
     unit.insert(job);
     unit.signal(Hint { topic: Engine::AGENT_WORK, key: agent.to_string() });
     id
+}
+
+/// The newest version of a key holder that may be deployed: one whose shape is held is not.
+pub(crate) fn newest_deployable(certificate: &CertificateId, key_holder: &str) -> Query<Version> {
+    let fields = Version::FIELDS;
+    Query::sorted(fields.created_at.descending())
+        .filter(fields.certificate_id.equals(certificate.clone()))
+        .filter(fields.key_holder.equals(key_holder.to_owned()))
+        .filter(fields.shape.differs(ShapeState::Held))
 }
 
 /// The open deployment of a certificate to a target.

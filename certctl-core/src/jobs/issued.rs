@@ -7,16 +7,18 @@ use super::descent::Descent;
 use super::live::{self, Standing};
 use super::open::key_holders;
 use super::order::Order;
+use super::shape;
 use crate::decide::advice;
 use crate::decide::alerts::{self, AlertInput};
 use crate::decide::policy::Validity;
 use crate::decide::renewal::{RenewalInput, decide};
 use crate::domain::{
     AuditAction, Certificate, CertificateFacts, CertificateKey, CertificateTarget, Chain, Csr, Job, JobState, JobType,
-    Lifecycle, NotificationType, Principal, RenewalAdvice, RenewalInfoId, RenewalPolicy, Timestamp, Version, VersionId,
+    Lifecycle, NotificationType, Principal, RenewalAdvice, RenewalInfoId, RenewalPolicy, ShapeState, Timestamp,
+    Version, VersionId,
 };
 use crate::engine::Engine;
-use crate::entity::Record;
+use crate::entity::{Json, Record};
 use crate::error::{Error, ErrorKind};
 use crate::ops::context::audit_event;
 use crate::outbox::{self, About};
@@ -71,6 +73,8 @@ pub(crate) async fn record(engine: &Engine, unit: &mut UnitOfWork, issued: Issue
     let facts = check(order, csr, &chain, now)?;
     let key_holder = job.as_deref().or(new_job.as_ref()).map(|job| job.key_holder.clone()).unwrap_or_default();
     claim_key(unit, &certificate, csr, key.as_deref(), &key_holder)?;
+    let own: Vec<&CertificateTarget> = targets.iter().filter(|target| target.agent_id.as_str() == key_holder).collect();
+    let compared = shape::compare(unit, &chain, predecessor, &own).await?;
     let version = Version {
         id: VersionId::generate(&*engine.ports().clock, &*engine.ports().rng),
         certificate_id: certificate.id.clone(),
@@ -88,6 +92,8 @@ pub(crate) async fn record(engine: &Engine, unit: &mut UnitOfWork, issued: Issue
         directory: descent.account.as_ref().map(|account| account.directory.clone()),
         account: descent.account.as_ref().map(|account| account.account.clone()),
         lineage_break: descent.broken.clone(),
+        shape: compared.state,
+        shape_findings: Json(compared.findings),
         created_at: now,
     };
     advise(engine, unit, (&version, &facts), predecessor).await?;
@@ -119,19 +125,14 @@ pub(crate) async fn record(engine: &Engine, unit: &mut UnitOfWork, issued: Issue
     }
     let others = Others::of(engine, unit, &certificate, &targets, &key_holder).await?;
     renewed(engine, &mut certificate, &order.policy, &version, &others);
-    for target in targets.iter().filter(|target| target.agent_id.as_str() == key_holder) {
-        deploy::supersede(unit, &certificate.id, &target.target_id).await?;
-        deploy::insert(
-            engine,
-            unit,
-            &deploy::NewDeployment {
-                certificate: &certificate,
-                target,
-                version: &version,
-                policy: &order.policy,
-                requested_by: &principal.id,
-            },
-        );
+    shape::tell(engine, unit, principal, (&certificate, &version)).await?;
+    if version.shape != ShapeState::Held {
+        for target in own {
+            deploy::supersede(unit, &certificate.id, &target.target_id).await?;
+            let (version, policy, requested_by) = (&version, &order.policy, principal.id.as_str());
+            let new = deploy::NewDeployment { certificate: &certificate, target, version, policy, requested_by };
+            deploy::insert(engine, unit, &new);
+        }
     }
     let about = About::new(&certificate, NotificationType::RenewalSuccess, version.id.as_str());
     let verb = if kind == JobType::Issuance { "issued" } else { "renewed" };
@@ -150,6 +151,7 @@ pub(crate) async fn record(engine: &Engine, unit: &mut UnitOfWork, issued: Issue
     let details = json!({
         "job_id": job_id, "version_id": version.id, "serial_number": version.serial_number,
         "fingerprint_sha256": version.fingerprint_sha256, "not_after": version.not_after, "key_holder": key_holder,
+        "issuer_id": version.issuer_id,
     });
     unit.append(audit_event(
         engine,
@@ -159,6 +161,14 @@ pub(crate) async fn record(engine: &Engine, unit: &mut UnitOfWork, issued: Issue
         ("certificate", certificate.id.as_str()),
         details,
     ));
+    if order.issuer_id != certificate.issuer_id {
+        let why = order.own_health.as_deref().and_then(|health| health.last_error.clone());
+        let details = json!({
+            "from": certificate.issuer_id, "to": order.issuer_id, "version_id": version.id, "error": why,
+        });
+        let resource = ("certificate", certificate.id.as_str());
+        unit.append(audit_event(engine, principal, now, AuditAction::IssuerFailedOver, resource, details));
+    }
     let id = version.id.clone();
     unit.insert(version);
     unit.update(certificate);

@@ -15,6 +15,7 @@ pub(crate) mod plan;
 pub(crate) mod policy;
 mod runner;
 pub(crate) mod scope;
+pub(crate) mod shape;
 pub(crate) mod step;
 pub(crate) mod subject;
 

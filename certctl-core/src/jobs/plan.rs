@@ -1,12 +1,15 @@
 //! Planning the renewal of certificates anew: by a policy that changed or is another one, or because its moment has come.
 
+use std::collections::BTreeMap;
+
 use crate::decide::alerts::{self, AlertInput};
-use crate::decide::breaker;
+use crate::decide::fallback::{self, Candidate};
 use crate::decide::replan::{Newest, ReplanInput, decide, is_due};
-use crate::domain::{Certificate, Lifecycle, RenewalAdvice, RenewalPolicy, Timestamp, Version};
+use crate::domain::{Certificate, Lifecycle, RenewalAdvice, RenewalPolicy, Timestamp, Version, VersionId};
 use crate::engine::Engine;
+use crate::entity::Record;
 use crate::error::Error;
-use crate::storage::{Place, Query, Reads, UnitOfWork};
+use crate::storage::{Query, Reads, UnitOfWork};
 
 /// How many certificates' versions are asked for in one trip.
 const IN_ONE: usize = 50;
@@ -54,22 +57,24 @@ pub(crate) async fn facts(
     let mut facts = Vec::with_capacity(certificates.len());
     for certificates in certificates.chunks(IN_ONE) {
         let mut reads = Reads::default();
-        let mut places: Vec<Place<Version>> = Vec::with_capacity(certificates.len());
-        for certificate in certificates {
-            let newest = Query::<Version>::sorted(Version::FIELDS.created_at.descending())
-                .filter(Version::FIELDS.certificate_id.equals(certificate.id.clone()));
-            places.push(reads.list(newest.limit(1))?);
-        }
+        let newest: Vec<VersionId> =
+            certificates.iter().filter_map(|certificate| certificate.newest_version_id.clone()).collect();
+        let versions = Query::<Version>::all().limit(IN_ONE);
+        let versions =
+            (!newest.is_empty()).then(|| reads.list(versions.filter(Version::FIELDS.id.one_of(newest)))).transpose()?;
         // Most stores hold none at all, so one question for all of them.
         let of = RenewalAdvice::FIELDS.certificate_id;
         let ids = certificates.iter().map(|certificate| certificate.id.clone());
         let advice = reads.list(Query::<RenewalAdvice>::all().filter(of.one_of(ids)).limit(ADVICE * 4))?;
         let mut found = unit.read(reads).await?;
-        let advice: Vec<RenewalAdvice> =
-            found.all(&advice)?.into_iter().map(crate::entity::Record::into_entity).collect();
-        for (certificate, place) in certificates.iter().zip(&places) {
-            let newest = found.one(place)?;
-            let newest = newest.map(|version| Newest { not_before: version.not_before, issued_at: version.created_at });
+        let advice: Vec<RenewalAdvice> = found.all(&advice)?.into_iter().map(Record::into_entity).collect();
+        let versions = versions.map(|place| found.all::<Version>(&place)).transpose()?.unwrap_or_default();
+        let newest = |version: &Record<Version>| {
+            (version.id.clone(), Newest { not_before: version.not_before, issued_at: version.created_at })
+        };
+        let versions: BTreeMap<VersionId, Newest> = versions.iter().map(newest).collect();
+        for certificate in certificates {
+            let newest = certificate.newest_version_id.as_ref().and_then(|id| versions.get(id)).copied();
             let advice = advice.iter().filter(|advice| advice.certificate_id == certificate.id).cloned().collect();
             let limited_until = limited_until(engine, unit, certificate).await?;
             facts.push(Facts { newest, advice, limited_until });
@@ -85,7 +90,9 @@ async fn limited_until(
     certificate: &Certificate,
 ) -> Result<Option<Timestamp>, Error> {
     let rules = engine.rules(unit, certificate).await?;
-    Ok(breaker::limited_until(rules.health.as_deref().map(|health| &**health), unit.now()))
+    let candidates: Vec<Candidate<'_>> =
+        rules.issuers().map(|(issuer, health)| Candidate { id: &issuer.id, usable: issuer.enabled, health }).collect();
+    Ok(fallback::limited_until(&candidates, unit.now()))
 }
 
 /// Plans the renewal by the policy as it is now.

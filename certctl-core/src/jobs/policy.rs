@@ -144,6 +144,10 @@ pub(crate) async fn at_issuance(
         return Ok(Vec::new());
     }
     let groups = &scope::groups_of(unit, &order.compliance, &key_holders(certificate, targets)).await?;
+    // A rule about issuers is about the one that is asked.
+    let elsewhere = (order.issuer_id != certificate.issuer_id)
+        .then(|| Certificate { issuer_id: order.issuer_id.clone(), ..certificate.clone() });
+    let certificate = elsewhere.as_ref().unwrap_or(certificate);
     let facts = PolicyFacts { certificate, names: &order.names, validity, issuing: true, groups, now: unit.now() };
     let judgement = Judgement::of(order, &facts);
     let blocking = judgement.blocking();

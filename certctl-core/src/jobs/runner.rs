@@ -18,6 +18,7 @@ use super::policy;
 use super::step::Step;
 use super::subject::Subject;
 use crate::connector::{ConnectorErrorKind, Issuance, IssueOrder};
+use crate::decide::fallback::Asking;
 use crate::domain::{AuditAction, IssuerRecord, Job, JobState, Principal};
 use crate::engine::{Engine, Underway};
 use crate::entity::Record;
@@ -89,11 +90,12 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
     let principal = Principal::system();
     let mut unit = UnitOfWork::begin(engine.storage()).await?;
     let Some(job) = unit.held::<Job>(&lease.fence).await? else { return Ok(()) };
-    let Some(step) = Step::open(engine, &job)? else { return wait_again(engine, unit, job).await };
+    let Some(mut step) = Step::open(engine, &job)? else { return wait_again(engine, unit, job).await };
     let subject = Subject::read(&mut unit, &job.certificate_id, &job.key_holder, &step.csr).await?;
     let subject = subject.ok_or_else(|| Error::not_found("certificate", &job.certificate_id))?;
     let Subject { certificate, targets, key, predecessor, .. } = subject;
-    let order = match Order::of(engine, &unit, &certificate, Some(step.csr.key_algorithm())).await {
+    let asking = Asking { begun: step.issuer.as_ref(), retried: job.attempts > 0 };
+    let order = match Order::asked(engine, &unit, &certificate, (Some(step.csr.key_algorithm()), asking)).await {
         Ok(order) => order,
         Err(error) if error.kind() == ErrorKind::Invalid => {
             let failure =
@@ -102,6 +104,10 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
         }
         Err(error) => return Err(error),
     };
+    if step.issuer.as_ref() != Some(&order.issuer_id) {
+        // What one issuer began means nothing to another.
+        (step.state, step.refused, step.issuer) = (None, None, Some(order.issuer_id.clone()));
+    }
     let ordered = policy::Ordered { certificate: &certificate, order: &order, targets: &targets };
     let breaches = policy::at_issuance(engine, &mut unit, &principal, ordered, None).await?;
     if !breaches.is_empty() {

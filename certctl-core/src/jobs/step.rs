@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::connector::OrderState;
-use crate::domain::{Csr, Job};
+use crate::domain::{Csr, IssuerId, Job};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::pki;
@@ -17,6 +17,8 @@ struct Stored {
     state: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    issuer: Option<IssuerId>,
 }
 
 /// The step that an issuing job is at.
@@ -25,17 +27,24 @@ pub(crate) struct Step {
     pub(crate) state: Option<OrderState>,
     /// Why the CA refused to hear of the version that this one replaces, if it did.
     pub(crate) refused: Option<String>,
+    /// Who was asked so far, and so whose state it is.
+    pub(crate) issuer: Option<IssuerId>,
 }
 
 impl Step {
     /// The first step of an order.
     pub(crate) fn first(csr: &Csr) -> Self {
-        Self { csr: csr.clone(), state: None, refused: None }
+        Self { csr: csr.clone(), state: None, refused: None, issuer: None }
     }
 
     pub(crate) fn seal(&self, engine: &Engine, job: &Job) -> Result<Vec<u8>, Error> {
         let state = self.state.as_ref().map(|state| STANDARD.encode(&state.0));
-        let stored = Stored { csr: STANDARD.encode(self.csr.der()), state, refused: self.refused.clone() };
+        let stored = Stored {
+            csr: STANDARD.encode(self.csr.der()),
+            state,
+            refused: self.refused.clone(),
+            issuer: self.issuer.clone(),
+        };
         engine.seal_step(job.id.as_str(), &serde_json::to_value(stored).map_err(Error::internal)?)
     }
 
@@ -47,6 +56,6 @@ impl Step {
         let csr = STANDARD.decode(stored.csr).map_err(Error::internal)?;
         let state = stored.state.map(|state| STANDARD.decode(state)).transpose().map_err(Error::internal)?;
         let csr = pki::csr::parse_der(&csr).map_err(Error::internal)?;
-        Ok(Some(Self { csr, state: state.map(OrderState), refused: stored.refused }))
+        Ok(Some(Self { csr, state: state.map(OrderState), refused: stored.refused, issuer: stored.issuer }))
     }
 }

@@ -21,6 +21,7 @@ pub mod key;
 mod listing;
 pub mod loops;
 mod merge;
+pub mod network_scan;
 pub mod notification;
 pub mod owner;
 pub mod policy;

@@ -83,6 +83,7 @@ fn rules(unit: &mut UnitOfWork, now: Timestamp) -> Result<(), Error> {
         alert_severity_map: Json::default(),
         alert_channels: Json::default(),
         freeze_windows: Json(Vec::new()),
+        fallback_issuer_ids: Json(Vec::new()),
         created_at: now,
         updated_at: now,
     });

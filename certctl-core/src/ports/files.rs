@@ -98,6 +98,11 @@ pub trait Files: Send + Sync {
     async fn list(&self, path: &Path) -> Result<Vec<String>, FileError>;
     /// What is known of a path; does not follow a link at its end. `None` when nothing is there.
     async fn metadata(&self, path: &Path) -> Result<Option<FileMeta>, FileError>;
+    /// Whether reading a path gives a file's bytes: false for directories, pipes, devices, and for nothing. Follows links, where
+    /// the implementation can.
+    async fn is_regular(&self, path: &Path) -> Result<bool, FileError> {
+        Ok(self.metadata(path).await?.is_some_and(|meta| !meta.is_dir))
+    }
     /// Takes the lock file without waiting; [`FileErrorKind::Locked`] when somebody has it.
     async fn lock(&self, path: &Path) -> Result<Box<dyn FileLock>, FileError>;
 }

@@ -3,6 +3,7 @@
 //! Nothing in this crate reads a clock, draws a random number, opens a socket, starts a process or touches a file in any
 //! other way. Production implementations live in `certctl-connectors::host`, fakes in [`crate::testing`].
 
+mod address;
 mod clock;
 mod command;
 mod dialer;
@@ -14,6 +15,7 @@ mod secret;
 mod spawner;
 mod tls;
 
+pub use address::AddressClass;
 pub use clock::{Clock, Monotonic, within};
 pub use command::{CommandError, CommandOutput, CommandSpec, Commands};
 pub use dialer::{ByteStream, DialError, Dialer, Endpoint, TlsTerms};
@@ -23,7 +25,7 @@ pub use keys::{GeneratedKey, KeyError, Keys, Signer};
 pub use rng::SecureRng;
 pub use secret::Secret;
 pub use spawner::{Spawner, Task};
-pub use tls::{ProbeError, TlsObservation, TlsProbe, TlsProbeRequest};
+pub use tls::{Greeted, ProbeError, TlsObservation, TlsProbe, TlsProbeRequest};
 
 use std::sync::Arc;
 

@@ -42,6 +42,14 @@ pub enum ProbeError {
         /// The address it stands for.
         address: String,
     },
+    /// This host could not even try, such as for want of file descriptors.
+    #[error("this host cannot connect to {endpoint}: {reason}")]
+    Local {
+        /// Where it should have gone.
+        endpoint: Endpoint,
+        /// What went wrong.
+        reason: String,
+    },
     /// No connection.
     #[error("cannot connect to {endpoint}: {reason}")]
     Unreachable {
@@ -73,4 +81,31 @@ pub enum ProbeError {
 pub trait TlsProbe: Send + Sync {
     /// Makes one handshake.
     async fn probe(&self, request: &TlsProbeRequest) -> Result<TlsObservation, ProbeError>;
+
+    /// Connects, says hello, and waits for the first answer: the part of a handshake that costs next to nothing, so that many
+    /// can be under way. The rest of it has the same time again.
+    ///
+    /// A probe that cannot tell the parts apart makes the whole handshake when it is finished.
+    async fn greet(&self, request: TlsProbeRequest) -> Result<Box<dyn Greeted + '_>, ProbeError> {
+        Ok(Box::new(Whole { probe: self, request }))
+    }
+}
+
+/// A peer that has answered and shown nothing yet.
+#[async_trait]
+pub trait Greeted: Send {
+    /// Makes the rest of the handshake.
+    async fn finish(self: Box<Self>) -> Result<TlsObservation, ProbeError>;
+}
+
+struct Whole<'a, P: ?Sized> {
+    probe: &'a P,
+    request: TlsProbeRequest,
+}
+
+#[async_trait]
+impl<P: TlsProbe + ?Sized> Greeted for Whole<'_, P> {
+    async fn finish(self: Box<Self>) -> Result<TlsObservation, ProbeError> {
+        self.probe.probe(&self.request).await
+    }
 }

@@ -9,4 +9,5 @@ pub(crate) mod reads;
 pub(crate) mod renewals;
 pub(crate) mod replans;
 pub(crate) mod sealing;
+pub(crate) mod searches;
 pub(crate) mod waiting;

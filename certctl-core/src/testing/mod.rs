@@ -7,6 +7,7 @@ mod clock;
 mod commands;
 mod config;
 mod dialer;
+pub mod discovery;
 mod files;
 mod http;
 pub mod issuer;

@@ -38,6 +38,7 @@ fn policy() -> renewal_policy::Update {
         alert_severity_map: None,
         alert_channels: None,
         freeze_windows: None,
+        fallback_issuer_ids: None,
     }
 }
 

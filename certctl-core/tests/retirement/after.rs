@@ -128,6 +128,7 @@ fn nothing_new_is_given_to_it() {
             config: None,
             agent_id: None,
             enabled: Some(true),
+            client_auth: None,
         };
         assert_eq!(refusal(&world, update).await, (ErrorKind::Conflict, "target_retired"));
         assert_eq!(world.belongings("edge-1").await, (0, 0));

@@ -12,7 +12,7 @@ use crate::world::{World, forced, me, new_certificate, retired};
 
 fn to(agent: &str) -> target::Update {
     let (id, agent_id) = ("t-1".parse().unwrap(), Some(agent.parse().unwrap()));
-    target::Update { id, name: None, config: None, agent_id, enabled: None }
+    target::Update { id, name: None, config: None, agent_id, enabled: None, client_auth: None }
 }
 
 async fn give(engine: &Engine, agent: &str) -> Result<TargetRecord, Error> {

@@ -237,6 +237,7 @@ pub(crate) fn new_target(id: &str, agent: &str) -> target::Create {
         agent_id: agent.parse().unwrap(),
         config: json!({}),
         enabled: true,
+        client_auth: false,
     }
 }
 

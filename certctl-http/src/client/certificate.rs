@@ -71,6 +71,10 @@ impl Client {
     ) -> Result<DeployTriggered, ClientError> {
         self.call(Call::post(path([id.as_str(), "deploy"])).body(request)).await
     }
+    /// Deploys the newest version although it differs from the one before it.
+    pub async fn accept_certificate_shape(&self, id: &CertificateId) -> Result<DeployTriggered, ClientError> {
+        self.call(Call::post(path([id.as_str(), "accept-shape"]))).await
+    }
     /// Sends a certificate signing request of one's own.
     pub async fn submit_certificate_csr(
         &self,

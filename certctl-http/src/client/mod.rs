@@ -14,6 +14,7 @@ mod issuer;
 mod job;
 mod key;
 mod listing;
+mod network_scan;
 mod notification;
 mod ownership;
 mod policy;
@@ -33,6 +34,7 @@ use url::Url;
 pub use agent::Retirement;
 pub use error::ClientError;
 pub use listing::Listing;
+pub use network_scan::ScanAnswer;
 pub use raw::{RawAnswer, RawRequest};
 pub use remote_control_plane::RemoteControlPlane;
 

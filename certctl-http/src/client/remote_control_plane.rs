@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use certctl_core::agent::{ControlError, ControlPlane, CsrAnswer, HeartbeatReport, VerificationReport};
+use certctl_core::agent::{ControlError, ControlPlane, CsrAnswer, DiscoveryFound, HeartbeatReport, VerificationReport};
 use certctl_core::domain::{AgentId, CertificateId, Chain, JobId};
 use certctl_core::ops::agent::{ReportedStatus, WorkItem};
 
 use super::{Client, ClientError};
-use crate::wire::{AgentCsr, Heartbeat, JobReport, VerifyDeployment};
+use crate::wire::{AgentCsr, DiscoveryReport, Heartbeat, JobReport, ReportedCertificate, VerifyDeployment};
 
 /// The control plane as one agent sees it, through a client that has the agent's credential.
 #[derive(Clone, Debug)]
@@ -91,5 +91,16 @@ impl ControlPlane for RemoteControlPlane {
             error: report.error.clone().unwrap_or_default(),
         };
         self.client.verify_deployment(job, &request).await.map(drop).map_err(control)
+    }
+
+    async fn report_discovery(&self, found: &DiscoveryFound) -> Result<(), ControlError> {
+        let report = DiscoveryReport {
+            agent_id: self.agent_id.to_string(),
+            directories: found.directories.clone(),
+            certificates: found.findings.iter().map(ReportedCertificate::from).collect(),
+            errors: found.errors.clone(),
+            scan_duration_ms: i64::try_from(found.took.as_millis()).unwrap_or(i64::MAX),
+        };
+        self.client.submit_discovery_report(&self.agent_id, &report).await.map(drop).map_err(control)
     }
 }

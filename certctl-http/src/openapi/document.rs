@@ -116,6 +116,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Issuers", "Who issues certificates"),
     ("Jobs", "Durable work"),
     ("Metrics", "The server and its store in numbers, for monitoring"),
+    ("Network Scan", "Networks that the server searches for certificates"),
     ("Notifications", "What was told to whom, and what could not be"),
     ("Owners", "Who answers for certificates"),
     ("Policies", "What an organisation asks of certificates, and which do not keep to it"),

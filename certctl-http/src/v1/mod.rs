@@ -13,6 +13,7 @@ mod job;
 mod key;
 mod loops;
 mod metrics;
+mod network_scan;
 mod notification;
 mod owner;
 mod policy;
@@ -64,6 +65,7 @@ macro_rules! every_route {
             [certificate::get::get, certificate::update::update, certificate::archive::archive],
             [certificate::versions::versions],
             [certificate::deployments::deployments],
+            [certificate::accept_shape::accept_shape],
             [certificate::explain::explain],
             [certificate::renew::renew],
             [certificate::deploy::deploy],
@@ -101,6 +103,9 @@ macro_rules! every_route {
             [discovery::dismiss::dismiss],
             [discovery::scans::scans],
             [discovery::summary::summary],
+            [network_scan::list::list, network_scan::create::create],
+            [network_scan::get::get, network_scan::update::update, network_scan::delete::delete],
+            [network_scan::scan::scan],
             [event::follow::follow],
             [loops::list::list],
             [job::list::list],

@@ -3,7 +3,7 @@
 use certctl_core::ops::stats;
 use certctl_core::ops::{
     Access, Operation, agent, agent_group, audit, certificate, digest, discovery, event, issuer, job, key, loops,
-    notification, owner, profile, renewal_policy, target, team,
+    network_scan, notification, owner, profile, renewal_policy, target, team,
 };
 
 /// Who may call an operation, and what it may answer beyond what every operation may.
@@ -58,6 +58,7 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<certificate::Archive>("archiveCertificate", &[409]),
     by::<certificate::Versions>("listCertificateVersions", &[]),
     by::<certificate::Deployments>("getCertificateDeployments", &[]),
+    by::<certificate::AcceptShape>("acceptCertificateShape", &[409]),
     by::<certificate::Explain>("explainCertificate", &[]),
     by::<certificate::Renew>("triggerRenewal", &[409, 422]),
     by::<certificate::Deploy>("triggerDeployment", &[409]),
@@ -108,6 +109,12 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<discovery::Dismiss>("dismissDiscoveredCertificate", &[409]),
     by::<discovery::ListScans>("listDiscoveryScans", &[]),
     by::<discovery::Summary>("getDiscoverySummary", &[]),
+    by::<network_scan::List>("listNetworkScanTargets", &[]),
+    by::<network_scan::Create>("createNetworkScanTarget", &[409]),
+    by::<network_scan::Get>("getNetworkScanTarget", &[]),
+    by::<network_scan::Update>("updateNetworkScanTarget", &[409]),
+    by::<network_scan::Delete>("deleteNetworkScanTarget", &[409]),
+    by::<network_scan::Scan>("triggerNetworkScan", &[409]),
     by::<event::Follow>("getEvents", &[]),
     by::<loops::List>("listLoops", &[]),
     by::<job::List>("listJobs", &[]),

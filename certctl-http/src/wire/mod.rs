@@ -18,6 +18,7 @@ mod key;
 mod loops;
 mod metrics;
 pub(crate) mod names;
+mod network_scan;
 mod notice;
 mod notification;
 mod owner;
@@ -60,16 +61,18 @@ pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
     ActorType, AgentStatus, AuditFindingKind, CertificateStatus, DiscoveryStatus, ExtendedKeyUsage, IssuerType,
     JobStatus, JobType, KeyAlgorithm, NotificationChannel, NotificationSeverity, NotificationStatus, NotificationType,
-    PolicySeverity, PolicyType, RenewalGateName, RenewalGateVerdict, Role, TargetType, VerificationStatus,
+    PolicySeverity, PolicyType, RenewalGateName, RenewalGateVerdict, Role, ShapeRule, ShapeSeverity, ShapeState,
+    TargetType, VerificationStatus,
 };
+pub use network_scan::{CreateNetworkScanTarget, NetworkScanTarget, UpdateNetworkScanTarget};
 pub use notice::WebhookNotice;
 pub use notification::NotificationEvent;
 pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
     AgentGroupList, AgentList, ApiKeyList, AuditEventList, CertificateProfileList, CertificateVersionList,
     ConnectorTypeList, DeploymentTargetList, DiscoveredCertificateList, DiscoveryScanList, IssuerList, JobList,
-    LoopList, ManagedCertificateList, NotificationEventList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList,
-    TeamList,
+    LoopList, ManagedCertificateList, NetworkScanTargetList, NotificationEventList, OwnerList, Page,
+    PaginationEnvelope, RenewalPolicyList, TeamList,
 };
 pub use page::{PolicyRuleList, PolicyViolationList};
 pub use patch::Patch;
@@ -82,4 +85,4 @@ pub use stats::{DashboardCounts, DashboardSummary, ExpirationCount, IssuanceCoun
 pub use status::{Health, StatusResponse, VersionInfo};
 pub use target::{CreateTarget, DeploymentTarget, UpdateTarget};
 pub use team::{CreateTeam, Team, UpdateTeam};
-pub use version::CertificateVersion;
+pub use version::{CertificateVersion, ShapeFinding};

@@ -82,6 +82,12 @@ names! {
     RenewalGateVerdict = of(GateVerdict::ALL, GateVerdict::name);
     /// What a key may do.
     Role = of(domain::Role::ALL, domain::Role::name);
+    /// What differs between a version and the one before it.
+    ShapeRule = of(domain::ShapeRule::ALL, domain::ShapeRule::name);
+    /// What a difference between two versions means.
+    ShapeSeverity = of(domain::ShapeSeverity::ALL, domain::ShapeSeverity::name);
+    /// What the comparison of a version with the one before it came to.
+    ShapeState = of(domain::ShapeState::ALL, domain::ShapeState::name);
     /// A kind of target. Which of them a server and its agents have depends on how they were built.
     TargetType = vec![
         "Apache", "Caddy", "Dovecot", "Envoy", "F5", "HAProxy", "IIS", "JavaKeystore", "KubernetesSecrets", "NGINX",

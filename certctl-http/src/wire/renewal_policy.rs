@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use certctl_core::domain::{self, RenewalPolicyId, Severity, Timestamp};
+use certctl_core::domain::{self, IssuerId, RenewalPolicyId, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -35,6 +35,9 @@ pub struct RenewalPolicy {
     pub alert_channels: BTreeMap<Severity, Vec<String>>,
     /// Times in which nothing is renewed by itself, unless a certificate would end.
     pub freeze_windows: Vec<FreezeWindow>,
+    /// Whom to ask when a certificate's own issuer fails too often or has no quota left, in this order.
+    #[schema(value_type = Vec<String>)]
+    pub fallback_issuer_ids: Vec<IssuerId>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -112,6 +115,10 @@ pub struct CreateRenewalPolicy {
     /// Times in which nothing is renewed by itself, unless a certificate would end; at most 50, none when absent.
     #[serde(default, deserialize_with = "unless_null", skip_serializing_if = "Vec::is_empty")]
     pub freeze_windows: Vec<FreezeWindow>,
+    /// Whom to ask when a certificate's own issuer fails too often or has no quota left, in this order; at most 5, none when absent.
+    #[serde(default, deserialize_with = "unless_null", skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub fallback_issuer_ids: Vec<IssuerId>,
 }
 
 /// Changes the members that are given.
@@ -154,6 +161,10 @@ pub struct UpdateRenewalPolicy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub freeze_windows: Option<Vec<FreezeWindow>>,
+    /// All issuers to fall back on from now on, in this order, at most 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>, nullable = false)]
+    pub fallback_issuer_ids: Option<Vec<IssuerId>>,
 }
 
 impl From<domain::RenewalPolicy> for RenewalPolicy {
@@ -169,6 +180,7 @@ impl From<domain::RenewalPolicy> for RenewalPolicy {
             alert_severity_map: policy.alert_severity_map.0,
             alert_channels: policy.alert_channels.0,
             freeze_windows: policy.freeze_windows.0.into_iter().map(Into::into).collect(),
+            fallback_issuer_ids: policy.fallback_issuer_ids.0,
             created_at: policy.created_at,
             updated_at: policy.updated_at,
         }

@@ -28,6 +28,9 @@ pub struct DeploymentTarget {
     pub config: Value,
     /// Whether it is deployed to.
     pub enabled: bool,
+    /// Whether it shows its certificates to servers as a client (mutual TLS): a new version without clientAuth is not deployed to it
+    /// until somebody accepts that.
+    pub client_auth: bool,
     /// How the last connection test ended: `untested`, `success` or `failed`.
     #[schema(value_type = String)]
     pub test_status: TestStatus,
@@ -80,6 +83,10 @@ pub struct CreateTarget {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub enabled: Option<bool>,
+    /// Whether it shows its certificates to servers as a client (mutual TLS); `false` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub client_auth: Option<bool>,
 }
 
 /// Changes the members that are given.
@@ -102,6 +109,10 @@ pub struct UpdateTarget {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub enabled: Option<bool>,
+    /// Whether it shows its certificates to servers as a client (mutual TLS).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub client_auth: Option<bool>,
 }
 
 impl From<TargetRecord> for DeploymentTarget {
@@ -113,6 +124,7 @@ impl From<TargetRecord> for DeploymentTarget {
             agent_id: target.agent_id,
             config: target.shown_config.0,
             enabled: target.enabled,
+            client_auth: target.client_auth,
             test_status: target.test_status,
             last_tested_at: target.last_tested_at,
             source: target.source,

@@ -1,8 +1,12 @@
 //! Issued versions of certificates.
 
-use certctl_core::domain::{CertificateId, Timestamp, Version, VersionId, pem};
+use certctl_core::domain::{
+    self, CertificateId, ShapeRule, ShapeSeverity, ShapeState, Timestamp, Version, VersionId, pem,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use super::names;
 
 /// One issued version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -39,9 +43,34 @@ pub struct CertificateVersion {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub lineage_break: Option<String>,
+    /// What the comparison with the version before it came to.
+    #[schema(value_type = names::ShapeState)]
+    pub shape: ShapeState,
+    /// In what it differs from that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shape_findings: Vec<ShapeFinding>,
     /// When it was issued.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+}
+
+/// One difference between a version and the one before it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ShapeFinding {
+    /// What differs.
+    #[schema(value_type = names::ShapeRule)]
+    pub rule: ShapeRule,
+    /// `block` keeps the version from being deployed, `warn` does not.
+    #[schema(value_type = names::ShapeSeverity)]
+    pub severity: ShapeSeverity,
+    /// How it differs.
+    pub detail: String,
+}
+
+impl From<domain::ShapeFinding> for ShapeFinding {
+    fn from(finding: domain::ShapeFinding) -> Self {
+        Self { rule: finding.rule, severity: finding.severity, detail: finding.detail }
+    }
 }
 
 impl From<Version> for CertificateVersion {
@@ -59,6 +88,8 @@ impl From<Version> for CertificateVersion {
             key_size: version.key_size,
             agent_id: Some(version.key_holder).filter(|holder| !holder.is_empty()),
             lineage_break: version.lineage_break,
+            shape: version.shape,
+            shape_findings: version.shape_findings.0.into_iter().map(Into::into).collect(),
             created_at: version.created_at,
         }
     }

@@ -25,6 +25,7 @@ const CREATIONS: &[(&str, &str)] = &[
     ("certificates", r#"{"id":"x"}"#),
     ("agent-groups", r#"{"id":"x","name":"x"}"#),
     ("auth/keys", r#"{"id":"x","name":"x","role":"viewer"}"#),
+    ("network-scan-targets", r#"{"id":"x","name":"x","cidrs":["192.0.2.1"]}"#),
 ];
 
 /// A world that holds one of each.

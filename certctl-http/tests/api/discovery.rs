@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Request};
-use certctl_core::domain::{Fingerprint, pem};
+use certctl_core::agent::{AgentConfig, AgentRuntime};
+use certctl_core::connector::Registry;
+use certctl_core::domain::{AgentId, Fingerprint, pem};
 use certctl_core::ports::Clock;
 use certctl_core::testing::TestAuthority;
-use certctl_http::client::Listing;
+use certctl_http::client::{Listing, RemoteControlPlane};
 use serde_json::{Value, json};
 
 use crate::client::{InProcess, client};
@@ -284,4 +286,51 @@ async fn a_client_reads_and_judges_what_was_found() {
     assert_eq!(operator.discovery_summary().await.unwrap().managed, 1);
     operator.dismiss_discovered_certificate(&found.id).await.unwrap();
     assert_eq!(operator.discovery_summary().await.unwrap().title_dismissed, 1);
+}
+
+#[tokio::test]
+async fn an_agent_searches_at_its_start_and_every_six_hours() {
+    let world = world().await;
+    let authority = TestAuthority::new(3, world.fakes.clock.now()).await;
+    let fakes = world.fakes.clone();
+    fakes.files.insert("/etc/ssl/root.pem", authority.root_pem(), 0o644);
+    fakes.files.insert("/etc/ssl/cut.pem", &authority.root_pem()[..100], 0o644);
+    let http = Arc::new(InProcess(world));
+    let id: AgentId = "edge-1".parse().unwrap();
+    let control = RemoteControlPlane::new(client(&http, ADMIN), id.clone());
+    let mut config = AgentConfig::new(id, "/var/lib/certctl");
+    config.discovery_dirs = vec!["/etc/ssl".into()];
+    let agent = AgentRuntime::start(Arc::new(control), fakes.ports(), Registry::new(), config).await.unwrap();
+    let scans = async || http.0.get(SCANS).await.expect(200);
+    let until = async |count: u64| {
+        while scans().await["total"].as_u64().unwrap() < count {
+            tokio::task::yield_now().await;
+        }
+    };
+    let watch = async {
+        until(1).await;
+        fakes.clock.advance(Duration::from_secs(5 * 3_600));
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(scans().await["total"], 1);
+        fakes.files.insert("/etc/ssl/more/root.crt", authority.root_pem(), 0o644);
+        fakes.clock.advance(Duration::from_secs(3 * 3_600));
+        until(2).await;
+    };
+    tokio::select! {
+        stopped = agent.run_until(std::future::pending()) => panic!("{stopped:?}"),
+        () = watch => {}
+    }
+    let scans = scans().await;
+    let counts = |at: usize| {
+        let scan = &scans["data"][at];
+        [&scan["certificates_found"], &scan["certificates_new"], &scan["errors_count"]]
+            .map(|count| count.as_u64().unwrap())
+    };
+    assert_eq!((counts(1), counts(0)), ([1, 1, 1], [2, 1, 1]));
+    let why = scans["data"][0]["errors"][0].as_str().unwrap();
+    assert!(why.contains("/etc/ssl/cut.pem") && why.contains("breaks off"), "{why}");
+    let found = http.0.get(&format!("{FOUND}?agent_id=edge-1")).await.expect(200);
+    assert_eq!(found["data"][0]["common_name"], "Test Root");
 }

@@ -51,7 +51,10 @@ const EXPECTED: &[(Who, &[&str])] = &[
     ),
     (Who::Readers, &["listLoops", "listJobs", "getJob", "getJobVerification"]),
     (Who::Operators, &["createCertificate", "updateCertificate", "archiveCertificate", "submitCertificateCsr"]),
-    (Who::Operators, &["triggerRenewal", "triggerDeployment", "revokeCertificate", "importCertificates"]),
+    (
+        Who::Operators,
+        &["acceptCertificateShape", "triggerRenewal", "triggerDeployment", "revokeCertificate", "importCertificates"],
+    ),
     (Who::Operators, &["exportCertificatePEM", "exportCertificatePKCS12", "exportCertificateJKS"]),
     (Who::Operators, &["cancelJob", "approveJob", "rejectJob"]),
     (Who::Administrators, &["bulkRevokeCertificates"]),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use certctl_core::agent::{ControlError, ControlPlane, CsrAnswer, HeartbeatReport, VerificationReport};
+use certctl_core::agent::{ControlError, ControlPlane, CsrAnswer, DiscoveryFound, HeartbeatReport, VerificationReport};
 use certctl_core::domain::{CertificateId, Chain, JobId};
 use certctl_core::ops::agent::{ReportedStatus, WorkItem};
 
@@ -39,5 +39,8 @@ impl<C: ControlPlane> ControlPlane for PointedControl<C> {
     }
     async fn report_verification(&self, job: &JobId, report: &VerificationReport) -> Result<(), ControlError> {
         self.points.around("ask.report_verification", self.inner.report_verification(job, report)).await
+    }
+    async fn report_discovery(&self, found: &DiscoveryFound) -> Result<(), ControlError> {
+        self.inner.report_discovery(found).await
     }
 }

@@ -74,6 +74,12 @@ text_enum! {
         CertificateIssued = "certificate_issued",
         /// The CA did not take an order as the replacement of the version before it; it is repeated without saying so.
         LineageBroken = "renewal_lineage_broken",
+        /// Somebody accepted that a version differs from the one before it.
+        ShapeAccepted = "certificate_shape_accepted",
+        /// A new version differs from the one before it, and is not deployed until somebody accepts that.
+        ShapeHeld = "certificate_shape_held",
+        /// A new version differs from the one before it.
+        ShapeNoted = "certificate_shape_changed",
         /// A certificate signing request was taken.
         CsrSubmitted = "csr_submitted",
         /// An operator asked for a deployment.
@@ -106,6 +112,8 @@ text_enum! {
         IssuerBreakerClosed = "issuer_breaker_closed",
         /// An issuer's breaker opened: it failed too often in a row.
         IssuerBreakerOpened = "issuer_breaker_opened",
+        /// A version was issued by another issuer than the certificate's own, because that one could not be asked.
+        IssuerFailedOver = "issuer_failed_over",
         /// An issuer was created.
         IssuerCreated = "create_issuer",
         /// An issuer was changed.
@@ -136,6 +144,14 @@ text_enum! {
         VerificationFailed = "job_verification_failed",
         /// A digest was recorded, to be sent.
         DigestSent = "digest_sent",
+        /// Networks to search were named.
+        NetworkScanTargetCreated = "network_scan_target_created",
+        /// Networks to search were changed.
+        NetworkScanTargetUpdated = "network_scan_target_updated",
+        /// Networks to search were deleted.
+        NetworkScanTargetDeleted = "network_scan_target_deleted",
+        /// Somebody asked for a search of networks.
+        NetworkScanTriggered = "network_scan_triggered",
         /// A notification was delivered.
         NotificationSent = "notification_sent",
         /// A notification was not delivered.

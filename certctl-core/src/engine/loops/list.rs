@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, ready};
 
 use super::{Loop, Run};
-use crate::domain::{Certificate, Job, Notification, Replan, Timestamp};
+use crate::domain::{Certificate, DiscoverySchedule, Job, Notification, Replan, Timestamp};
 use crate::entity::{Entity, Row, Schema, Value};
 use crate::error::Error;
 use crate::storage::Leased;
@@ -129,6 +129,16 @@ pub(crate) const LOOPS: &[Loop] = &[
         count: |progress| &mut progress.undeliverable,
     },
     Loop {
+        name: SEARCHING,
+        does: "Begins the searches of networks and clouds that are due; each of them is leased",
+        run: Run::Each,
+        interval: |_| MINUTE,
+        sweep: |engine| Box::pin(reconcile::searches::claim_and_start(engine)),
+        next_due: |engine| known(reconcile::searches::next_due(engine)),
+        watches: Some((DiscoverySchedule::SCHEMA.table, |schema, row| moment(schema, row, "due_at"))),
+        count: |progress| &mut progress.searches_started,
+    },
+    Loop {
         name: "digest",
         does: "Records the messages of the digest",
         run: Run::Leased,
@@ -174,6 +184,8 @@ pub(crate) const LOOPS: &[Loop] = &[
 pub(in crate::engine) const SEALING: &str = "audit-seal";
 /// The loop that takes up issuing jobs, when one more may run.
 pub(super) const ISSUING: &str = "job-processor";
+/// The loop that begins searches, when one more may run.
+pub(super) const SEARCHING: &str = "network-scan";
 /// The loop that delivers notifications, when one more may run.
 pub(super) const DELIVERING: &str = "notification-process";
 

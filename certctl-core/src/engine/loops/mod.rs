@@ -9,7 +9,7 @@ mod status;
 
 pub(crate) use list::LOOPS;
 pub(super) use list::SEALING;
-use list::{DELIVERING, ISSUING};
+use list::{DELIVERING, ISSUING, SEARCHING};
 pub(crate) use status::Loops;
 
 use std::time::Duration;
@@ -20,6 +20,7 @@ use super::{Cadence, Engine, Progress};
 use crate::domain::{Job, LoopScope, Timestamp};
 use crate::entity::{Row, Schema};
 use crate::error::{Error, ErrorKind};
+use crate::reconcile;
 use crate::storage::View;
 
 /// A loop.
@@ -136,7 +137,14 @@ impl Engine {
     /// A partition has a free permit again: what waits in it may be taken up.
     pub(crate) fn permit_freed(&self, partition: &str) {
         let issues = partition.starts_with(&Job::issuer_partition(""));
-        self.0.loops.ask_by_name(if issues { ISSUING } else { DELIVERING });
+        let searches = partition.starts_with(reconcile::searches::PERMIT);
+        self.0.loops.ask_by_name(if issues {
+            ISSUING
+        } else if searches {
+            SEARCHING
+        } else {
+            DELIVERING
+        });
         self.0.work.notify();
     }
 }

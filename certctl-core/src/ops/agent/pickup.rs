@@ -5,10 +5,10 @@ use async_trait::async_trait;
 use super::acting::acting;
 use crate::domain::{AgentId, CertificateId, Version};
 use crate::error::Error;
+use crate::jobs::deploy::newest_deployable;
 use crate::ops::{Access, Context, Operation};
-use crate::storage::Query;
 
-/// Gives the newest version for the agent's own key.
+/// Gives the newest version for the agent's own key that may be deployed.
 #[derive(Clone, Debug)]
 pub struct Pickup {
     /// Which agent.
@@ -26,10 +26,7 @@ impl Operation for Pickup {
 
     async fn run(&self, cx: &mut Context<'_>) -> Result<Version, Error> {
         acting(cx, &self.agent_id).await?;
-        let fields = Version::FIELDS;
-        let newest = Query::sorted(fields.created_at.descending())
-            .filter(fields.certificate_id.equals(self.certificate_id.clone()))
-            .filter(fields.key_holder.equals(self.agent_id.to_string()));
+        let newest = newest_deployable(&self.certificate_id, self.agent_id.as_str());
         let newest = cx.unit.first(newest).await?;
         Ok(newest.ok_or_else(|| Error::not_found("certificate for this agent", &self.certificate_id))?.into_entity())
     }

@@ -21,7 +21,7 @@ const PAGE: usize = if cfg!(test) { 5 } else { 2_000 };
 const NUMBERS: i64 = if cfg!(test) { 5 } else { 2_000 };
 
 /// Pages that are asked for before the one in front of them is looked at.
-const AHEAD: usize = 3;
+const AHEAD: usize = 1;
 
 /// Rows that were asked for.
 type Asked = MaybeDone<BoxFuture<'static, Result<Vec<Row>, StorageError>>>;

@@ -7,13 +7,12 @@ use crate::domain::{
     AuditAction, Certificate, CertificateId, JobId, Lifecycle, RenewalPolicy, TargetId, TargetRecord, Version,
 };
 use crate::error::Error;
-use crate::jobs::deploy::{NewDeployment, insert, open_one, supersede};
+use crate::jobs::deploy::{NewDeployment, insert, newest_deployable, open_one, supersede};
 use crate::jobs::live::live;
 use crate::jobs::open::targets_of;
 use crate::ops::{Access, Context, Operation};
-use crate::storage::Query;
 
-/// Deploys the newest version again, to one target or all.
+/// Deploys the newest version again, to one target or all; one whose shape is held only after it was accepted.
 #[derive(Clone, Debug)]
 pub struct Deploy {
     /// Which certificate.
@@ -90,10 +89,7 @@ impl Operation for Deploy {
 
 impl Deploy {
     async fn newest(&self, cx: &Context<'_>, holder: &str) -> Result<Option<Version>, Error> {
-        let fields = Version::FIELDS;
-        let newest = Query::sorted(fields.created_at.descending())
-            .filter(fields.certificate_id.equals(self.id.clone()))
-            .filter(fields.key_holder.equals(holder.into()));
+        let newest = newest_deployable(&self.id, holder);
         Ok(cx.unit.first(newest).await?.map(crate::entity::Record::into_entity))
     }
 }

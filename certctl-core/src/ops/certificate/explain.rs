@@ -64,13 +64,13 @@ impl Operation for Explain {
         let version = newest.map(|place| found.one(&place)).transpose()?.flatten();
         let rules = cx.engine.rules(&cx.unit, &certificate).await?;
         let facts = facts(cx.engine, &cx.unit, &[&certificate]).await?.into_iter().next().unwrap_or_default();
+        let issuers: Vec<_> = rules.issuers().map(|(issuer, health)| (&**issuer, health)).collect();
         let now = cx.now();
         let gates = gates(&ExplainInput {
             plan: Basis { policy: &policy, facts: &facts, now }.input(&certificate),
             jobs: &jobs,
-            issuer: rules.issuer.as_deref().map(|issuer| &**issuer),
-            health: rules.health.as_deref().map(|health| &**health),
-            requires_approval: rules.profile.is_some_and(|profile| profile.requires_approval),
+            issuers: &issuers,
+            requires_approval: rules.profile.as_ref().is_some_and(|profile| profile.requires_approval),
             version: version.as_deref(),
         });
         let status = status::of(&certificate, now);

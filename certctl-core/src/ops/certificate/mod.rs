@@ -1,5 +1,6 @@
 //! Managed certificates.
 
+mod accept_shape;
 mod archive;
 mod create;
 mod deploy;
@@ -16,6 +17,7 @@ mod targets;
 mod update;
 mod versions;
 
+pub use accept_shape::AcceptShape;
 pub use archive::Archive;
 pub use create::Create;
 pub use deploy::{Deploy, Deploying};

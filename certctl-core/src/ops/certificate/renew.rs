@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use serde_json::json;
 
+use crate::decide::fallback::Asking;
 use crate::decide::policy::PolicyFacts;
 use crate::domain::{AuditAction, Certificate, CertificateId, Job, JobId, JobType, Lifecycle, Timestamp};
 use crate::error::Error;
@@ -47,7 +48,7 @@ impl Operation for Renew {
         if certificate.renewing {
             return self.under_way(cx, &certificate).await;
         }
-        let order = Order::of(cx.engine, &cx.unit, &certificate, None).await?;
+        let order = Order::asked(cx.engine, &cx.unit, &certificate, (None, Asking::default())).await?;
         let (names, now) = (&order.names, cx.now());
         let targets = targets_of(&cx.unit, &certificate).await?;
         let holders = key_holders(&certificate, &targets);

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use crate::connector::{ConnectorError, ConnectorErrorKind, Issuance, IssueOrder, IssuePace};
+use crate::decide::fallback::Asking;
 use crate::decide::policy::PolicyBreach;
 use crate::domain::{
     AuditAction, Certificate, CertificateId, Csr, Job, JobId, JobState, JobType, Lifecycle, Version, VersionId,
@@ -109,7 +110,9 @@ pub(crate) async fn accept(
         let message = format!("the certificate is {}; it is not issued any more", certificate.lifecycle);
         return Err(Error::conflict("not_issuable", message));
     }
-    let order = Order::of(cx.engine, &cx.unit, certificate, Some(csr.key_algorithm())).await?;
+    let retried = subject.open.as_ref().is_some_and(|job| job.attempts > 0);
+    let asking = Asking { begun: None, retried };
+    let order = Order::asked(cx.engine, &cx.unit, certificate, (Some(csr.key_algorithm()), asking)).await?;
     same_names(&order, csr)?;
     match &subject.open {
         Some(job) => {

@@ -80,6 +80,15 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Stores the search before anything was found, for whoever must be told its id.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn begin(&mut self) -> Result<&DiscoveryScan, Error> {
+        self.store(None).await?;
+        Ok(&self.scan)
+    }
+
     /// Stores what is left, and that the search is over.
     ///
     /// # Errors

@@ -3,9 +3,13 @@
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::domain::{AuditAction, IssuerId, IssuerRecord};
+use crate::domain::{AuditAction, IssuerId, IssuerRecord, RenewalPolicy};
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation};
+use crate::storage::Query;
+
+/// Renewal policies that are looked at.
+const POLICIES: usize = 1_000;
 
 /// Deletes an issuer that no certificate names.
 #[derive(Clone, Debug)]
@@ -23,6 +27,16 @@ impl Operation for Delete {
     async fn run(&self, cx: &mut Context<'_>) -> Result<(), Error> {
         let found = cx.unit.get::<IssuerRecord>(self.id.as_str()).await?;
         let issuer = found.ok_or_else(|| Error::not_found("issuer", &self.id))?;
+        // Few policies, and no reference of the store looks into their lists.
+        for policy in cx.unit.list(Query::<RenewalPolicy>::all().limit(POLICIES)).await?.records {
+            if policy.fallback_issuer_ids.contains(&self.id) {
+                let message = format!(
+                    "renewal policy `{}` falls back on issuer `{}`; take it out there first",
+                    policy.id, self.id
+                );
+                return Err(Error::conflict("in_use", message));
+            }
+        }
         cx.unit.delete(&issuer);
         cx.audit(AuditAction::IssuerDeleted, ("issuer", self.id.as_str()), json!({ "name": issuer.name }));
         Ok(())

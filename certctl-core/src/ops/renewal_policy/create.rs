@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::domain::{AuditAction, FreezeWindow, RenewalPolicy, RenewalPolicyId, Severity};
+use crate::domain::{AuditAction, FreezeWindow, IssuerId, IssuerRecord, RenewalPolicy, RenewalPolicyId, Severity};
 use crate::entity::Json;
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation, check};
@@ -33,6 +33,8 @@ pub struct Create {
     pub alert_channels: BTreeMap<Severity, Vec<String>>,
     /// Times in which nothing is renewed by itself, at most 50, each ending after it starts.
     pub freeze_windows: Vec<FreezeWindow>,
+    /// Whom to ask when a certificate's own issuer fails too often or has no quota left, at most 5.
+    pub fallback_issuer_ids: Vec<IssuerId>,
 }
 
 #[async_trait]
@@ -55,10 +57,12 @@ impl Operation for Create {
             alert_severity_map: Json(self.alert_severity_map.clone()),
             alert_channels: Json(self.alert_channels.clone()),
             freeze_windows: Json(self.freeze_windows.clone()),
+            fallback_issuer_ids: Json(self.fallback_issuer_ids.clone()),
             created_at: now,
             updated_at: now,
         };
         check(&policy)?;
+        fallbacks_exist(cx, &policy).await?;
         cx.unit.insert(policy.clone());
         let details = json!({ "name": policy.name });
         cx.audit(AuditAction::RenewalPolicyCreated, ("renewal_policy", policy.id.as_str()), details);
@@ -98,6 +102,27 @@ fn alerts(policy: &RenewalPolicy) -> Result<(), Error> {
         if channels.iter().any(|channel| channel.trim().is_empty() || channel.chars().count() > 64) {
             let detail = "a kind of notifier, such as Slack, has 1 to 64 characters";
             return Err(Error::invalid_field(at, "invalid_value", detail));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a policy that falls back on issuers that are not there. They are pinned, so that none goes away at the same moment.
+pub(super) async fn fallbacks_exist(cx: &mut Context<'_>, policy: &RenewalPolicy) -> Result<(), Error> {
+    let ids = &policy.fallback_issuer_ids.0;
+    if ids.len() > RenewalPolicy::MOST_FALLBACKS {
+        let detail = format!("at most {} issuers are kept to fall back on", RenewalPolicy::MOST_FALLBACKS);
+        return Err(Error::invalid_field("/fallback_issuer_ids", "too_many", detail));
+    }
+    for (at, id) in ids.iter().enumerate() {
+        let pointer = format!("/fallback_issuer_ids/{at}");
+        if ids.iter().take(at).any(|before| before == id) {
+            let detail = format!("issuer `{id}` is named twice; name each once");
+            return Err(Error::invalid_field(pointer, "duplicate", detail));
+        }
+        if cx.unit.get::<IssuerRecord>(id.as_str()).await?.is_none() {
+            let detail = format!("there is no issuer `{id}`");
+            return Err(Error::invalid_field(pointer, "unknown_reference", detail));
         }
     }
     Ok(())

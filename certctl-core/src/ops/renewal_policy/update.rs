@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
-use super::create::check;
-use crate::domain::{AuditAction, FreezeWindow, RenewalPolicy, RenewalPolicyId, Replan, Severity};
+use super::create::{check, fallbacks_exist};
+use crate::domain::{AuditAction, FreezeWindow, IssuerId, RenewalPolicy, RenewalPolicyId, Replan, Severity};
 use crate::engine::SETTLED;
 use crate::error::Error;
 use crate::ops::merge::Merge;
@@ -35,6 +35,8 @@ pub struct Update {
     pub alert_channels: Option<BTreeMap<Severity, Vec<String>>>,
     /// All times in which nothing is renewed by itself from now on.
     pub freeze_windows: Option<Vec<FreezeWindow>>,
+    /// All issuers to fall back on from now on, in this order.
+    pub fallback_issuer_ids: Option<Vec<IssuerId>>,
 }
 
 #[async_trait]
@@ -57,7 +59,11 @@ impl Operation for Update {
         merge.set("alert_severity_map", &mut policy.alert_severity_map.0, self.alert_severity_map.as_ref());
         merge.set("alert_channels", &mut policy.alert_channels.0, self.alert_channels.as_ref());
         merge.set("freeze_windows", &mut policy.freeze_windows.0, self.freeze_windows.as_ref());
+        merge.set("fallback_issuer_ids", &mut policy.fallback_issuer_ids.0, self.fallback_issuer_ids.as_ref());
         check(&policy)?;
+        if self.fallback_issuer_ids.is_some() {
+            fallbacks_exist(cx, &policy).await?;
+        }
         policy.updated_at = cx.now();
         let answer = RenewalPolicy::clone(&policy);
         if timing(&answer) != before {

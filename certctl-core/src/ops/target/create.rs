@@ -26,6 +26,8 @@ pub struct Create {
     pub config: Value,
     /// Whether it is deployed to.
     pub enabled: bool,
+    /// Whether it shows its certificates to servers as a client (mutual TLS).
+    pub client_auth: bool,
 }
 
 #[async_trait]
@@ -57,6 +59,7 @@ impl Operation for Create {
             shown_config: Json(secret::redact(&entry.info.schema, &config)),
             sealed_config: cx.engine.seal_target_config(id.as_str(), &config)?,
             enabled: self.enabled,
+            client_auth: self.client_auth,
             test_status: TestStatus::Untested,
             last_tested_at: None,
             source: ConfigSource::Database,

@@ -9,7 +9,7 @@ use crate::domain::{
 };
 use crate::entity::Record;
 use crate::error::{Error, ErrorKind};
-use crate::jobs::deploy::{self, NewDeployment};
+use crate::jobs::deploy::{self, NewDeployment, newest_deployable};
 use crate::jobs::live;
 use crate::jobs::open::{Opening, key_holders, open_issue_jobs, targets_of};
 use crate::jobs::order::Order;
@@ -165,8 +165,8 @@ impl Reassignment {
         moved: &mut Moved,
     ) -> Result<(), Error> {
         let target = targets.iter().find(|target| target.target_id == self.target);
-        let newest = newest(cx, certificate, &BTreeSet::from([self.to.clone()])).await?;
-        let (Some(target), Some(version), true) = (target, newest.values().next(), self.enabled) else {
+        let newest = cx.unit.first(newest_deployable(&certificate.id, self.to.as_str())).await?;
+        let (Some(target), Some(version), true) = (target, newest.as_deref(), self.enabled) else {
             return Ok(());
         };
         let policy = cx.unit.peek::<RenewalPolicy>(certificate.renewal_policy_id.as_str()).await?;

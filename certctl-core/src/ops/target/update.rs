@@ -26,6 +26,8 @@ pub struct Update {
     pub agent_id: Option<AgentId>,
     /// Whether it is deployed to.
     pub enabled: Option<bool>,
+    /// Whether it shows its certificates to servers as a client (mutual TLS).
+    pub client_auth: Option<bool>,
 }
 
 #[async_trait]
@@ -59,6 +61,7 @@ impl Operation for Update {
             target.test_status = TestStatus::Untested;
         }
         target.enabled = self.enabled.unwrap_or(target.enabled);
+        target.client_auth = self.client_auth.unwrap_or(target.client_auth);
         let from = target.agent_id.clone();
         let mut moved = None;
         if let Some(agent) = self.agent_id.as_ref().filter(|agent| **agent != from) {
@@ -69,7 +72,7 @@ impl Operation for Update {
         target.updated_at = cx.now();
         let answer = TargetRecord::clone(&target);
         cx.unit.update(target);
-        let mut changed = json!({ "name": self.name, "config": self.config.is_some(), "enabled": self.enabled });
+        let mut changed = json!({ "name": self.name, "config": self.config.is_some(), "enabled": self.enabled, "client_auth": self.client_auth });
         if let (Some(changed), Some(Moved { certificates, cancelled, opened })) = (changed.as_object_mut(), moved) {
             let move_of = json!({ "from": from, "to": answer.agent_id });
             changed.insert("agent_id".into(), move_of);

@@ -61,6 +61,7 @@ fn facts(der: &[u8], tbs: &Tbs<'_>, serial: Serial) -> Result<CertificateFacts, 
         is_self_issued: tbs.subject == tbs.issuer,
         subject_key_id: value_of(rfc5280::ID_CE_SUBJECT_KEY_IDENTIFIER).map(subject_key_id).transpose()?,
         authority_key_id: value_of(rfc5280::ID_CE_AUTHORITY_KEY_IDENTIFIER).map_or(Ok(None), authority_key_id)?,
+        key_usage: value_of(rfc5280::ID_CE_KEY_USAGE).map(key_usage).transpose()?,
         extended_key_usages: value_of(rfc5280::ID_CE_EXT_KEY_USAGE).map_or(Ok(Vec::new()), key_purposes)?,
         ocsp_urls: value_of(rfc5280::ID_PE_AUTHORITY_INFO_ACCESS).map_or(Ok(Vec::new()), ocsp_urls)?,
         crl_urls: value_of(rfc5280::ID_CE_CRL_DISTRIBUTION_POINTS).map_or(Ok(Vec::new()), crl_urls)?,
@@ -109,6 +110,17 @@ pub(crate) fn subject_key_id(value: &[u8]) -> Result<Vec<u8>, Damage> {
 pub(crate) fn authority_key_id(value: &[u8]) -> Result<Option<Vec<u8>>, Damage> {
     let mut inner = Tlv::only(value)?.open(tlv::SEQUENCE, "an AuthorityKeyIdentifier")?;
     Ok(inner.optional(0x80)?.map(|identifier| identifier.contents.to_vec()))
+}
+
+/// KeyUsage ::= BIT STRING, of which nine bits have names (RFC 5280 §4.2.1.3).
+fn key_usage(value: &[u8]) -> Result<u16, Damage> {
+    let bits = Tlv::only(value)?;
+    match (bits.tag, bits.contents) {
+        (tlv::BIT_STRING, [0..=7]) => Ok(0),
+        (tlv::BIT_STRING, [0..=7, first]) => Ok(u16::from(*first) << 8),
+        (tlv::BIT_STRING, [0..=7, first, second, ..]) => Ok(u16::from_be_bytes([*first, *second])),
+        _ => Err(Damage::Expected("the BIT STRING of keyUsage")),
+    }
 }
 
 /// ExtKeyUsageSyntax ::= SEQUENCE OF KeyPurposeId (RFC 5280 §4.2.1.12).

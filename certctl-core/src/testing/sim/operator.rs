@@ -140,6 +140,7 @@ impl Operator {
                 alert_severity_map: BTreeMap::new(),
                 alert_channels: BTreeMap::new(),
                 freeze_windows: Vec::new(),
+                fallback_issuer_ids: Vec::new(),
             };
             self.insist(create).await?;
         }
@@ -178,7 +179,16 @@ impl Operator {
             let (id, agent_id) = (parse(&name)?, parse(&agent_name((number + distance) % agents))?);
             targets.push(parse(&name)?);
             let kind = "SimHost".to_owned();
-            self.insist(target::Create { id: Some(id), name, kind, agent_id, config, enabled: true }).await?;
+            self.insist(target::Create {
+                id: Some(id),
+                name,
+                kind,
+                agent_id,
+                config,
+                enabled: true,
+                client_auth: false,
+            })
+            .await?;
         }
         let id: CertificateId = parse(&format!("mc-{number}"))?;
         let held = kind.held && kind.targets.is_empty();

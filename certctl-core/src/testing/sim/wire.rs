@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use super::executor::{Executor, Node};
 use super::link::Link;
 use super::reply::reply;
-use crate::agent::{ControlError, ControlPlane, CsrAnswer, HeartbeatReport, InProcess, VerificationReport};
+use crate::agent::{
+    ControlError, ControlPlane, CsrAnswer, DiscoveryFound, HeartbeatReport, InProcess, VerificationReport,
+};
 use crate::domain::{AgentId, CertificateId, Chain, JobId};
 use crate::engine::Engine;
 use crate::ops::agent::{ReportedStatus, WorkItem};
@@ -150,6 +152,14 @@ impl ControlPlane for RemoteControl {
         self.ask(|control| {
             let (job, report) = (job.clone(), report.clone());
             async move { control.report_verification(&job, &report).await }
+        })
+        .await
+    }
+
+    async fn report_discovery(&self, found: &DiscoveryFound) -> Result<(), ControlError> {
+        self.ask(|control| {
+            let found = found.clone();
+            async move { control.report_discovery(&found).await }
         })
         .await
     }

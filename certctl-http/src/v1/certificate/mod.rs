@@ -1,5 +1,6 @@
 //! Managed certificates.
 
+pub(crate) mod accept_shape;
 pub(crate) mod archive;
 pub(crate) mod create;
 pub(crate) mod csr;

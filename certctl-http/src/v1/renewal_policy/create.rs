@@ -31,6 +31,7 @@ pub(crate) async fn create(
         alert_severity_map: request.alert_severity_map.unwrap_or_default(),
         alert_channels: request.alert_channels.unwrap_or_default(),
         freeze_windows: request.freeze_windows.into_iter().map(Into::into).collect(),
+        fallback_issuer_ids: request.fallback_issuer_ids,
     };
     Ok((
         StatusCode::CREATED,

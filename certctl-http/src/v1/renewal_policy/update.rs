@@ -37,6 +37,7 @@ pub(crate) async fn update(
         alert_severity_map,
         alert_channels,
         freeze_windows,
+        fallback_issuer_ids,
     } = request;
     let freeze_windows = freeze_windows.map(|windows| windows.into_iter().map(Into::into).collect());
     let change = ops::renewal_policy::Update {
@@ -50,6 +51,7 @@ pub(crate) async fn update(
         alert_severity_map,
         alert_channels,
         freeze_windows,
+        fallback_issuer_ids,
     };
     Ok(Tagged::written::<domain::RenewalPolicy, _>(&api, &principal, change, condition).await?)
 }

@@ -21,9 +21,10 @@ pub(crate) async fn create(
     Allowed(principal, ..): Allowed<ops::target::Create>,
     Body(request): Body<CreateTarget>,
 ) -> Result<(StatusCode, Tagged<DeploymentTarget>), Failure> {
-    let CreateTarget { id, name, kind, agent_id, config, enabled } = request;
+    let CreateTarget { id, name, kind, agent_id, config, enabled, client_auth } = request;
     let config = Value::Object(config);
-    let new = ops::target::Create { id, name, kind, agent_id, config, enabled: enabled.unwrap_or(true) };
+    let (enabled, client_auth) = (enabled.unwrap_or(true), client_auth.unwrap_or(false));
+    let new = ops::target::Create { id, name, kind, agent_id, config, enabled, client_auth };
     Ok((
         StatusCode::CREATED,
         Tagged::written::<certctl_core::domain::TargetRecord, _>(&api, &principal, new, None).await?,

@@ -28,7 +28,7 @@ pub(crate) async fn update(
     Body(request): Body<UpdateTarget>,
 ) -> Result<Tagged<DeploymentTarget>, Failure> {
     let condition = condition.on::<domain::TargetRecord>(&id);
-    let UpdateTarget { name, config, agent_id, enabled } = request;
-    let change = ops::target::Update { id, name, config: config.map(Value::Object), agent_id, enabled };
+    let UpdateTarget { name, config, agent_id, enabled, client_auth } = request;
+    let change = ops::target::Update { id, name, config: config.map(Value::Object), agent_id, enabled, client_auth };
     Ok(Tagged::written::<domain::TargetRecord, _>(&api, &principal, change, condition).await?)
 }
