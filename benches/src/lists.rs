@@ -270,6 +270,7 @@ pub(crate) fn certificate(number: usize, now: Timestamp, version: &VersionId) ->
         expiring_at: if issued { ends - DAY * 30 } else { Timestamp::NEVER },
         renew_at: if issued { ends - DAY * 30 } else { Timestamp::NEVER },
         newest_version_id: issued.then(|| version.clone()),
+        alert_at: Timestamp::NEVER,
         failed_renewals: 0,
         last_renewal_at: issued.then_some(made),
         last_deployment_at: None,

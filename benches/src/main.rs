@@ -1,6 +1,6 @@
 //! Measures certctl against the limits of the machine it runs on; prints Markdown tables.
 //!
-//! `certctl-bench all` does everything in order but `lists` and `sweep`, which fill databases for minutes, with a calibration before and
+//! `certctl-bench all` does everything in order but `lists`, `notifications` and `sweep`, which fill databases for minutes, with a calibration before and
 //! after. `scripts/bench` builds and runs it.
 //! `certctl-bench drive HOST:PORT CLIENTS COUNT` has a server that is running issue certificates, to look at it with perf.
 
@@ -19,6 +19,7 @@ mod footprint;
 mod issue;
 mod jobs;
 mod lists;
+mod notifications;
 mod process;
 mod scan;
 mod sealing;
@@ -52,7 +53,7 @@ async fn main() -> ExitCode {
     }
 }
 
-const USAGE: &str = "usage: certctl-bench audit | agents | calibrate | issue | jobs | lists | scan | sealing | sweep | footprint | all | drive HOST:PORT CLIENTS COUNT";
+const USAGE: &str = "usage: certctl-bench audit | agents | calibrate | issue | jobs | lists | notifications | scan | sealing | sweep | footprint | all | drive HOST:PORT CLIENTS COUNT";
 
 async fn run(what: &str) -> Result<(), Failure> {
     let scale = std::env::var("BENCH_SCALE").ok().and_then(|text| text.parse().ok());
@@ -63,6 +64,7 @@ async fn run(what: &str) -> Result<(), Failure> {
         "issue" => issue::run(scale).await,
         "jobs" => jobs::run(scale).await,
         "lists" => lists::run(scale).await,
+        "notifications" => notifications::run(scale).await,
         "sweep" => sweep::run(scale).await,
         "sealing" => sealing::run(scale).await,
         "footprint" => footprint::run(scale).await,

@@ -91,6 +91,8 @@ impl World {
             max_retries: Some(10),
             retry_interval_seconds: Some(60),
             alert_thresholds_days: None,
+            alert_severity_map: None,
+            alert_channels: None,
             freeze_windows: None,
             fallback_issuer_ids: Some(fallbacks.iter().map(|id| id.parse().unwrap()).collect()),
         };
@@ -253,6 +255,8 @@ fn what_a_policy_falls_back_on_is_there_and_stays() {
                 max_retries: None,
                 retry_interval_seconds: None,
                 alert_thresholds_days: None,
+                alert_severity_map: None,
+                alert_channels: None,
                 freeze_windows: None,
                 fallback_issuer_ids: Some(ids.iter().map(|id| id.parse().unwrap()).collect()),
             };

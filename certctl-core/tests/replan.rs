@@ -90,6 +90,8 @@ impl World {
                 max_retries: 3,
                 retry_interval_seconds: 60,
                 alert_thresholds_days: vec![7, 1],
+                alert_severity_map: std::collections::BTreeMap::new(),
+                alert_channels: std::collections::BTreeMap::new(),
                 freeze_windows: vec![],
                 fallback_issuer_ids: vec![],
             };
@@ -211,6 +213,8 @@ fn policy(id: &str) -> renewal_policy::Update {
         max_retries: None,
         retry_interval_seconds: None,
         alert_thresholds_days: None,
+        alert_severity_map: None,
+        alert_channels: None,
         freeze_windows: None,
         fallback_issuer_ids: None,
     }
@@ -316,9 +320,14 @@ fn what_does_not_concern_the_time_leaves_the_plan_alone() {
         world
             .change(renewal_policy::Update { name: Some("ours".into()), max_retries: Some(9), ..policy("rp-1") })
             .await;
-        world.change(renewal_policy::Update { alert_thresholds_days: Some(vec![9]), ..policy("rp-1") }).await;
         assert_eq!(world.settle(&world.engine).await, 0);
         assert_eq!(world.get::<Certificate>("mc-1").await.version(), before.version());
+        // When people are told is planned, too.
+        assert_eq!(before.alert_at, before.expires_at - DAY * 7);
+        world.change(renewal_policy::Update { alert_thresholds_days: Some(vec![2]), ..policy("rp-1") }).await;
+        assert_eq!(world.settle(&world.engine).await, 1);
+        let after = world.get::<Certificate>("mc-1").await;
+        assert_eq!(after.alert_at, after.expires_at - DAY * 2);
         // Where nothing renews, the first alert says from when a certificate is expiring.
         world.engine.execute(&me(), moved("mc-1", "rp-off")).await.unwrap();
         world.change(renewal_policy::Update { alert_thresholds_days: Some(vec![9]), ..policy("rp-off") }).await;

@@ -246,6 +246,8 @@ async fn prepare(engine: &Engine, site: &Site) -> Result<(), Failed> {
         max_retries: 10,
         retry_interval_seconds: 1,
         alert_thresholds_days: Vec::new(),
+        alert_severity_map: BTreeMap::new(),
+        alert_channels: BTreeMap::new(),
         freeze_windows: Vec::new(),
         fallback_issuer_ids: Vec::new(),
     };

@@ -2,6 +2,7 @@
 
 pub mod advice;
 pub mod agent_group;
+pub mod alerts;
 pub mod backoff;
 pub mod breaker;
 pub mod explain;

@@ -256,6 +256,7 @@ mod tests {
             expires_at: Timestamp::NEVER,
             expiring_at: Timestamp::NEVER,
             renew_at: Timestamp::NEVER,
+            alert_at: Timestamp::NEVER,
             failed_renewals: 0,
             last_renewal_at: None,
             newest_version_id: None,

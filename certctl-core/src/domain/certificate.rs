@@ -97,6 +97,8 @@ entity! {
         expiring_at: Timestamp,
         /// When the next renewal is due; never while an Issuance or Renewal job is open, and where none is planned.
         renew_at: Timestamp,
+        /// When to look whether people are to be told of its end; never where there is nothing to tell.
+        alert_at: Timestamp,
         /// The version that was issued last; absent before the first issuance.
         newest_version_id: Option<VersionId>,
         /// How many renewals in a row used up their attempts.
@@ -127,6 +129,7 @@ entity! {
             &["lifecycle", "renewing", "expiring_at", "expires_at", "created_at", "id"],
         ),
         Index::on("managed_certificates_due", &["renew_at", "id"]),
+        Index::on("managed_certificates_alert", &["alert_at", "id"]),
         Index::on("managed_certificates_owner", &["owner_id", "created_at", "id"]),
         Index::on("managed_certificates_team", &["team_id", "created_at", "id"]),
         Index::on("managed_certificates_issuer", &["issuer_id", "created_at", "id"]),

@@ -1,8 +1,10 @@
 //! Renewal policies.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::{CertificateId, IssuerId, RenewalPolicyId, Timestamp};
+use super::{CertificateId, IssuerId, RenewalPolicyId, Severity, Timestamp};
 use crate::entity;
 use crate::entity::{Index, Json};
 
@@ -40,6 +42,10 @@ entity! {
         retry_interval_seconds: i64,
         /// Days before the end at which people are told.
         alert_thresholds_days: Json<Vec<i64>>,
+        /// The tier of each of them; what is not named has that of [`tier`](RenewalPolicy::tier).
+        alert_severity_map: Json<BTreeMap<i64, Severity>>,
+        /// The kinds of notifiers that are told of a tier; a tier that is not named is told as everything else is.
+        alert_channels: Json<BTreeMap<Severity, Vec<String>>>,
         /// Times in which nothing is renewed by itself, unless a certificate would end.
         freeze_windows: Json<Vec<FreezeWindow>>,
         /// Whom to ask when a certificate's own issuer fails too often or has no quota left, in this order.
@@ -76,4 +82,14 @@ impl RenewalPolicy {
     pub const MOST_FALLBACKS: usize = 5;
     /// The policy of a fresh store.
     pub const DEFAULT_ID: &'static str = "rp-default";
+
+    /// How much it matters that a certificate ends in so many days: informational above 14, critical at its end.
+    pub fn tier(&self, days: i64) -> Severity {
+        let usual = || match days {
+            ..=0 => Severity::Critical,
+            1..=14 => Severity::Warning,
+            _ => Severity::Informational,
+        };
+        self.alert_severity_map.get(&days).copied().unwrap_or_else(usual)
+    }
 }

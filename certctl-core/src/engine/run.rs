@@ -30,6 +30,8 @@ pub struct Progress {
     pub jobs_started: usize,
     /// Notifications that were taken up.
     pub deliveries_started: usize,
+    /// Alerts of certificates that near their end.
+    pub alerts_raised: usize,
     /// Messages of the digest that were recorded.
     pub digests_recorded: usize,
     /// Notifications that ended undelivered because their notifier is gone.

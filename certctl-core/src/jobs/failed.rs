@@ -136,6 +136,10 @@ pub(crate) async fn give_up(
         // A first issuance that was called off is for people to begin again.
         Lifecycle::Pending | Lifecycle::Revoked | Lifecycle::Archived => Timestamp::NEVER,
     };
+    if certificate.lifecycle == Lifecycle::Issued {
+        // After a failure all thresholds count, also those that have passed.
+        certificate.alert_at = now;
+    }
     unit.update(certificate);
     Ok(())
 }

@@ -9,6 +9,7 @@ use super::open::key_holders;
 use super::order::Order;
 use super::shape;
 use crate::decide::advice;
+use crate::decide::alerts::{self, AlertInput};
 use crate::decide::policy::Validity;
 use crate::decide::renewal::{RenewalInput, decide};
 use crate::domain::{
@@ -304,4 +305,5 @@ fn renewed(engine: &Engine, certificate: &mut Certificate, policy: &RenewalPolic
     (certificate.renewing, certificate.failed_renewals) = (false, 0);
     (certificate.expires_at, certificate.expiring_at) = (not_after, verdict.expiring_at);
     certificate.renew_at = verdict.renew_at.unwrap_or(Timestamp::NEVER);
+    certificate.alert_at = alerts::look_at(&AlertInput::of(certificate, policy, version.not_before, now));
 }

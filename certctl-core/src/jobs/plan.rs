@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::decide::alerts::{self, AlertInput};
 use crate::decide::fallback::{self, Candidate};
 use crate::decide::replan::{Newest, ReplanInput, decide, is_due};
-use crate::domain::{Certificate, RenewalAdvice, RenewalPolicy, Timestamp, Version, VersionId};
+use crate::domain::{Certificate, Lifecycle, RenewalAdvice, RenewalPolicy, Timestamp, Version, VersionId};
 use crate::engine::Engine;
 use crate::entity::Record;
 use crate::error::Error;
@@ -99,6 +100,10 @@ pub(crate) fn replan(engine: &Engine, certificate: &mut Certificate, basis: Basi
     let random = engine.ports().rng.next_u64();
     let plan = decide(&ReplanInput { random, ..basis.input(certificate) });
     (certificate.renew_at, certificate.expiring_at) = (plan.renew_at, plan.expiring_at);
+    if let (Lifecycle::Issued, Some(newest)) = (certificate.lifecycle, basis.facts.newest) {
+        let input = AlertInput::of(certificate, basis.policy, newest.not_before, basis.now);
+        certificate.alert_at = alerts::look_at(&input);
+    }
 }
 
 /// Plans the renewal of one certificate by a policy that was read and pinned.

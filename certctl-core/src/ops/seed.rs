@@ -80,6 +80,8 @@ fn rules(unit: &mut UnitOfWork, now: Timestamp) -> Result<(), Error> {
         max_retries: 3,
         retry_interval_seconds: 300,
         alert_thresholds_days: Json(vec![30, 14, 7, 0]),
+        alert_severity_map: Json::default(),
+        alert_channels: Json::default(),
         freeze_windows: Json(Vec::new()),
         fallback_issuer_ids: Json(Vec::new()),
         created_at: now,

@@ -27,7 +27,7 @@ impl<'a> About<'a> {
 }
 
 /// Records one notification for each notifier that is to be told, and for each of its addresses. A second one for the same
-/// event, notifier and address is refused by the store, so an event is told once however often it is decided.
+/// event, notifier and address is refused by the store, so an event is told once however often it is decided. Gives how many were recorded.
 ///
 /// # Errors
 /// The store's, where the owner's address has to be read.
@@ -37,7 +37,7 @@ pub(crate) async fn notify(
     about: &About<'_>,
     subject: &str,
     message: &str,
-) -> Result<(), Error> {
+) -> Result<usize, Error> {
     let severity = about.severity.unwrap_or(routing::severity(about.kind));
     let occurrence = Occurrence { kind: about.kind, severity, channels: about.channels };
     let notifiers = &engine.0.notifiers;
@@ -53,7 +53,7 @@ pub(crate) async fn notify(
             "a renewal policy wants this told by a kind of notifier that is not configured"
         );
     }
-    let mut owner = None;
+    let (mut owner, mut rows) = (None, 0);
     let now = unit.now();
     for (name, _) in routed.told {
         let Some(notifier) = notifiers.get(name) else { continue };
@@ -72,6 +72,7 @@ pub(crate) async fn notify(
         recipients.dedup();
         for recipient in recipients {
             let place = if recipient.is_empty() { name.to_owned() } else { format!("{name}:{recipient}") };
+            rows += 1;
             unit.insert(Notification {
                 id: NotificationId::generate(&*engine.ports().clock, &*engine.ports().rng),
                 kind: about.kind,
@@ -96,5 +97,5 @@ pub(crate) async fn notify(
             });
         }
     }
-    Ok(())
+    Ok(rows)
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod advice;
 pub(crate) mod agent_health;
+pub(crate) mod alerts;
 pub(crate) mod calls;
 pub(crate) mod digests;
 pub(crate) mod reads;

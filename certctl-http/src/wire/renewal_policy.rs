@@ -1,9 +1,12 @@
 //! Renewal policies.
 
-use certctl_core::domain::{self, IssuerId, RenewalPolicyId, Timestamp};
+use std::collections::BTreeMap;
+
+use certctl_core::domain::{self, IssuerId, RenewalPolicyId, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::names;
 use super::patch::{unless_empty, unless_null};
 
 /// When and how often certificates are renewed, and when people are told.
@@ -24,6 +27,12 @@ pub struct RenewalPolicy {
     pub retry_interval_seconds: i64,
     /// Days before the end at which people are told.
     pub alert_thresholds_days: Vec<i64>,
+    /// The tiers of thresholds, by their days. What is not named is informational above 14 days, and critical at the end.
+    #[schema(value_type = BTreeMap<String, names::NotificationSeverity>)]
+    pub alert_severity_map: BTreeMap<i64, Severity>,
+    /// The kinds of notifiers that are told of a tier, such as `Slack`. A tier that is not named is told as everything else is.
+    #[schema(value_type = BTreeMap<String, Vec<String>>)]
+    pub alert_channels: BTreeMap<Severity, Vec<String>>,
     /// Times in which nothing is renewed by itself, unless a certificate would end.
     pub freeze_windows: Vec<FreezeWindow>,
     /// Whom to ask when a certificate's own issuer fails too often or has no quota left, in this order.
@@ -94,6 +103,15 @@ pub struct CreateRenewalPolicy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub alert_thresholds_days: Option<Vec<i64>>,
+    /// The tiers of thresholds, by their days, at most 20. What is not named is informational above 14 days, and critical at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, names::NotificationSeverity>>, nullable = false)]
+    pub alert_severity_map: Option<BTreeMap<i64, Severity>>,
+    /// The kinds of notifiers that are told of a tier, such as `Slack`. A tier that is not named is told as everything else is; one
+    /// with an empty list is told to nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, Vec<String>>>, nullable = false)]
+    pub alert_channels: Option<BTreeMap<Severity, Vec<String>>>,
     /// Times in which nothing is renewed by itself, unless a certificate would end; at most 50, none when absent.
     #[serde(default, deserialize_with = "unless_null", skip_serializing_if = "Vec::is_empty")]
     pub freeze_windows: Vec<FreezeWindow>,
@@ -131,6 +149,14 @@ pub struct UpdateRenewalPolicy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub alert_thresholds_days: Option<Vec<i64>>,
+    /// All tiers of thresholds from now on, by their days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, names::NotificationSeverity>>, nullable = false)]
+    pub alert_severity_map: Option<BTreeMap<i64, Severity>>,
+    /// All kinds of notifiers that are told of a tier from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, Vec<String>>>, nullable = false)]
+    pub alert_channels: Option<BTreeMap<Severity, Vec<String>>>,
     /// All times in which nothing is renewed by itself from now on, at most 50.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -151,6 +177,8 @@ impl From<domain::RenewalPolicy> for RenewalPolicy {
             max_retries: policy.max_retries,
             retry_interval_seconds: policy.retry_interval_seconds,
             alert_thresholds_days: policy.alert_thresholds_days.0,
+            alert_severity_map: policy.alert_severity_map.0,
+            alert_channels: policy.alert_channels.0,
             freeze_windows: policy.freeze_windows.0.into_iter().map(Into::into).collect(),
             fallback_issuer_ids: policy.fallback_issuer_ids.0,
             created_at: policy.created_at,

@@ -98,6 +98,8 @@ text_enum! {
         DiscoveryScanContinued = "discovery_scan_continued",
         /// A search began that tells what it finds as it goes.
         DiscoveryScanStarted = "discovery_scan_started",
+        /// People are told that a certificate nears its end.
+        ExpirationAlertSent = "expiration_alert_sent",
         /// A certificate left as PEM.
         ExportedPem = "export_pem",
         /// A certificate left as a PKCS #12 trust store.

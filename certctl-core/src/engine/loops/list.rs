@@ -51,6 +51,16 @@ pub(crate) const LOOPS: &[Loop] = &[
         count: |progress| &mut progress.advice_asked,
     },
     Loop {
+        name: "expiry-alerts",
+        does: "Tells of certificates that near their end",
+        run: Run::Leased,
+        interval: |cadence| cadence.renewal_check,
+        sweep: |engine| Box::pin(reconcile::alerts::sweep(engine)),
+        next_due: |engine| Box::pin(reconcile::alerts::next_due(engine)),
+        watches: Some((Certificate::SCHEMA.table, |schema, row| moment(schema, row, "alert_at"))),
+        count: |progress| &mut progress.alerts_raised,
+    },
+    Loop {
         name: "job-timeout",
         does: "Ends jobs that waited too long for a request or an approval",
         run: Run::Leased,

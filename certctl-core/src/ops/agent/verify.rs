@@ -4,9 +4,13 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::acting::acting;
-use crate::domain::{AuditAction, Fingerprint, Job, JobId, JobType, Role, TargetId, Timestamp, VerificationStatus};
+use crate::domain::{
+    AuditAction, Certificate, Fingerprint, Job, JobId, JobType, NotificationType, Role, TargetId, Timestamp,
+    VerificationStatus,
+};
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation, check};
+use crate::outbox::{self, About};
 
 /// Reports a verification. The engine compares the fingerprints itself.
 #[derive(Clone, Debug)]
@@ -68,16 +72,33 @@ impl Operation for Verify {
             Some(actual) => format!("{actual} is served"),
             None => "nothing is served".into(),
         };
+        let before = job.verification_status;
         job.verification_error = if verified { None } else { Some(error.unwrap_or_else(mismatch)) };
         job.verification_status = Some(if verified { VerificationStatus::Success } else { VerificationStatus::Failed });
         (job.verified_at, job.verification_fingerprint) = (Some(now), actual);
         job.expected_fingerprint = wanted;
+        if !verified && before != Some(VerificationStatus::Failed) {
+            tell(cx, &job).await?;
+        }
         let action = if verified { AuditAction::VerificationSucceeded } else { AuditAction::VerificationFailed };
         let details = json!({ "expected": wanted, "actual": actual, "error": job.verification_error });
         cx.audit(action, ("job", self.job_id.as_str()), details);
         cx.unit.update(job);
         Ok(Verified { job_id: self.job_id.clone(), verified, verified_at: now })
     }
+}
+
+/// Tells that something else than what was deployed is served, or nothing: once until it is seen served again.
+async fn tell(cx: &mut Context<'_>, job: &Job) -> Result<(), Error> {
+    let Some(certificate) = cx.unit.peek::<Certificate>(job.certificate_id.as_str()).await? else { return Ok(()) };
+    let key = format!("{}:verification:{}", job.id, cx.now());
+    let about = About::new(&certificate, NotificationType::DeploymentFailure, &key);
+    let target = job.target_id.as_ref().map(ToString::to_string).unwrap_or_default();
+    let subject = format!("{} is not served by target {target}", certificate.name);
+    let why = job.verification_error.as_deref().unwrap_or_default();
+    let message = format!("Certificate {} was deployed to target {target} and is not served: {why}.", certificate.name);
+    outbox::notify(cx.engine, &mut cx.unit, &about, &subject, &message).await?;
+    Ok(())
 }
 
 /// An empty fingerprint is fine where an error says why there is none.

@@ -154,6 +154,7 @@ impl Create {
             expires_at: Timestamp::NEVER,
             expiring_at: Timestamp::NEVER,
             renew_at: Timestamp::NEVER,
+            alert_at: Timestamp::NEVER,
             failed_renewals: 0,
             last_renewal_at: None,
             newest_version_id: None,

@@ -1,9 +1,11 @@
 //! Creating a renewal policy.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::domain::{AuditAction, FreezeWindow, IssuerId, IssuerRecord, RenewalPolicy, RenewalPolicyId};
+use crate::domain::{AuditAction, FreezeWindow, IssuerId, IssuerRecord, RenewalPolicy, RenewalPolicyId, Severity};
 use crate::entity::Json;
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation, check};
@@ -25,6 +27,10 @@ pub struct Create {
     pub retry_interval_seconds: i64,
     /// Days before the end at which people are told, each 0 to 3,650, at most 20.
     pub alert_thresholds_days: Vec<i64>,
+    /// The tiers of thresholds, at most 20; what is not named is informational above 14 days, and critical at the end.
+    pub alert_severity_map: BTreeMap<i64, Severity>,
+    /// The kinds of notifiers that are told of a tier, such as `Slack`; a tier that is not named is told as everything else is.
+    pub alert_channels: BTreeMap<Severity, Vec<String>>,
     /// Times in which nothing is renewed by itself, at most 50, each ending after it starts.
     pub freeze_windows: Vec<FreezeWindow>,
     /// Whom to ask when a certificate's own issuer fails too often or has no quota left, at most 5.
@@ -48,6 +54,8 @@ impl Operation for Create {
             max_retries: self.max_retries,
             retry_interval_seconds: self.retry_interval_seconds,
             alert_thresholds_days: Json(self.alert_thresholds_days.clone()),
+            alert_severity_map: Json(self.alert_severity_map.clone()),
+            alert_channels: Json(self.alert_channels.clone()),
             freeze_windows: Json(self.freeze_windows.clone()),
             fallback_issuer_ids: Json(self.fallback_issuer_ids.clone()),
             created_at: now,
@@ -75,7 +83,28 @@ pub(super) fn check(policy: &RenewalPolicy) -> Result<(), Error> {
         .alert_thresholds_days
         .iter()
         .try_for_each(|days| check::within("/alert_thresholds_days", *days, 0..=3_650))?;
+    alerts(policy)?;
     freezes(&policy.freeze_windows)
+}
+
+fn alerts(policy: &RenewalPolicy) -> Result<(), Error> {
+    if policy.alert_severity_map.len() > 20 {
+        return Err(Error::invalid_field("/alert_severity_map", "too_many", "at most 20 thresholds have a tier"));
+    }
+    for days in policy.alert_severity_map.keys() {
+        check::within(&format!("/alert_severity_map/{days}"), *days, 0..=3_650)?;
+    }
+    for (tier, channels) in policy.alert_channels.iter() {
+        let at = format!("/alert_channels/{tier}");
+        if channels.len() > 20 {
+            return Err(Error::invalid_field(at, "too_many", "at most 20 kinds of notifiers are named for a tier"));
+        }
+        if channels.iter().any(|channel| channel.trim().is_empty() || channel.chars().count() > 64) {
+            let detail = "a kind of notifier, such as Slack, has 1 to 64 characters";
+            return Err(Error::invalid_field(at, "invalid_value", detail));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a policy that falls back on issuers that are not there. They are pinned, so that none goes away at the same moment.

@@ -1,9 +1,11 @@
 //! Changing a renewal policy.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use super::create::{check, fallbacks_exist};
-use crate::domain::{AuditAction, FreezeWindow, IssuerId, RenewalPolicy, RenewalPolicyId, Replan};
+use crate::domain::{AuditAction, FreezeWindow, IssuerId, RenewalPolicy, RenewalPolicyId, Replan, Severity};
 use crate::engine::SETTLED;
 use crate::error::Error;
 use crate::ops::merge::Merge;
@@ -27,6 +29,10 @@ pub struct Update {
     pub retry_interval_seconds: Option<i64>,
     /// All days before the end at which people are told from now on.
     pub alert_thresholds_days: Option<Vec<i64>>,
+    /// All tiers of thresholds from now on.
+    pub alert_severity_map: Option<BTreeMap<i64, Severity>>,
+    /// All kinds of notifiers that are told of a tier from now on.
+    pub alert_channels: Option<BTreeMap<Severity, Vec<String>>>,
     /// All times in which nothing is renewed by itself from now on.
     pub freeze_windows: Option<Vec<FreezeWindow>>,
     /// All issuers to fall back on from now on, in this order.
@@ -50,6 +56,8 @@ impl Operation for Update {
         merge.set("max_retries", &mut policy.max_retries, self.max_retries.as_ref());
         merge.set("retry_interval_seconds", &mut policy.retry_interval_seconds, self.retry_interval_seconds.as_ref());
         merge.set("alert_thresholds_days", &mut policy.alert_thresholds_days.0, self.alert_thresholds_days.as_ref());
+        merge.set("alert_severity_map", &mut policy.alert_severity_map.0, self.alert_severity_map.as_ref());
+        merge.set("alert_channels", &mut policy.alert_channels.0, self.alert_channels.as_ref());
         merge.set("freeze_windows", &mut policy.freeze_windows.0, self.freeze_windows.as_ref());
         merge.set("fallback_issuer_ids", &mut policy.fallback_issuer_ids.0, self.fallback_issuer_ids.as_ref());
         check(&policy)?;
@@ -84,9 +92,8 @@ impl Update {
     }
 }
 
-/// What of a policy decides when its certificates renew, or count as expiring.
-fn timing(policy: &RenewalPolicy) -> (bool, Option<i64>, Vec<FreezeWindow>) {
-    let alerts = || policy.alert_thresholds_days.iter().copied().max();
-    let days = if policy.auto_renew { Some(policy.renewal_window_days) } else { alerts() };
-    (policy.auto_renew, days, policy.freeze_windows.0.clone())
+/// What of a policy decides when its certificates renew, count as expiring, or are told of.
+fn timing(policy: &RenewalPolicy) -> (bool, Option<i64>, Vec<FreezeWindow>, Vec<i64>) {
+    let window = policy.auto_renew.then_some(policy.renewal_window_days);
+    (policy.auto_renew, window, policy.freeze_windows.0.clone(), policy.alert_thresholds_days.0.clone())
 }

@@ -137,6 +137,8 @@ impl Operator {
                 max_retries: 6,
                 retry_interval_seconds: interval,
                 alert_thresholds_days: vec![1],
+                alert_severity_map: BTreeMap::new(),
+                alert_channels: BTreeMap::new(),
                 freeze_windows: Vec::new(),
                 fallback_issuer_ids: Vec::new(),
             };

@@ -28,6 +28,8 @@ pub(crate) async fn create(
         max_retries: request.max_retries.unwrap_or(3),
         retry_interval_seconds: request.retry_interval_seconds.unwrap_or(300),
         alert_thresholds_days: request.alert_thresholds_days.unwrap_or_else(|| vec![30, 14, 7, 0]),
+        alert_severity_map: request.alert_severity_map.unwrap_or_default(),
+        alert_channels: request.alert_channels.unwrap_or_default(),
         freeze_windows: request.freeze_windows.into_iter().map(Into::into).collect(),
         fallback_issuer_ids: request.fallback_issuer_ids,
     };

@@ -34,6 +34,8 @@ pub(crate) async fn update(
         max_retries,
         retry_interval_seconds,
         alert_thresholds_days,
+        alert_severity_map,
+        alert_channels,
         freeze_windows,
         fallback_issuer_ids,
     } = request;
@@ -46,6 +48,8 @@ pub(crate) async fn update(
         max_retries,
         retry_interval_seconds,
         alert_thresholds_days,
+        alert_severity_map,
+        alert_channels,
         freeze_windows,
         fallback_issuer_ids,
     };

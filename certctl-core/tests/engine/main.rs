@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
+mod alerts;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
