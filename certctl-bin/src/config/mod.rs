@@ -92,6 +92,7 @@ pub(crate) struct Loops {
     pub(crate) awaiting_approval: Option<String>,
     pub(crate) agent_health: Option<String>,
     pub(crate) notification_process: Option<String>,
+    pub(crate) notification_retry: Option<String>,
 }
 
 /// `[[notifier]]`.

@@ -39,7 +39,6 @@ const EXACT: &[(&str, &str)] = &[
     ("VERIFY_DELAY", "each target's own configuration says it; unset it"),
     ("VERIFY_DEPLOYMENT", "each target's own configuration says it; unset it"),
     ("VERIFY_TIMEOUT", "each target's own configuration says it; unset it"),
-    ("NOTIFICATION_RETRY_INTERVAL", CONSTANT),
     ("DEPLOY_BACKUP_RETENTION", CONSTANT),
     ("RENEWAL_CONCURRENCY", CONSTANT),
     ("SHORT_LIVED_EXPIRY_CHECK_INTERVAL", CONSTANT),

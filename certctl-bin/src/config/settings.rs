@@ -317,6 +317,17 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "loops.notification_retry",
+        variable: "NOTIFICATION_RETRY_INTERVAL",
+        flag: "",
+        default: "`2m`",
+        meaning: "How long notifications whose notifier is not configured any more wait for it before they end, and the longest time between two looks for them. What failed is tried again at its own moment, after 2, 4, 8 and 16 minutes.",
+        set: |config, value| {
+            config.loops.notification_retry = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
         key: "",
         variable: "WEBHOOK_URL",
         flag: "",

@@ -300,6 +300,8 @@ fn the_times_of_loops_have_a_unit_and_bounds() {
         let error = renewals(text).unwrap_err();
         assert!(error.contains("loops.renewal_check") && error.contains("2m"), "{text}: {error}");
     }
+    let retry = cadence("CERTCTL_NOTIFICATION_RETRY_INTERVAL", "5m").unwrap();
+    assert_eq!(retry.notification_retry.as_secs(), 300);
     let waits = cadence("CERTCTL_JOB_AWAITING_APPROVAL_TIMEOUT", "200h").unwrap();
     assert_eq!(waits.awaiting_approval.as_secs(), 720_000);
 }

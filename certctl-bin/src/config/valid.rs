@@ -207,6 +207,7 @@ fn cadence(written: &super::Loops) -> Result<Cadence, ConfigError> {
         ("awaiting_approval", &written.awaiting_approval, &mut cadence.awaiting_approval, month),
         ("agent_health", &written.agent_health, &mut cadence.agent_health, day),
         ("notification_process", &written.notification_process, &mut cadence.notification_process, day),
+        ("notification_retry", &written.notification_retry, &mut cadence.notification_retry, day),
     ] {
         if let Some(text) = text {
             *field = period(&format!("loops.{key}"), text, most)?;

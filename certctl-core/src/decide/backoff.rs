@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-const LONGEST: Duration = Duration::from_secs(3600);
+/// The longest pause.
+pub const LONGEST: Duration = Duration::from_secs(3600);
 
 /// The pause before the next attempt at a job: `interval` doubled with each attempt made, an hour at most, ± 20 %
 /// (requirements B2). `attempts` counts from 1; `random` spreads jobs that failed together.

@@ -68,7 +68,9 @@ pub use job::{Job, JobFields, JobState, JobType, VerificationStatus};
 pub use key::{KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 pub use loop_state::{LoopScope, LoopState, LoopStateFields};
 pub use name::{MAX_COMMON_NAME, MAX_NAMES, NameError, SubjectNames};
-pub use notification::{Notification, NotificationFields, NotificationState, NotificationType, Severity};
+pub use notification::{
+    Notification, NotificationFields, NotificationState, NotificationStatus, NotificationType, Severity,
+};
 pub use ownership::{Owner, OwnerFields, Team, TeamFields};
 pub use policy::{
     PolicyConfig, PolicyConfigError, PolicyRule, PolicyRuleFields, PolicySeverity, PolicyType, PolicyViolation,

@@ -37,7 +37,23 @@ text_enum! {
 }
 
 text_enum! {
-    /// The state of a notification, as the wire names it.
+    /// What the wire says of a notification.
+    pub enum NotificationStatus {
+        /// Five attempts failed; nobody tries it any more.
+        Dead = "dead",
+        /// The last attempt failed; another follows.
+        Failed = "failed",
+        /// Waits for its first attempt, or is under way.
+        Pending = "pending",
+        /// Somebody marked it read.
+        Read = "read",
+        /// Delivered, or its notifier is gone.
+        Sent = "sent",
+    }
+}
+
+text_enum! {
+    /// The state of a notification, as it is stored.
     pub enum NotificationState {
         /// Five attempts failed.
         Dead = "dead",
@@ -56,9 +72,9 @@ text_enum! {
 
 transitions! {
     NotificationState as "notification" {
-        Pending => [Sending, Read],
+        Pending => [Sending, Sent, Read],
         Sending => [Sending, Sent, Failed, Dead],
-        Failed => [Sending, Pending, Read],
+        Failed => [Sending, Sent, Pending, Read],
         Dead => [Pending, Read],
         Sent => [Read],
         Read => [],
@@ -92,7 +108,7 @@ entity! {
         state: NotificationState,
         /// Who delivers it: `notifier:…`.
         partition: String,
-        /// When anyone may claim it.
+        /// When anyone may claim it; of a failed one when it is tried again.
         due_at: Timestamp,
         /// Counts claims; the fencing token of the current one.
         attempt: i64,
@@ -112,6 +128,7 @@ entity! {
         Index::on("notification_events_due", &["partition", "due_at", "id"]).only("state", Notification::CLAIMABLE),
         Index::on("notification_events_by_creation", &["created_at", "id"]),
         Index::on("notification_events_by_state", &["state", "created_at", "id"]),
+        Index::on("notification_events_by_certificate", &["certificate_id", "created_at", "id"]),
     ]
     references []
 }
@@ -123,4 +140,27 @@ impl Notification {
 
     /// Failed attempts after which it is dead.
     pub const ATTEMPTS: i64 = 5;
+
+    /// When a failed one is tried again.
+    pub fn next_retry_at(&self) -> Option<Timestamp> {
+        (self.state == NotificationState::Failed).then_some(self.due_at)
+    }
+}
+
+impl NotificationState {
+    /// What the wire says of it.
+    pub const fn status(self) -> NotificationStatus {
+        match self {
+            Self::Dead => NotificationStatus::Dead,
+            Self::Failed => NotificationStatus::Failed,
+            Self::Pending | Self::Sending => NotificationStatus::Pending,
+            Self::Read => NotificationStatus::Read,
+            Self::Sent => NotificationStatus::Sent,
+        }
+    }
+
+    /// The states of which the wire says this.
+    pub fn of(status: NotificationStatus) -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(move |state| state.status() == status)
+    }
 }

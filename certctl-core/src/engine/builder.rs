@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
@@ -155,7 +156,7 @@ impl EngineBuilder {
             self;
         let sealer = sealer(&*storage, &ports, secret).await?;
         let authorities = Arc::new(StoredAuthorities::new(storage.clone(), ports.clone(), sealer.clone()));
-        let layers = Layers::new(cadence.connectors.clone(), ports.clock.clone());
+        let layers = Layers::new(cadence.notifiers.clone(), ports.clock.clone());
         let mut live = BTreeMap::new();
         for notifier in notifiers {
             let entry = registry.find_notifier(&notifier.kind).map_err(|error| Error::invalid(error.to_string()))?;
@@ -184,6 +185,7 @@ impl EngineBuilder {
             cadence,
             notifiers: live,
             routes,
+            undeliverable: AtomicU64::new(0),
             holder: hex::encode(holder),
             started_at,
             agent_auth,

@@ -27,9 +27,13 @@ pub struct Cadence {
     pub notification_process: Duration,
     /// First pause after the store failed; doubled up to 64 times that.
     pub retry: Duration,
-    /// What the layers around every connector allow.
+    /// What the layers around every issuer allow.
     pub connectors: Limits,
-    /// Jobs at once per partition, such as one issuer.
+    /// What those around every notifier allow. So many notices of one are delivered at once as it may be called at once.
+    pub notifiers: Limits,
+    /// How often notifications are looked for whose notifier is gone, and how long they wait for it.
+    pub notification_retry: Duration,
+    /// Jobs at once per issuer.
     pub permits_per_partition: u32,
     /// Rows per pass of a reconciler.
     pub sweep_batch: usize,
@@ -67,6 +71,8 @@ impl Default for Cadence {
             notification_process: seconds(60),
             retry: seconds(1),
             connectors: Limits::default(),
+            notifiers: Limits::of_notifiers(),
+            notification_retry: seconds(120),
             permits_per_partition: 16,
             sweep_batch: 200,
             seal: Duration::from_millis(500),

@@ -29,6 +29,7 @@ pub use run::Progress;
 pub use system::{AgentTrust, ServerIdentity};
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::connector::{Authorities, Notifier, Registry};
@@ -65,6 +66,8 @@ pub(crate) struct Inner {
     pub(crate) cadence: Cadence,
     pub(crate) notifiers: BTreeMap<String, ConfiguredNotifier>,
     pub(crate) routes: Vec<Route>,
+    /// Notifications that ended undelivered because their notifier is gone.
+    pub(crate) undeliverable: AtomicU64,
     /// This process, in leases.
     pub(crate) holder: String,
     pub(crate) started_at: Timestamp,
@@ -126,6 +129,11 @@ impl Engine {
     /// When this engine was built, by the store's clock.
     pub fn started_at(&self) -> Timestamp {
         self.0.started_at
+    }
+
+    /// How many notifications this engine has ended undelivered, because their notifier is not configured any more.
+    pub fn undeliverable_notifications(&self) -> u64 {
+        self.0.undeliverable.load(Ordering::Relaxed)
     }
 
     /// What happens, as it happens, after it was committed. A slow receiver misses events and is told so.

@@ -28,6 +28,8 @@ pub struct Progress {
     pub jobs_started: usize,
     /// Notifications that were taken up.
     pub deliveries_started: usize,
+    /// Notifications that ended undelivered because their notifier is gone.
+    pub undeliverable: usize,
     /// Agents that were woken because they have work.
     pub agents_woken: usize,
     /// Audit events that tell who read.

@@ -14,10 +14,13 @@ impl Permit {
         Self { engine: engine.clone(), partition: partition.into() }
     }
 
-    /// The partitions of these that have a free slot, each with how many.
-    pub(crate) fn free(engine: &Engine, partitions: impl IntoIterator<Item = String>) -> Vec<(String, u32)> {
+    /// The partitions of these that have a free slot of so many, each with how many.
+    pub(crate) fn free(
+        engine: &Engine,
+        limit: u32,
+        partitions: impl IntoIterator<Item = String>,
+    ) -> Vec<(String, u32)> {
         let running = lock(&engine.0.running);
-        let limit = engine.cadence().permits_per_partition;
         let free = |name: &String| limit.saturating_sub(running.get(name).copied().unwrap_or(0));
         partitions
             .into_iter()

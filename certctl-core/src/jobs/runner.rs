@@ -29,13 +29,13 @@ async fn partitions(engine: &Engine) -> Result<Vec<String>, Error> {
 }
 
 pub(crate) async fn next_due(engine: &Engine) -> Result<Option<Duration>, Error> {
-    let free = Permit::free(engine, partitions(engine).await?);
+    let free = Permit::free(engine, engine.cadence().permits_per_partition, partitions(engine).await?);
     let partitions = free.into_iter().map(|(partition, _)| partition).collect();
     Ok(engine.storage().next_due(&DueQuery { queue: Job::QUEUE, partitions }).await?)
 }
 
 pub(crate) async fn claim_and_start(engine: &Engine) -> Result<usize, Error> {
-    let free = Permit::free(engine, partitions(engine).await?);
+    let free = Permit::free(engine, engine.cadence().permits_per_partition, partitions(engine).await?);
     if free.is_empty() {
         return Ok(0);
     }

@@ -20,6 +20,7 @@ pub mod key;
 mod listing;
 pub mod loops;
 mod merge;
+pub mod notification;
 pub mod owner;
 pub mod policy;
 pub mod profile;

@@ -16,7 +16,8 @@ use crate::ops::context::audit_event;
 use crate::storage::{Claim, DueQuery, Lease, Leased, UnitOfWork};
 
 fn partitions(engine: &Engine) -> Vec<(String, u32)> {
-    Permit::free(engine, engine.0.notifiers.keys().map(|name| super::partition(name)))
+    let partitions = engine.0.notifiers.keys().map(|name| super::partition(name));
+    Permit::free(engine, engine.cadence().notifiers.concurrency, partitions)
 }
 
 pub(crate) async fn next_due(engine: &Engine) -> Result<Option<Duration>, Error> {
@@ -74,15 +75,9 @@ async fn deliver(engine: &Engine, lease: &Lease<Notification>) {
     }
 }
 
-/// `Ok(None)` when it was delivered, `Ok(Some(why))` when there is nobody left to deliver to.
-type Outcome = Result<Option<String>, ConnectorError>;
-
-async fn send(engine: &Engine, notification: &Notification) -> Outcome {
+async fn send(engine: &Engine, notification: &Notification) -> Result<(), ConnectorError> {
     let Some(notifier) = engine.0.notifiers.get(&notification.notifier) else {
-        return Ok(Some(format!(
-            "notifier `{}` is not configured any more; nothing was delivered",
-            notification.notifier
-        )));
+        return Err(ConnectorError::permanent(super::strays::gone(&notification.notifier)));
     };
     let notice = Notice {
         id: notification.id.clone(),
@@ -95,17 +90,22 @@ async fn send(engine: &Engine, notification: &Notification) -> Outcome {
         created_at: notification.created_at,
         attempt: u32::try_from(notification.retry_count).unwrap_or(0) + 1,
     };
-    notifier.live.send(&notice).await.map(|()| None)
+    notifier.live.send(&notice).await
 }
 
-async fn record(engine: &Engine, lease: &Lease<Notification>, outcome: &Outcome) -> Result<(), Error> {
+async fn record(
+    engine: &Engine,
+    lease: &Lease<Notification>,
+    outcome: &Result<(), ConnectorError>,
+) -> Result<(), Error> {
     let mut unit = UnitOfWork::begin(engine.storage()).await?;
     let now = unit.now();
     let Some(mut notification) = unit.held::<Notification>(&lease.fence).await? else { return Ok(()) };
     notification.holder = None;
     let (state, action) = match outcome {
-        Ok(nobody) => {
-            notification.last_error.clone_from(nobody);
+        // The count of failures stays: it was delivered on the attempt after so many.
+        Ok(()) => {
+            notification.last_error = None;
             (notification.sent_at, notification.due_at) = (Some(now), Timestamp::NEVER);
             (NotificationState::Sent, AuditAction::NotificationSent)
         }
@@ -114,14 +114,16 @@ async fn record(engine: &Engine, lease: &Lease<Notification>, outcome: &Outcome)
             notification.last_error = Some(error.explained().chars().take(2_000).collect());
             // Whatever the failure: receivers are mended by people, who need the hours that five attempts take.
             let pause = backoff::notification(u32::try_from(notification.retry_count).unwrap_or(u32::MAX));
-            notification.due_at =
-                pause.map_or(Timestamp::NEVER, |pause| now + pause.max(error.retry_after.unwrap_or_default()));
+            // What the receiver asks for is kept, within reason.
+            let asked = error.retry_after.unwrap_or_default().min(backoff::LONGEST);
+            notification.due_at = pause.map_or(Timestamp::NEVER, |pause| now + pause.max(asked));
             let state = if pause.is_some() { NotificationState::Failed } else { NotificationState::Dead };
             (state, AuditAction::NotificationFailed)
         }
     };
     notification.state = notification.state.transition(state).map_err(Error::internal)?;
-    let details = json!({ "channel": notification.channel, "status": state, "attempt": notification.retry_count + 1 });
+    let attempts = notification.retry_count + i64::from(state == NotificationState::Sent);
+    let details = json!({ "channel": notification.channel, "notifier": notification.notifier, "status": state, "attempt": attempts });
     let resource = ("notification", notification.id.as_str());
     unit.append(audit_event(engine, &Principal::system(), now, action, resource, details));
     unit.update(notification);

@@ -2,6 +2,7 @@
 
 mod deliver;
 mod record;
+pub(crate) mod strays;
 
 pub(crate) use deliver::{claim_and_start, next_due};
 pub(crate) use record::{About, notify};

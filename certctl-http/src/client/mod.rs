@@ -13,6 +13,7 @@ mod issuer;
 mod job;
 mod key;
 mod listing;
+mod notification;
 mod ownership;
 mod policy;
 mod raw;

@@ -115,6 +115,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Issuers", "Who issues certificates"),
     ("Jobs", "Durable work"),
     ("Metrics", "The server and its store in numbers, for monitoring"),
+    ("Notifications", "What was told to whom, and what could not be"),
     ("Owners", "Who answers for certificates"),
     ("Policies", "What an organisation asks of certificates, and which do not keep to it"),
     ("Profiles", "What certificates must look like"),

@@ -12,6 +12,7 @@ mod job;
 mod key;
 mod loops;
 mod metrics;
+mod notification;
 mod owner;
 mod policy;
 mod profile;
@@ -105,6 +106,10 @@ macro_rules! every_route {
             [job::reject::reject],
             [job::verify::verify],
             [job::verification::verification],
+            [notification::list::list],
+            [notification::get::get],
+            [notification::read::read],
+            [notification::requeue::requeue],
             [policy::list::list, policy::create::create],
             [policy::get::get, policy::update::update, policy::delete::delete],
             [policy::violations::violations],

@@ -2,8 +2,8 @@
 
 use certctl_core::ops::stats;
 use certctl_core::ops::{
-    Access, Operation, agent, agent_group, audit, certificate, discovery, event, issuer, job, key, loops, owner,
-    profile, renewal_policy, target, team,
+    Access, Operation, agent, agent_group, audit, certificate, discovery, event, issuer, job, key, loops, notification,
+    owner, profile, renewal_policy, target, team,
 };
 
 /// Who may call an operation, and what it may answer beyond what every operation may.
@@ -114,6 +114,10 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<job::Reject>("rejectJob", &[409]),
     by::<agent::Verify>("verifyDeployment", &[410]),
     by::<job::Get>("getJobVerification", &[]),
+    by::<notification::List>("listNotifications", &[]),
+    by::<notification::Get>("getNotification", &[]),
+    by::<notification::MarkRead>("markNotificationAsRead", &[409]),
+    by::<notification::Requeue>("requeueNotification", &[409]),
     by::<certctl_core::ops::policy::List>("listPolicies", &[]),
     by::<certctl_core::ops::policy::Create>("createPolicy", &[409]),
     by::<certctl_core::ops::policy::Get>("getPolicy", &[]),

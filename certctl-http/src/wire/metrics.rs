@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use certctl_core::domain::{CertificateStatus, JobState, Timestamp};
-use certctl_core::engine::Census;
+use certctl_core::engine::{Census, Engine};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -39,6 +39,8 @@ pub struct MetricsCounter {
     pub job_failed_total: u64,
     /// Notifications that used up their attempts.
     pub notifications_dead_total: u64,
+    /// Notifications that this server ended undelivered, because their notifier is not configured any more.
+    pub notifications_undeliverable_total: u64,
 }
 
 /// How long this server has been running.
@@ -68,7 +70,8 @@ pub struct MetricsResponse {
 }
 
 impl MetricsResponse {
-    pub(crate) fn of(census: &Census, server_started: Timestamp, now: Timestamp) -> Self {
+    pub(crate) fn of(census: &Census, engine: &Engine, now: Timestamp) -> Self {
+        let server_started = engine.started_at();
         let counts = DashboardCounts::from(census);
         let running = now.since(server_started);
         let uptime_seconds = (running.as_secs() + u64::from(running.subsec_nanos() > 0)).max(1);
@@ -87,6 +90,7 @@ impl MetricsResponse {
                 job_completed_total: counts.complete_jobs,
                 job_failed_total: counts.failed_jobs,
                 notifications_dead_total: counts.notifications_dead,
+                notifications_undeliverable_total: engine.undeliverable_notifications(),
             },
             uptime: MetricsUptime { uptime_seconds, server_started, measured_at: now },
             uptime_seconds,
@@ -129,6 +133,9 @@ pub(crate) fn exposition(census: &Census, metrics: &MetricsResponse) -> String {
     text.one("counter", "certctl_job_failed_total", "Jobs whose last attempt failed.", counter.job_failed_total);
     let dead = "Notifications that used up their attempts.";
     text.one("counter", "certctl_notification_dead_total", dead, counter.notifications_dead_total);
+    let gone = "Notifications that this server ended undelivered, because their notifier is not configured any more.";
+    let undeliverable = counter.notifications_undeliverable_total;
+    text.one("counter", "certctl_notification_undeliverable_total", gone, undeliverable);
     text.one("gauge", "certctl_uptime_seconds", "How long this server has been running.", *uptime_seconds);
     text.family("gauge", "certctl_build_info", "The version of this server; always 1.");
     text.labelled("certctl_build_info", "version", env!("CARGO_PKG_VERSION"), 1);

@@ -18,6 +18,7 @@ mod loops;
 mod metrics;
 pub(crate) mod names;
 mod notice;
+mod notification;
 mod owner;
 mod page;
 mod patch;
@@ -56,14 +57,17 @@ pub(crate) use metrics::exposition;
 pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
     ActorType, AgentStatus, AuditFindingKind, CertificateStatus, DiscoveryStatus, ExtendedKeyUsage, IssuerType,
-    JobStatus, JobType, KeyAlgorithm, PolicySeverity, PolicyType, Role, TargetType, VerificationStatus,
+    JobStatus, JobType, KeyAlgorithm, NotificationChannel, NotificationSeverity, NotificationStatus, NotificationType,
+    PolicySeverity, PolicyType, Role, TargetType, VerificationStatus,
 };
 pub use notice::WebhookNotice;
+pub use notification::NotificationEvent;
 pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
     AgentGroupList, AgentList, ApiKeyList, AuditEventList, CertificateProfileList, CertificateVersionList,
     ConnectorTypeList, DeploymentTargetList, DiscoveredCertificateList, DiscoveryScanList, IssuerList, JobList,
-    LoopList, ManagedCertificateList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
+    LoopList, ManagedCertificateList, NotificationEventList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList,
+    TeamList,
 };
 pub use page::{PolicyRuleList, PolicyViolationList};
 pub use patch::Patch;

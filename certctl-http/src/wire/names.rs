@@ -63,6 +63,14 @@ names! {
     JobType = of(domain::JobType::ALL, domain::JobType::name);
     /// The family of a key.
     KeyAlgorithm = of(domain::KeyFamily::ALL, domain::KeyFamily::name);
+    /// A kind of notifier. Which of them a server has depends on how it was built.
+    NotificationChannel = vec!["Email", "OpsGenie", "PagerDuty", "Slack", "Teams", "Webhook"];
+    /// How much a notification matters.
+    NotificationSeverity = of(domain::Severity::ALL, domain::Severity::name);
+    /// How the delivery of a notification stands.
+    NotificationStatus = of(domain::NotificationStatus::ALL, domain::NotificationStatus::name);
+    /// What a notification is about.
+    NotificationType = of(domain::NotificationType::ALL, domain::NotificationType::name);
     /// How bad a violation of a policy rule is.
     PolicySeverity = of(domain::PolicySeverity::ALL, domain::PolicySeverity::name);
     /// What a policy rule looks at.

@@ -11,7 +11,8 @@ use super::names::reference;
 use super::policy::{PolicyRule, PolicyViolation};
 use super::{
     Agent, AgentGroup, ApiKey, AuditEvent, CertificateProfile, CertificateVersion, ConnectorType, DeploymentTarget,
-    DiscoveredCertificate, DiscoveryScan, Issuer, Job, LoopStatus, ManagedCertificate, Owner, RenewalPolicy, Team,
+    DiscoveredCertificate, DiscoveryScan, Issuer, Job, LoopStatus, ManagedCertificate, NotificationEvent, Owner,
+    RenewalPolicy, Team,
 };
 
 /// Where a page lies in its list. In page mode `total`, `page` and `per_page` are always there; in cursor mode
@@ -78,6 +79,8 @@ pub type JobList = Page<Job>;
 pub type LoopList = Page<LoopStatus>;
 /// One page of a list of `ManagedCertificate`.
 pub type ManagedCertificateList = Page<ManagedCertificate>;
+/// One page of a list of `NotificationEvent`.
+pub type NotificationEventList = Page<NotificationEvent>;
 /// One page of a list of `Owner`.
 pub type OwnerList = Page<Owner>;
 /// One page of a list of `PolicyRule`.

@@ -21,6 +21,7 @@ mod export;
 mod idempotency;
 mod keys;
 mod lists;
+mod notifications;
 mod people;
 mod policy;
 mod retirement;

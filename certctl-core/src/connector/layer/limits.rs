@@ -13,6 +13,8 @@ pub struct Limits {
     pub rate: Option<Rate>,
     /// Repetition of calls whose failure passes. The job's own attempts, which are stored, come on top.
     pub retry: Retry,
+    /// When calls are not made any more for a while; `None` for never.
+    pub breaker: Option<Trip>,
 }
 
 /// So many calls in such a period, evenly refilled. All of them may come at once after a rest.
@@ -35,6 +37,17 @@ pub struct Retry {
     pub within: Duration,
 }
 
+/// When a connector counts as dead, so that its calls fail at once instead of taking their time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trip {
+    /// So many calls in a row failed, each after a long time. At least one.
+    pub failures: u32,
+    /// What is a long time.
+    pub slow: Duration,
+    /// How long no call is made. Then one tries, and the others wait for what becomes of it.
+    pub rest: Duration,
+}
+
 impl Retry {
     /// Every failure goes back to the caller.
     pub const NEVER: Self = Self { times: 0, pause: Duration::ZERO, within: Duration::ZERO };
@@ -48,6 +61,21 @@ impl Default for Limits {
             concurrency: 16,
             rate: None,
             retry: Retry { times: 2, pause: Duration::from_millis(250), within: Duration::from_secs(10) },
+            breaker: None,
+        }
+    }
+}
+
+impl Limits {
+    /// What notifiers are given: a minute a call, 64 calls at once, and half a minute's rest for a destination that let five calls
+    /// in a row wait for two seconds or longer. The outbox repeats, not the layer.
+    pub fn of_notifiers() -> Self {
+        Self {
+            timeout: Duration::from_secs(60),
+            concurrency: 64,
+            rate: None,
+            retry: Retry::NEVER,
+            breaker: Some(Trip { failures: 5, slow: Duration::from_secs(2), rest: Duration::from_secs(30) }),
         }
     }
 }

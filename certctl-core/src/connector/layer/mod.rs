@@ -1,8 +1,9 @@
 //! What lies around every connector: who repeats, waits, ends and traces its calls is a layer, never the connector.
 //!
-//! From the outside: trace, retry, rate, concurrency, timeout. A repeated call takes a new token and a new slot, and waiting
+//! From the outside: trace, retry, rate, concurrency, breaker, timeout. A repeated call takes a new token and a new slot, and waiting
 //! for them is not counted by its time limit. Layers are passive: nothing happens unless somebody calls.
 
+mod breaker;
 mod concurrency;
 mod limits;
 mod rate;
@@ -10,7 +11,7 @@ mod retry;
 mod timeout;
 mod trace;
 
-pub use limits::{Limits, Rate, Retry};
+pub use limits::{Limits, Rate, Retry, Trip};
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use super::{
 };
 use crate::domain::Timestamp;
 use crate::ports::Clock;
+use breaker::Breaker;
 use concurrency::Slots;
 use rate::Bucket;
 use trace::Caller;
@@ -57,6 +59,7 @@ impl Layers {
             clock: Arc::clone(&self.clock),
             bucket: self.limits.rate.map(Bucket::new),
             slots: Slots::new(self.limits.concurrency),
+            breaker: self.limits.breaker.map(Breaker::new),
         }
     }
 }
@@ -74,6 +77,7 @@ struct Stack {
     clock: Arc<dyn Clock>,
     bucket: Option<Bucket>,
     slots: Slots,
+    breaker: Option<Breaker>,
 }
 
 impl Stack {
@@ -93,7 +97,11 @@ impl Stack {
                 bucket.take(clock).await;
             }
             let _slot = self.slots.take().await;
-            timeout::limited(clock, self.limits.timeout, call()).await
+            let call = timeout::limited(clock, self.limits.timeout, call());
+            match &self.breaker {
+                Some(breaker) => breaker.guarded(clock, call).await,
+                None => call.await,
+            }
         };
         trace::traced(&self.caller, operation, name, retry::repeated(clock, self.limits.retry, once)).await
     }

@@ -130,6 +130,12 @@ text_enum! {
         NotificationSent = "notification_sent",
         /// A notification was not delivered.
         NotificationFailed = "notification_failed",
+        /// A notification was marked read.
+        NotificationRead = "notification_read",
+        /// A notification that failed is delivered anew.
+        NotificationRequeued = "notification_requeued",
+        /// A notification ended undelivered, because its notifier is gone.
+        NotificationUndeliverable = "notification_undeliverable",
         /// An owner was created.
         OwnerCreated = "create_owner",
         /// An owner was changed.

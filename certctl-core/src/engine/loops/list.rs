@@ -97,6 +97,16 @@ pub(crate) const LOOPS: &[Loop] = &[
         count: |progress| &mut progress.deliveries_started,
     },
     Loop {
+        name: "notification-retry",
+        does: "Ends notifications whose notifier is not configured any more",
+        run: Run::Leased,
+        interval: |cadence| cadence.notification_retry,
+        sweep: |engine| Box::pin(outbox::strays::sweep(engine)),
+        next_due: |engine| Box::pin(outbox::strays::next_due(engine)),
+        watches: None,
+        count: |progress| &mut progress.undeliverable,
+    },
+    Loop {
         name: "agent-lookout",
         does: "Wakes agents whose requests this server holds and that have work",
         run: Run::Each,

@@ -19,5 +19,5 @@ pub(crate) async fn get(
     Allowed(principal, ..): Allowed<Summary>,
 ) -> Result<Json<MetricsResponse>, Failure> {
     let census = api.engine.execute(&principal, Summary).await?;
-    Ok(Json(MetricsResponse::of(&census, api.engine.started_at(), api.now().await?)))
+    Ok(Json(MetricsResponse::of(&census, &api.engine, api.now().await?)))
 }

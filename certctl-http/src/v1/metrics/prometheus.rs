@@ -26,6 +26,6 @@ pub(crate) async fn prometheus(
     Allowed(principal, ..): Allowed<Summary>,
 ) -> Result<impl IntoResponse, Failure> {
     let census = api.engine.execute(&principal, Summary).await?;
-    let metrics = MetricsResponse::of(&census, api.engine.started_at(), api.now().await?);
+    let metrics = MetricsResponse::of(&census, &api.engine, api.now().await?);
     Ok(([(CONTENT_TYPE, TEXT)], exposition(&census, &metrics)))
 }
