@@ -50,6 +50,7 @@ pub(crate) struct Config {
     pub(crate) cors_origins: Option<Vec<String>>,
     pub(crate) rate_limit: RateLimit,
     pub(crate) loops: Loops,
+    pub(crate) health_check: HealthCheck,
     pub(crate) notifier: Vec<Notifier>,
     pub(crate) route: Vec<Route>,
     /// Notifiers that variables make.
@@ -79,6 +80,19 @@ pub(crate) struct RateLimit {
     pub(crate) enabled: Option<bool>,
     pub(crate) rps: Option<u32>,
     pub(crate) burst: Option<u32>,
+}
+
+/// `[health_check]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct HealthCheck {
+    pub(crate) enabled: Option<bool>,
+    pub(crate) interval: Option<String>,
+    pub(crate) default_interval: Option<u32>,
+    pub(crate) default_timeout: Option<u32>,
+    pub(crate) max_concurrent: Option<u32>,
+    pub(crate) history_retention: Option<String>,
+    pub(crate) auto_create: Option<bool>,
 }
 
 /// `[loops]`.

@@ -82,7 +82,6 @@ const PREFIXES: &[(&str, &str)] = &[
     ("AWS_SM_", NOT_YET),
     ("AZURE_KV_", NOT_YET),
     ("GCP_SM_", NOT_YET),
-    ("HEALTH_CHECK_", NOT_YET),
     ("SESSION_", NOT_YET),
     ("BREAKGLASS_", NOT_YET),
     ("BOOTSTRAP_", NOT_YET),

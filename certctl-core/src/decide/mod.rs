@@ -2,6 +2,7 @@
 
 pub mod agent_group;
 pub mod backoff;
+pub mod health;
 pub mod policy;
 pub mod profile;
 pub mod renewal;

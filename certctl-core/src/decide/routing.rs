@@ -94,7 +94,9 @@ fn fits(route: &Route, occurrence: &Occurrence<'_>) -> bool {
 pub const fn severity(kind: NotificationType) -> Severity {
     match kind {
         NotificationType::RenewalSuccess | NotificationType::DeploymentSuccess => Severity::Informational,
-        NotificationType::ExpirationWarning | NotificationType::PolicyViolation => Severity::Warning,
+        NotificationType::EndpointHealth | NotificationType::ExpirationWarning | NotificationType::PolicyViolation => {
+            Severity::Warning
+        }
         NotificationType::RenewalFailure | NotificationType::DeploymentFailure | NotificationType::Revocation => {
             Severity::Critical
         }

@@ -13,6 +13,7 @@ mod day;
 mod discovery;
 mod extended_key_usage;
 mod fingerprint;
+mod health_check;
 mod id;
 mod issuer;
 mod job;
@@ -53,11 +54,12 @@ pub use discovery::{
     Finding,
 };
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
+pub use health_check::{HealthCheck, HealthCheckFields, HealthEntry, HealthEntryFields, HealthStatus};
 pub use id::{
     AgentGroupId, AgentGroupMemberId, AgentId, ApiKeyId, AuditCheckpointId, AuditEventId, AuthorityId, CertificateId,
-    CertificateTargetId, DiscoveredCertificateId, DiscoveryScanId, EngineKeyId, EnrolTokenId, IdempotentCallId,
-    InvalidId, IssuerId, JobId, KeyId, LoopId, NotificationId, OwnerId, ProfileId, RenewalPolicyId, SettingId,
-    TargetId, TeamId, VersionId,
+    CertificateTargetId, DiscoveredCertificateId, DiscoveryScanId, EngineKeyId, EnrolTokenId, HealthCheckId,
+    HealthEntryId, IdempotentCallId, InvalidId, IssuerId, JobId, KeyId, LoopId, NotificationId, OwnerId, ProfileId,
+    RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
 };
 pub use id::{PolicyRuleId, PolicyViolationId};
 pub use issuer::{
@@ -114,6 +116,8 @@ pub const SCHEMAS: &[&Schema] = &[
     DiscoveryScan::SCHEMA,
     DiscoveredCertificate::SCHEMA,
     Job::SCHEMA,
+    HealthCheck::SCHEMA,
+    HealthEntry::SCHEMA,
     Notification::SCHEMA,
     AuditCheckpoint::SCHEMA,
     AuditEvent::SCHEMA,

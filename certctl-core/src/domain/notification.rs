@@ -11,6 +11,8 @@ text_enum! {
         DeploymentFailure = "DeploymentFailure",
         /// A version is in service on a target.
         DeploymentSuccess = "DeploymentSuccess",
+        /// An endpoint does otherwise than before.
+        EndpointHealth = "EndpointHealth",
         /// A certificate nears its end.
         ExpirationWarning = "ExpirationWarning",
         /// A rule is broken.

@@ -14,6 +14,7 @@ mod connection_test;
 pub(crate) mod context;
 pub mod discovery;
 pub mod event;
+pub mod health_check;
 pub mod issuer;
 pub mod job;
 pub mod key;

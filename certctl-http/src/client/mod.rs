@@ -9,6 +9,7 @@ mod audit;
 mod certificate;
 mod discovery;
 mod error;
+mod health_check;
 mod issuer;
 mod job;
 mod key;

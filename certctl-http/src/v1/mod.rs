@@ -7,6 +7,7 @@ mod audit;
 mod certificate;
 mod discovery;
 pub(crate) mod event;
+mod health_check;
 mod issuer;
 mod job;
 mod key;
@@ -99,6 +100,11 @@ macro_rules! every_route {
             [discovery::summary::summary],
             [event::follow::follow],
             [loops::list::list],
+            [health_check::list::list, health_check::create::create],
+            [health_check::summary::summary],
+            [health_check::get::get, health_check::update::update, health_check::delete::delete],
+            [health_check::history::history],
+            [health_check::acknowledge::acknowledge],
             [job::list::list],
             [job::get::get],
             [job::cancel::cancel],

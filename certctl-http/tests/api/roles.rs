@@ -39,7 +39,11 @@ const EXPECTED: &[(Who, &[&str])] = &[
     (Who::AnyKey, &["checkAuth", "getMe"]),
     // Certificates, jobs.
     (Who::Readers, &["listCertificates", "getCertificate", "listCertificateVersions", "getCertificateDeployments"]),
-    (Who::Readers, &["listLoops", "listJobs", "getJob", "getJobVerification"]),
+    (Who::Readers, &["listLoops", "listHealthChecks", "getHealthCheck", "getHealthCheckSummary"]),
+    (Who::Readers, &["getHealthCheckHistory"]),
+    (Who::Operators, &["createHealthCheck", "updateHealthCheck", "deleteHealthCheck"]),
+    (Who::Operators, &["acknowledgeHealthCheckIncident"]),
+    (Who::Readers, &["listJobs", "getJob", "getJobVerification"]),
     (Who::Operators, &["createCertificate", "updateCertificate", "archiveCertificate", "submitCertificateCsr"]),
     (Who::Operators, &["triggerRenewal", "triggerDeployment", "revokeCertificate", "importCertificates"]),
     (Who::Operators, &["exportCertificatePEM", "exportCertificatePKCS12", "exportCertificateJKS"]),

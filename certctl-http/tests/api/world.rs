@@ -7,7 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use certctl_core::Engine;
 use certctl_core::domain::{Role, SCHEMAS, SubjectNames};
-use certctl_core::engine::{ConfiguredKey, SetupSecret};
+use certctl_core::engine::{Cadence, ConfiguredKey, HealthCadence, NotifierConfig, SetupSecret};
 use certctl_core::ports::{Keys, Secret};
 use certctl_core::seal::SealingKey;
 use certctl_core::storage::MemoryStorage;
@@ -96,12 +96,17 @@ impl World {
     }
 
     pub(crate) async fn with(options: Options) -> Self {
-        Self::holding(options, true).await
+        Self::holding(options, true, Cadence::default()).await
+    }
+
+    /// A world that probes endpoints, and tells a webhook.
+    pub(crate) async fn probing(health: HealthCadence) -> Self {
+        Self::holding(Options::default(), true, Cadence { health: Some(health), ..Cadence::default() }).await
     }
 
     /// A world whose configuration names no key.
     pub(crate) async fn without_keys() -> Self {
-        Self::holding(Options::default(), false).await
+        Self::holding(Options::default(), false, Cadence::default()).await
     }
 
     /// Makes the first administrator; gives the id of its key and the key.
@@ -112,7 +117,7 @@ impl World {
         (made["id"].as_str().unwrap().to_owned(), made["key"].as_str().unwrap().to_owned())
     }
 
-    async fn holding(options: Options, keys: bool) -> Self {
+    async fn holding(options: Options, keys: bool, cadence: Cadence) -> Self {
         let fakes = FakePorts::new(7, Arc::new(TestKeys));
         let ports = fakes.ports();
         let storage = Arc::new(MemoryStorage::new(SCHEMAS, ports.clock.clone()));
@@ -123,12 +128,12 @@ impl World {
             ConfiguredKey { name, key: Secret::new(key), role }
         });
         let keys: Vec<ConfiguredKey> = keys.collect();
-        let engine = Engine::builder(storage, ports, SetupSecret::Key(sealing))
-            .connectors(certctl_connectors::registry())
-            .keys(keys)
-            .build()
-            .await
-            .unwrap();
+        let mut builder = Engine::builder(storage, ports, SetupSecret::Key(sealing)).cadence(cadence.clone());
+        if cadence.health.is_some() {
+            let config = json!({ "url": "https://hooks.example/certctl" });
+            builder = builder.notifier(NotifierConfig { name: "hook".into(), kind: "Webhook".into(), config });
+        }
+        let engine = builder.connectors(certctl_connectors::registry()).keys(keys).build().await.unwrap();
         let router = router(engine.clone(), options);
         Self { fakes, engine, router }
     }
