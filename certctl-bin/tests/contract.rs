@@ -13,7 +13,7 @@ const CONTRACT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/contra
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/src/contract-differences.md");
 
 /// Parts of the contract that are no part of managing certificates.
-const ELSEWHERE: &[&str] = &["CRL & OCSP", "EST", "Health Monitoring", "SCEP"];
+const ELSEWHERE: &[&str] = &["CRL & OCSP", "EST", "SCEP"];
 const ELSEWHERE_TOO: &[&str] = &["bulkRevokeCertificates", "revokeCertificate"];
 
 const VERBS: &[&str] = &["get", "put", "post", "delete", "patch"];

@@ -1,5 +1,5 @@
-//! Secrets that are planted wherever the program takes one, and looked for wherever it leaves something: the data directory
-//! with the database, the log at its most talkative, the audit trail and every answer.
+//! Secrets that are planted wherever the program takes one, and looked for wherever it leaves something: the data directory,
+//! the database of either kind, the log at its most talkative, the audit trail and every answer.
 
 #![expect(clippy::disallowed_methods, reason = "the test runs the program and looks at its files")]
 #![expect(clippy::unwrap_used, reason = "what cannot be had fails the test")]
@@ -12,6 +12,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -21,6 +22,8 @@ use certctl_core::pki::certificate::{AuthorityRequest, DistinguishedName, root};
 use certctl_core::pki::{csr, private_key};
 use certctl_core::ports::Keys;
 use certctl_core::testing::{SeededRng, TestKeys, block_on};
+use certctl_storage::testing::TemporaryPostgres;
+use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::{Value, json};
 
 use program::{certctl, serve_command};
@@ -203,7 +206,6 @@ fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-#[test]
 fn a_secret_is_found_however_it_is_written() {
     let planted = Planted::new("a secret", b"Pl4nted-secret-x9Qv7Zk2");
     let text = "a: Pl4nted-secret-x9Qv7Zk2;";
@@ -214,8 +216,40 @@ fn a_secret_is_found_however_it_is_written() {
     assert!(planted.is_in(hex::encode(text).as_bytes()) && planted.is_in(hex::encode_upper(text).as_bytes()));
 }
 
-#[test]
-fn planted_secrets_appear_nowhere() {
+fn main() -> std::process::ExitCode {
+    let arguments = Arguments::from_args();
+    let server = Arc::new(if arguments.list { None } else { TemporaryPostgres::start() });
+    let (postgres, missing) = (Arc::clone(&server), server.is_none());
+    let trials = vec![
+        Trial::test("a_secret_is_found_however_it_is_written", || {
+            a_secret_is_found_however_it_is_written();
+            Ok(())
+        }),
+        Trial::test("sqlite::planted_secrets_appear_nowhere", || {
+            planted_secrets_appear_nowhere(None);
+            Ok(())
+        }),
+        Trial::test("postgresql::planted_secrets_appear_nowhere", move || {
+            let server = postgres.as_ref().as_ref().ok_or("there is no PostgreSQL")?;
+            let url = server.database("secrets").ok_or("the database cannot be made")?;
+            planted_secrets_appear_nowhere(Some((server, &url)));
+            Ok::<(), Failed>(())
+        })
+        .with_ignored_flag(missing),
+    ];
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    drop(server);
+    conclusion.exit_code()
+}
+
+/// All that is in a database, as text.
+fn dump(server: &TemporaryPostgres, url: &str) -> Vec<u8> {
+    let dumped = Command::new(server.binaries().join("pg_dump")).arg(url).output().unwrap();
+    assert!(dumped.status.success(), "{}", String::from_utf8_lossy(&dumped.stderr));
+    dumped.stdout
+}
+
+fn planted_secrets_appear_nowhere(database: Option<(&TemporaryPostgres, &str)>) {
     let directory = tempfile::tempdir().unwrap();
     let (data, log) = (directory.path().join("data"), directory.path().join("log"));
     let mut desk = Desk::default();
@@ -239,6 +273,9 @@ fn planted_secrets_appear_nowhere() {
     command.arg("--config").arg(&config).env("CERTCTL_INSECURE_HTTP", "true").env("CERTCTL_LOG_LEVEL", "trace");
     command.env("CERTCTL_API_KEYS_NAMED", named.join(",")).env("CERTCTL_AUTH_SECRET", administrators.join(","));
     command.env("CERTCTL_CONFIG_ENCRYPTION_KEY", passphrase).env("CERTCTL_RATE_LIMIT_ENABLED", "false");
+    if let Some((_, url)) = database {
+        command.env("CERTCTL_DATABASE_URL", url);
+    }
     command.env("CERTCTL_EGRESS_ALLOW", "127.0.0.0/8").stderr(File::create(&log).unwrap());
     let mut server = Process(command.spawn().unwrap());
     let mut line = String::new();
@@ -349,6 +386,10 @@ fn planted_secrets_appear_nowhere() {
     other.as_object_mut().unwrap().remove("agent_id");
     desk.done(admin, "POST /api/v1/certificates", Some(&other));
     desk.done(admin, "POST /api/v1/certificates/mc-other/csr", Some(&request));
+    // A password of somebody's trust store.
+    let password = json!({ "password": desk.plant("pkcs12-password") });
+    let exported = desk.ask(admin, &format!("POST /api/v1/certificates/{MARKER}/export/pkcs12"), Some(&password));
+    assert_eq!(exported.0, 200, "{}", exported.1);
     for _ in 0..LOOKS {
         if said().contains("notification") {
             break;
@@ -372,8 +413,15 @@ fn planted_secrets_appear_nowhere() {
 
     assert!(desk.planted.len() >= 40, "{}", desk.planted.len());
     let look = |desk: &Desk| {
-        let files = files(&data);
-        assert!(files.iter().any(|(path, octets)| path.contains("certctl.db") && contains(octets, MARKER.as_bytes())));
+        let mut files = files(&data);
+        let stored = match database {
+            Some((server, url)) => {
+                files.push(("the database".into(), dump(server, url)));
+                "the database"
+            }
+            None => "certctl.db",
+        };
+        assert!(files.iter().any(|(path, octets)| path.contains(stored) && contains(octets, MARKER.as_bytes())));
         for (path, octets) in files {
             desk.search(&path, &octets);
         }

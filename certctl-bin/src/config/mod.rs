@@ -59,6 +59,7 @@ pub(crate) struct Config {
     /// Discovery sources that variables make.
     #[serde(skip)]
     pub(crate) sources: Sources,
+    pub(crate) health_check: HealthCheck,
     pub(crate) notifier: Vec<Notifier>,
     pub(crate) route: Vec<Route>,
     pub(crate) digest: Digest,
@@ -89,6 +90,19 @@ pub(crate) struct RateLimit {
     pub(crate) enabled: Option<bool>,
     pub(crate) rps: Option<u32>,
     pub(crate) burst: Option<u32>,
+}
+
+/// `[health_check]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct HealthCheck {
+    pub(crate) enabled: Option<bool>,
+    pub(crate) interval: Option<String>,
+    pub(crate) default_interval: Option<u32>,
+    pub(crate) default_timeout: Option<u32>,
+    pub(crate) max_concurrent: Option<u32>,
+    pub(crate) history_retention: Option<String>,
+    pub(crate) auto_create: Option<bool>,
 }
 
 /// `[loops]`.

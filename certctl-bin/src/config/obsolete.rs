@@ -76,7 +76,6 @@ const PREFIXES: &[(&str, &str)] = &[
     ("EST_", NOT_YET),
     ("SCEP_", NOT_YET),
     ("NETWORK_SCAN_INTERVAL", "each target has its own `scan_interval_hours`; unset it"),
-    ("HEALTH_CHECK_", NOT_YET),
     ("SESSION_", NOT_YET),
     ("BREAKGLASS_", NOT_YET),
     ("BOOTSTRAP_", NOT_YET),

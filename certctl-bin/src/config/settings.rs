@@ -255,6 +255,84 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     of_loop!(notification_process, "SCHEDULER_NOTIFICATION_PROCESS_INTERVAL", "`1m`", "The same for notifications."),
     Setting {
+        key: "health_check.enabled",
+        variable: "HEALTH_CHECK_ENABLED",
+        flag: "",
+        default: "`false`",
+        meaning: "Whether the server probes the endpoints of health checks, and makes checks after verified deployments.",
+        set: |config, value| {
+            config.health_check.enabled = Some(boolean(value)?);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "health_check.interval",
+        variable: "HEALTH_CHECK_INTERVAL",
+        flag: "",
+        default: "`60s`",
+        meaning: "The longest time between two looks for endpoints that are due.",
+        set: |config, value| {
+            config.health_check.interval = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "health_check.default_interval",
+        variable: "HEALTH_CHECK_DEFAULT_INTERVAL",
+        flag: "",
+        default: "`300`",
+        meaning: "Seconds between two probes of an endpoint whose check was made by itself, 30 to 604800.",
+        set: |config, value| {
+            config.health_check.default_interval =
+                Some(value.trim().parse().map_err(|_| not_a("whole number", value))?);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "health_check.default_timeout",
+        variable: "HEALTH_CHECK_DEFAULT_TIMEOUT",
+        flag: "",
+        default: "`5000`",
+        meaning: "Milliseconds for one of its handshakes, 100 to 60000.",
+        set: |config, value| {
+            config.health_check.default_timeout = Some(value.trim().parse().map_err(|_| not_a("whole number", value))?);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "health_check.max_concurrent",
+        variable: "HEALTH_CHECK_MAX_CONCURRENT",
+        flag: "",
+        default: "`20`",
+        meaning: "Probes at once, 1 to 1000.",
+        set: |config, value| {
+            config.health_check.max_concurrent = Some(value.trim().parse().map_err(|_| not_a("whole number", value))?);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "health_check.history_retention",
+        variable: "HEALTH_CHECK_HISTORY_RETENTION",
+        flag: "",
+        default: "`720h`",
+        meaning: "How long what was seen is kept, up to 8760h.",
+        set: |config, value| {
+            config.health_check.history_retention = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "health_check.auto_create",
+        variable: "HEALTH_CHECK_AUTO_CREATE",
+        flag: "",
+        default: "`true`",
+        meaning: "Whether a verified deployment makes a check of what it put in service, where the target names a host that is not its own loopback.",
+        set: |config, value| {
+            config.health_check.auto_create = Some(boolean(value)?);
+            Ok(())
+        },
+    },
+    Setting {
         key: "rate_limit.enabled",
         variable: "RATE_LIMIT_ENABLED",
         flag: "",

@@ -9,7 +9,7 @@ use std::time::Duration;
 use certctl_connectors::host::EgressPolicy;
 use certctl_core::domain::nearest;
 use certctl_core::engine::{
-    AgentAuth, Cadence, ConfiguredKey, DigestConfig, DiscoverySourceConfig, NotifierConfig, Route,
+    AgentAuth, Cadence, ConfiguredKey, DigestConfig, DiscoverySourceConfig, HealthCadence, NotifierConfig, Route,
 };
 use certctl_core::ports::Secret;
 use certctl_http::{Origins, RateLimit};
@@ -165,7 +165,7 @@ impl Config {
             notifiers,
             origins: origins(self.cors_origins.unwrap_or_default())?,
             rate_limit: rate_limit(&self.rate_limit)?,
-            cadence: cadence(&self.loops)?,
+            cadence: Cadence { health: health(&self.health_check)?, ..cadence(&self.loops)? },
             network_scans: self.network_scan.enabled.unwrap_or(true),
             sources: sources::configured(self.cloud_discovery, self.discovery, self.sources)?,
             log_level,
@@ -222,6 +222,33 @@ fn cadence(written: &super::Loops) -> Result<Cadence, ConfigError> {
         }
     }
     Ok(cadence)
+}
+
+/// How endpoints are probed, if they are.
+fn health(written: &super::HealthCheck) -> Result<Option<HealthCadence>, ConfigError> {
+    let usual = HealthCadence::default();
+    let within = |key: &str, value: Option<u32>, least: u32, most: u32| match value {
+        Some(value) if !(least..=most).contains(&value) => {
+            Err(ConfigError::value(format!("health_check.{key}"), format!("must be {least} to {most}")))
+        }
+        value => Ok(value),
+    };
+    let time = |key: &str, text: Option<&String>, usual, most| match text {
+        Some(text) => period(&format!("health_check.{key}"), text, most),
+        None => Ok(usual),
+    };
+    let cadence = HealthCadence {
+        look: time("interval", written.interval.as_ref(), usual.look, 86_400)?,
+        check_interval_seconds: within("default_interval", written.default_interval, 30, 604_800)?
+            .map_or(usual.check_interval_seconds, i64::from),
+        timeout_ms: within("default_timeout", written.default_timeout, 100, 60_000)?
+            .map_or(usual.timeout_ms, i64::from),
+        at_once: within("max_concurrent", written.max_concurrent, 1, 1_000)?
+            .map_or(usual.at_once, |most| usize::try_from(most).unwrap_or(usize::MAX)),
+        kept: time("history_retention", written.history_retention.as_ref(), usual.kept, 8_760 * 3_600)?,
+        automatic: written.auto_create.unwrap_or(usual.automatic),
+    };
+    Ok(written.enabled.unwrap_or(false).then_some(cadence))
 }
 
 /// A number of seconds, minutes or hours, from one second to so many.

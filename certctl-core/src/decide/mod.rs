@@ -8,6 +8,7 @@ pub mod breaker;
 pub mod explain;
 pub mod fallback;
 pub mod freeze;
+pub mod health;
 pub mod lineage;
 pub mod policy;
 pub mod profile;

@@ -96,7 +96,9 @@ pub const fn severity(kind: NotificationType) -> Severity {
         NotificationType::RenewalSuccess | NotificationType::DeploymentSuccess | NotificationType::Digest => {
             Severity::Informational
         }
-        NotificationType::ExpirationWarning | NotificationType::PolicyViolation => Severity::Warning,
+        NotificationType::EndpointHealth | NotificationType::ExpirationWarning | NotificationType::PolicyViolation => {
+            Severity::Warning
+        }
         NotificationType::RenewalFailure | NotificationType::DeploymentFailure | NotificationType::Revocation => {
             Severity::Critical
         }

@@ -116,6 +116,10 @@ ids! {
     EngineKeyId = "ek",
     /// A one-time token with which an agent enrols.
     EnrolTokenId = "enr",
+    /// A check of what a TLS endpoint serves.
+    HealthCheckId = "hc",
+    /// What one probe of an endpoint saw.
+    HealthEntryId = "hh",
     /// A call that its sender named, by a hash of who named it how.
     IdempotentCallId = "call",
     /// A configured issuer.

@@ -13,6 +13,7 @@ mod day;
 mod discovery;
 mod extended_key_usage;
 mod fingerprint;
+mod health_check;
 mod id;
 mod issuer;
 mod issuer_health;
@@ -57,11 +58,12 @@ pub use discovery::{
     Finding,
 };
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
+pub use health_check::{HealthCheck, HealthCheckFields, HealthEntry, HealthEntryFields, HealthStatus};
 pub use id::{
     AgentGroupId, AgentGroupMemberId, AgentId, ApiKeyId, AuditCheckpointId, AuditEventId, AuthorityId, CertificateId,
     CertificateTargetId, DiscoveredCertificateId, DiscoveryScanId, DiscoveryScheduleId, EngineKeyId, EnrolTokenId,
-    IdempotentCallId, InvalidId, IssuerId, JobId, KeyId, LoopId, NetworkScanTargetId, NotificationId, OwnerId,
-    ProfileId, RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
+    HealthCheckId, HealthEntryId, IdempotentCallId, InvalidId, IssuerId, JobId, KeyId, LoopId, NetworkScanTargetId,
+    NotificationId, OwnerId, ProfileId, RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
 };
 pub use id::{PolicyRuleId, PolicyViolationId};
 pub use issuer::{
@@ -128,6 +130,8 @@ pub const SCHEMAS: &[&Schema] = &[
     NetworkScanTarget::SCHEMA,
     DiscoverySchedule::SCHEMA,
     Job::SCHEMA,
+    HealthCheck::SCHEMA,
+    HealthEntry::SCHEMA,
     Notification::SCHEMA,
     AuditCheckpoint::SCHEMA,
     AuditEvent::SCHEMA,

@@ -13,6 +13,8 @@ text_enum! {
         DeploymentSuccess = "DeploymentSuccess",
         /// How things stand.
         Digest = "Digest",
+        /// An endpoint does otherwise than before.
+        EndpointHealth = "EndpointHealth",
         /// A certificate nears its end.
         ExpirationWarning = "ExpirationWarning",
         /// A rule is broken.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::connector::layer::Limits;
+use crate::domain::HealthCheck;
 
 /// Periods and limits. Production looks each second; a simulation of years cannot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub struct Cadence {
     pub checkpoint_rows: i64,
     /// How long calls that read are collected before they are recorded.
     pub reads: Duration,
+    /// How endpoints are probed; not at all when absent.
+    pub health: Option<HealthCadence>,
     /// How long a job waits for a request.
     pub awaiting_csr: Duration,
     /// How long a job waits for approval.
@@ -55,6 +58,36 @@ pub struct Cadence {
     pub retiring: Duration,
     /// Longest hold of a long poll.
     pub long_poll: Duration,
+}
+
+/// How endpoints are probed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthCadence {
+    /// Longest time between two looks for endpoints that are due.
+    pub look: Duration,
+    /// Between two probes of an endpoint whose check was made by itself, in seconds.
+    pub check_interval_seconds: i64,
+    /// For one of its handshakes, in milliseconds.
+    pub timeout_ms: i64,
+    /// Probes at once.
+    pub at_once: usize,
+    /// How long what was seen is kept.
+    pub kept: Duration,
+    /// Whether checks are made by themselves after verified deployments.
+    pub automatic: bool,
+}
+
+impl Default for HealthCadence {
+    fn default() -> Self {
+        Self {
+            look: Duration::from_secs(60),
+            check_interval_seconds: HealthCheck::INTERVAL,
+            timeout_ms: HealthCheck::TIMEOUT,
+            at_once: 20,
+            kept: Duration::from_secs(30 * 86_400),
+            automatic: true,
+        }
+    }
 }
 
 impl Default for Cadence {
@@ -80,6 +113,7 @@ impl Default for Cadence {
             checkpoint: seconds(60),
             checkpoint_rows: 10_000,
             reads: seconds(10),
+            health: None,
             awaiting_csr: seconds(24 * 3600),
             awaiting_approval: seconds(168 * 3600),
             retiring: seconds(30),

@@ -21,7 +21,7 @@ mod sealing;
 mod system;
 
 pub use builder::{AgentAuth, ConfiguredKey, DiscoverySourceConfig, EngineBuilder, NotifierConfig, SetupSecret};
-pub use cadence::Cadence;
+pub use cadence::{Cadence, HealthCadence};
 pub use census::Census;
 pub use once::{Begun, NamedCall};
 pub use precondition::Precondition;

@@ -24,6 +24,8 @@ pub struct Progress {
     pub jobs_timed_out: usize,
     /// Agents that were found silent.
     pub agents_silent: usize,
+    /// Always 0: endpoints are probed in a task of its own. `GET /api/v1/loops` tells how many.
+    pub endpoints_probed: usize,
     /// Answers to named calls that were forgotten.
     pub calls_forgotten: usize,
     /// Jobs that were taken up.

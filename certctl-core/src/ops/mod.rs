@@ -15,6 +15,7 @@ pub(crate) mod context;
 pub mod digest;
 pub mod discovery;
 pub mod event;
+pub mod health_check;
 pub mod issuer;
 pub mod job;
 pub mod key;

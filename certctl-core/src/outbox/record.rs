@@ -9,7 +9,8 @@ use crate::storage::UnitOfWork;
 
 /// What a notification is about.
 pub(crate) struct About<'a> {
-    pub(crate) certificate: &'a Certificate,
+    /// The certificate that it is about; an endpoint may be of none.
+    pub(crate) certificate: Option<&'a Certificate>,
     pub(crate) kind: NotificationType,
     /// What makes it one and the same event, such as the id of the version.
     pub(crate) key: &'a str,
@@ -22,7 +23,7 @@ pub(crate) struct About<'a> {
 impl<'a> About<'a> {
     /// What matters as much as its kind says, told as the routes say.
     pub(crate) const fn new(certificate: &'a Certificate, kind: NotificationType, key: &'a str) -> Self {
-        Self { certificate, kind, key, severity: None, channels: None }
+        Self { certificate: Some(certificate), kind, key, severity: None, channels: None }
     }
 }
 
@@ -49,7 +50,7 @@ pub(crate) async fn notify(
     let routed = routing::route(&occurrence, &engine.0.routes, destinations);
     for channel in routed.missing {
         tracing::warn!(
-            channel, event = %about.kind, certificate = %about.certificate.id,
+            channel, event = %about.kind, certificate = ?about.certificate.map(|certificate| &certificate.id),
             "a renewal policy wants this told by a kind of notifier that is not configured"
         );
     }
@@ -61,8 +62,12 @@ pub(crate) async fn notify(
             Audience::Watchers => vec![String::new()],
             Audience::Addresses(addresses) => addresses,
             Audience::Owner => {
-                if owner.is_none() {
-                    owner = unit.peek::<Owner>(about.certificate.owner_id.as_str()).await?;
+                if let (None, Some(certificate)) = (&owner, about.certificate) {
+                    owner = unit.peek::<Owner>(certificate.owner_id.as_str()).await?;
+                }
+                // What is of no certificate has no owner to be told.
+                if about.certificate.is_none() {
+                    continue;
                 }
                 vec![owner.as_ref().map(|owner| owner.email.clone()).unwrap_or_default()]
             }
@@ -77,7 +82,7 @@ pub(crate) async fn notify(
                 id: NotificationId::generate(&*engine.ports().clock, &*engine.ports().rng),
                 kind: about.kind,
                 severity,
-                certificate_id: Some(about.certificate.id.clone()),
+                certificate_id: about.certificate.map(|certificate| certificate.id.clone()),
                 channel: notifier.kind.into(),
                 notifier: name.into(),
                 recipient,

@@ -111,7 +111,7 @@ impl Subject {
         let severity = self.policy.tier(days);
         let channels = self.policy.alert_channels.get(&severity).map(Vec::as_slice);
         let about = About {
-            certificate,
+            certificate: Some(certificate),
             kind: NotificationType::ExpirationWarning,
             key: &key,
             severity: Some(severity),

@@ -5,6 +5,7 @@ pub(crate) mod agent_health;
 pub(crate) mod alerts;
 pub(crate) mod calls;
 pub(crate) mod digests;
+pub(crate) mod endpoint_health;
 pub(crate) mod reads;
 pub(crate) mod renewals;
 pub(crate) mod replans;

@@ -10,6 +10,7 @@ mod certificate;
 mod digest;
 mod discovery;
 mod error;
+mod health_check;
 mod issuer;
 mod job;
 mod key;

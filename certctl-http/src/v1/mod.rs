@@ -8,6 +8,7 @@ mod certificate;
 mod digest;
 mod discovery;
 pub(crate) mod event;
+mod health_check;
 mod issuer;
 mod job;
 mod key;
@@ -108,6 +109,11 @@ macro_rules! every_route {
             [network_scan::scan::scan],
             [event::follow::follow],
             [loops::list::list],
+            [health_check::list::list, health_check::create::create],
+            [health_check::summary::summary],
+            [health_check::get::get, health_check::update::update, health_check::delete::delete],
+            [health_check::history::history],
+            [health_check::acknowledge::acknowledge],
             [job::list::list],
             [job::get::get],
             [job::cancel::cancel],

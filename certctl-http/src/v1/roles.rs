@@ -2,8 +2,8 @@
 
 use certctl_core::ops::stats;
 use certctl_core::ops::{
-    Access, Operation, agent, agent_group, audit, certificate, digest, discovery, event, issuer, job, key, loops,
-    network_scan, notification, owner, profile, renewal_policy, target, team,
+    Access, Operation, agent, agent_group, audit, certificate, digest, discovery, event, health_check, issuer, job,
+    key, loops, network_scan, notification, owner, profile, renewal_policy, target, team,
 };
 
 /// Who may call an operation, and what it may answer beyond what every operation may.
@@ -117,6 +117,14 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<network_scan::Scan>("triggerNetworkScan", &[409]),
     by::<event::Follow>("getEvents", &[]),
     by::<loops::List>("listLoops", &[]),
+    by::<health_check::List>("listHealthChecks", &[]),
+    by::<health_check::Create>("createHealthCheck", &[409]),
+    by::<health_check::Summary>("getHealthCheckSummary", &[]),
+    by::<health_check::Get>("getHealthCheck", &[]),
+    by::<health_check::Update>("updateHealthCheck", &[409]),
+    by::<health_check::Delete>("deleteHealthCheck", &[409]),
+    by::<health_check::History>("getHealthCheckHistory", &[]),
+    by::<health_check::Acknowledge>("acknowledgeHealthCheckIncident", &[409]),
     by::<job::List>("listJobs", &[]),
     by::<job::Get>("getJob", &[]),
     by::<job::Cancel>("cancelJob", &[409]),

@@ -12,6 +12,7 @@ mod discovery;
 mod event;
 mod explanation;
 mod export;
+mod health_check;
 mod issuer;
 mod job;
 mod key;
@@ -52,6 +53,10 @@ pub use discovery::{
 pub use event::Event;
 pub use explanation::{CertificateExplanation, RenewalAdvice, RenewalGate};
 pub use export::{ExportPkcs12, ExportedPem, Octets};
+pub use health_check::{
+    AcknowledgeHealthCheck, CreateHealthCheck, EndpointHealthCheck, HealthCheckSummary, HealthHistoryEntry,
+    UpdateHealthCheck,
+};
 pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
 pub use job::{Job, JobVerified, RejectJob, VerificationResult, VerifyDeployment};
 pub use key::{ApiKey, CreateApiKey, UpdateApiKey};
@@ -59,10 +64,10 @@ pub use loops::LoopStatus;
 pub(crate) use metrics::exposition;
 pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
-    ActorType, AgentStatus, AuditFindingKind, CertificateStatus, DiscoveryStatus, ExtendedKeyUsage, IssuerType,
-    JobStatus, JobType, KeyAlgorithm, NotificationChannel, NotificationSeverity, NotificationStatus, NotificationType,
-    PolicySeverity, PolicyType, RenewalGateName, RenewalGateVerdict, Role, ShapeRule, ShapeSeverity, ShapeState,
-    TargetType, VerificationStatus,
+    ActorType, AgentStatus, AuditFindingKind, CertificateStatus, DiscoveryStatus, ExtendedKeyUsage, HealthStatus,
+    IssuerType, JobStatus, JobType, KeyAlgorithm, NotificationChannel, NotificationSeverity, NotificationStatus,
+    NotificationType, PolicySeverity, PolicyType, RenewalGateName, RenewalGateVerdict, Role, ShapeRule, ShapeSeverity,
+    ShapeState, TargetType, VerificationStatus,
 };
 pub use network_scan::{CreateNetworkScanTarget, NetworkScanTarget, UpdateNetworkScanTarget};
 pub use notice::WebhookNotice;
@@ -70,9 +75,9 @@ pub use notification::NotificationEvent;
 pub use owner::{CreateOwner, Owner, UpdateOwner};
 pub use page::{
     AgentGroupList, AgentList, ApiKeyList, AuditEventList, CertificateProfileList, CertificateVersionList,
-    ConnectorTypeList, DeploymentTargetList, DiscoveredCertificateList, DiscoveryScanList, IssuerList, JobList,
-    LoopList, ManagedCertificateList, NetworkScanTargetList, NotificationEventList, OwnerList, Page,
-    PaginationEnvelope, RenewalPolicyList, TeamList,
+    ConnectorTypeList, DeploymentTargetList, DiscoveredCertificateList, DiscoveryScanList, EndpointHealthCheckList,
+    IssuerList, JobList, LoopList, ManagedCertificateList, NetworkScanTargetList, NotificationEventList, OwnerList,
+    Page, PaginationEnvelope, RenewalPolicyList, TeamList,
 };
 pub use page::{PolicyRuleList, PolicyViolationList};
 pub use patch::Patch;

@@ -53,6 +53,8 @@ names! {
     DiscoveryStatus = of(domain::DiscoveryStatus::ALL, domain::DiscoveryStatus::name);
     /// What a certificate may be used for (RFC 5280 §4.2.1.12).
     ExtendedKeyUsage = of(domain::ExtendedKeyUsage::ALL, domain::ExtendedKeyUsage::name);
+    /// How an endpoint does.
+    HealthStatus = of(domain::HealthStatus::ALL, domain::HealthStatus::name);
     /// A kind of issuer. Which of them a server has depends on how it was built.
     IssuerType = vec![
         "ACME", "AWSACMPCA", "DigiCert", "EJBCA", "Entrust", "GenericCA", "GlobalSign", "GoogleCAS", "OpenSSL",

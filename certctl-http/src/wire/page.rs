@@ -11,8 +11,8 @@ use super::names::reference;
 use super::policy::{PolicyRule, PolicyViolation};
 use super::{
     Agent, AgentGroup, ApiKey, AuditEvent, CertificateProfile, CertificateVersion, ConnectorType, DeploymentTarget,
-    DiscoveredCertificate, DiscoveryScan, Issuer, Job, LoopStatus, ManagedCertificate, NetworkScanTarget,
-    NotificationEvent, Owner, RenewalPolicy, Team,
+    DiscoveredCertificate, DiscoveryScan, EndpointHealthCheck, Issuer, Job, LoopStatus, ManagedCertificate,
+    NetworkScanTarget, NotificationEvent, Owner, RenewalPolicy, Team,
 };
 
 /// Where a page lies in its list. In page mode `total`, `page` and `per_page` are always there; in cursor mode
@@ -75,6 +75,8 @@ pub type DiscoveryScanList = Page<DiscoveryScan>;
 pub type IssuerList = Page<Issuer>;
 /// One page of a list of `Job`.
 pub type JobList = Page<Job>;
+/// One page of a list of `EndpointHealthCheck`.
+pub type EndpointHealthCheckList = Page<EndpointHealthCheck>;
 /// The list of `LoopStatus`.
 pub type LoopList = Page<LoopStatus>;
 /// One page of a list of `ManagedCertificate`.

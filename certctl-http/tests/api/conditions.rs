@@ -24,6 +24,7 @@ const CREATIONS: &[(&str, &str)] = &[
     ("targets", r#"{"id":"x","name":"x","type":"NGINX","agent_id":"edge-1"}"#),
     ("certificates", r#"{"id":"x"}"#),
     ("agent-groups", r#"{"id":"x","name":"x"}"#),
+    ("health-checks", r#"{"id":"x","endpoint":"shop.example:443"}"#),
     ("auth/keys", r#"{"id":"x","name":"x","role":"viewer"}"#),
     ("network-scan-targets", r#"{"id":"x","name":"x","cidrs":["192.0.2.1"]}"#),
 ];

@@ -50,6 +50,9 @@ const EXPECTED: &[(Who, &[&str])] = &[
         ],
     ),
     (Who::Readers, &["listLoops", "listJobs", "getJob", "getJobVerification"]),
+    (Who::Readers, &["listHealthChecks", "getHealthCheck", "getHealthCheckSummary", "getHealthCheckHistory"]),
+    (Who::Operators, &["createHealthCheck", "updateHealthCheck", "deleteHealthCheck"]),
+    (Who::Operators, &["acknowledgeHealthCheckIncident"]),
     (Who::Operators, &["createCertificate", "updateCertificate", "archiveCertificate", "submitCertificateCsr"]),
     (
         Who::Operators,

@@ -7,7 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use certctl_core::Engine;
 use certctl_core::domain::{Role, SCHEMAS, SubjectNames};
-use certctl_core::engine::{ConfiguredKey, EngineBuilder, SetupSecret};
+use certctl_core::engine::{Cadence, ConfiguredKey, EngineBuilder, HealthCadence, NotifierConfig, SetupSecret};
 use certctl_core::ports::{Keys, Secret};
 use certctl_core::seal::SealingKey;
 use certctl_core::storage::MemoryStorage;
@@ -96,12 +96,25 @@ impl World {
     }
 
     pub(crate) async fn with(options: Options) -> Self {
-        Self::holding(options, true).await
+        Self::with_more(options, true, |builder| builder).await
+    }
+
+    /// A world that probes endpoints, and tells a webhook.
+    pub(crate) async fn probing(health: HealthCadence) -> Self {
+        Self::built(|builder| {
+            let config = json!({ "url": "https://hooks.example/certctl" });
+            builder.cadence(Cadence { health: Some(health), ..Cadence::default() }).notifier(NotifierConfig {
+                name: "hook".into(),
+                kind: "Webhook".into(),
+                config,
+            })
+        })
+        .await
     }
 
     /// A world whose configuration names no key.
     pub(crate) async fn without_keys() -> Self {
-        Self::holding(Options::default(), false).await
+        Self::with_more(Options::default(), false, |builder| builder).await
     }
 
     /// Makes the first administrator; gives the id of its key and the key.
@@ -115,10 +128,6 @@ impl World {
     /// A world whose engine is built with more.
     pub(crate) async fn built(more: impl FnOnce(EngineBuilder) -> EngineBuilder) -> Self {
         Self::with_more(Options::default(), true, more).await
-    }
-
-    async fn holding(options: Options, keys: bool) -> Self {
-        Self::with_more(options, keys, |builder| builder).await
     }
 
     async fn with_more(options: Options, keys: bool, more: impl FnOnce(EngineBuilder) -> EngineBuilder) -> Self {

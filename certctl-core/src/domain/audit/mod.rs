@@ -108,6 +108,16 @@ text_enum! {
         AgentOffline = "agent_offline",
         /// An agent that had been silent was heard of again.
         AgentOnline = "agent_online",
+        /// A health check was created, by somebody or after a verified deployment.
+        HealthCheckCreated = "health_check_created",
+        /// A health check was changed.
+        HealthCheckUpdated = "health_check_updated",
+        /// A health check was deleted.
+        HealthCheckDeleted = "health_check_deleted",
+        /// Somebody knows of an endpoint's trouble.
+        HealthCheckAcknowledged = "health_check_acknowledged",
+        /// An endpoint does otherwise than before.
+        HealthCheckTransition = "health_check_transition",
         /// An issuer's breaker closed: it is well again.
         IssuerBreakerClosed = "issuer_breaker_closed",
         /// An issuer's breaker opened: it failed too often in a row.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, ready};
 
 use super::{Loop, Run};
-use crate::domain::{Certificate, DiscoverySchedule, Job, Notification, Replan, Timestamp};
+use crate::domain::{Certificate, DiscoverySchedule, HealthCheck, Job, Notification, Replan, Timestamp};
 use crate::entity::{Entity, Row, Schema, Value};
 use crate::error::Error;
 use crate::storage::Leased;
@@ -82,6 +82,16 @@ pub(crate) const LOOPS: &[Loop] = &[
         next_due: |engine| Box::pin(reconcile::agent_health::next_due(engine)),
         watches: None,
         count: |progress| &mut progress.agents_silent,
+    },
+    Loop {
+        name: "endpoint-health",
+        does: "Probes the endpoints of health checks",
+        run: Run::LeasedTask,
+        interval: |cadence| cadence.health.as_ref().map_or(RARELY, |health| health.look),
+        sweep: |engine| Box::pin(reconcile::endpoint_health::sweep(engine)),
+        next_due: |engine| Box::pin(reconcile::endpoint_health::next_due(engine)),
+        watches: Some((HealthCheck::SCHEMA.table, |schema, row| moment(schema, row, "due_at"))),
+        count: |progress| &mut progress.endpoints_probed,
     },
     Loop {
         name: "idempotent-calls",

@@ -9,6 +9,7 @@ use crate::domain::{
     VerificationStatus,
 };
 use crate::error::Error;
+use crate::ops::health_check::automatic;
 use crate::ops::{Access, Context, Operation, check};
 use crate::outbox::{self, About};
 
@@ -83,6 +84,9 @@ impl Operation for Verify {
         let action = if verified { AuditAction::VerificationSucceeded } else { AuditAction::VerificationFailed };
         let details = json!({ "expected": wanted, "actual": actual, "error": job.verification_error });
         cx.audit(action, ("job", self.job_id.as_str()), details);
+        if let Some(served) = actual.filter(|_| verified) {
+            automatic::watch(cx, &job, served).await?;
+        }
         cx.unit.update(job);
         Ok(Verified { job_id: self.job_id.clone(), verified, verified_at: now })
     }
