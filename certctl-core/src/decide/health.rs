@@ -87,6 +87,8 @@ mod tests {
 
     #[test]
     fn failures_in_a_row_make_it_degraded_and_then_down() {
+        use HealthStatus::{Degraded, Down, Healthy};
+
         let mut check = check(HealthStatus::Unknown, 0, None);
         let mut seen = Vec::new();
         for _ in 0..6 {
@@ -94,7 +96,6 @@ mod tests {
             (check.status, check.consecutive_failures) = (verdict.status, verdict.failures);
             seen.push(verdict.status);
         }
-        use HealthStatus::{Degraded, Down, Healthy};
         assert_eq!(seen, [Healthy, Degraded, Degraded, Degraded, Down, Down]);
         let back = decide(&check, Sight::Served(Fingerprint::of(b"a")));
         assert_eq!(back, HealthVerdict { status: Healthy, failures: 0 });

@@ -258,7 +258,7 @@ async fn a_verified_deployment_is_watched_from_then_on() {
             // What was issued after what is expected is served before its deployment is verified: no mismatch.
             let versions = world.get("/api/v1/certificates/mc-1/versions").await.expect(200);
             let leaf = versions["data"][0]["pem_chain"].as_str().unwrap();
-            let leaf = pem::parse(leaf, 10).unwrap().remove(0).der;
+            let leaf = pem::parse(leaf, 1 << 20).unwrap().remove(0).der;
             assert_eq!(print, Fingerprint::of(&leaf).to_string());
             watched.serve(Some(&leaf));
             world.fakes.clock.advance(INTERVAL);
