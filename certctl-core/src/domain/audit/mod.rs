@@ -84,6 +84,8 @@ text_enum! {
         LineageBroken = "renewal_lineage_broken",
         /// Somebody accepted that a version differs from the one before it.
         ShapeAccepted = "certificate_shape_accepted",
+        /// A certificate of a short-lived profile has ended.
+        ShortLivedExpired = "short_lived_cert_expired",
         /// A new version differs from the one before it, and is not deployed until somebody accepts that.
         ShapeHeld = "certificate_shape_held",
         /// A new version differs from the one before it.

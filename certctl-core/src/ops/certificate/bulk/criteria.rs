@@ -122,10 +122,10 @@ impl BulkCriteria {
             self.team_id.clone().map(|id| fields.team_id.equals(id)),
             self.issuer_id.clone().map(|id| fields.issuer_id.equals(id)),
             // Who has the default profile often does not say so.
-            self.profile_id
-                .clone()
-                .filter(|id| id.as_str() != Profile::DEFAULT_ID)
-                .map(|id| fields.certificate_profile_id.equals(Some(id))),
+            self.profile_id.clone().map(|id| {
+                let unsaid = (id.as_str() == Profile::DEFAULT_ID).then_some(None);
+                fields.certificate_profile_id.one_of([Some(Some(id)), unsaid].into_iter().flatten())
+            }),
         ];
         let query = Query::sorted(fields.created_at.ascending());
         let query = conditions.into_iter().flatten().fold(query, Query::filter).limit(PAGE);
