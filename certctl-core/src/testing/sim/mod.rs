@@ -11,6 +11,7 @@ mod config;
 mod connectors;
 mod defect;
 mod executor;
+pub mod forecast;
 mod http;
 mod link;
 mod machines;
