@@ -70,7 +70,7 @@ fn heading(report: &ForecastReport) -> String {
         lines.push(format!("what if       no certificate is issued for more than {days} days"));
     }
     if !report.down.is_empty() {
-        lines.push(format!("what if       {} are not there", report.down.join(", ")));
+        lines.push(format!("what if       nobody reaches {}", report.down.join(", ")));
     }
     let peak = load.peak_day.map(|day| format!(", at most {} on {day}", load.peak)).unwrap_or_default();
     let (whole, part) = (load.mean_hundredths / 100, load.mean_hundredths % 100);

@@ -260,12 +260,8 @@ impl<'a> Forecast<'a> {
     fn note_ends(&mut self) -> Result<(), ForecastError> {
         loop {
             let now = self.clock.now();
-            let (at, id) = {
-                let mut seen = self.store.seen();
-                let Some(first) = seen.ends.first().filter(|(at, _)| *at <= now).cloned() else { return Ok(()) };
-                seen.ends.remove(&first);
-                first
-            };
+            let next = self.store.seen().next_end(now);
+            let Some((at, id)) = next else { return Ok(()) };
             // Those that had expired before are counted, and not foretold.
             if at <= self.from {
                 continue;

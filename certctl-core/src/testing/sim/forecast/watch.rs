@@ -42,6 +42,8 @@ pub(super) struct Seen {
     /// By certificate: when it was last issued.
     pub(super) renewed: BTreeMap<CertificateId, Vec<Timestamp>>,
     known: BTreeMap<CertificateId, Timestamp>,
+    /// Ends that were taken note of: each is told once.
+    noted: BTreeSet<(Timestamp, CertificateId)>,
     jobs: BTreeMap<String, (JobState, bool)>,
 }
 
@@ -62,7 +64,9 @@ impl Watched {
         }
         self.inner.apply(changes).await?;
         let mut seen = self.seen();
-        certificates.iter().for_each(|certificate| seen.certificate(certificate));
+        for certificate in &certificates {
+            seen.certificate(certificate);
+        }
         Ok(())
     }
 }
@@ -72,14 +76,23 @@ impl Seen {
         if let Some(end) = self.known.remove(&certificate.id) {
             self.ends.remove(&(end, certificate.id.clone()));
         }
-        if certificate.lifecycle == Lifecycle::Issued {
+        let end = (certificate.expires_at, certificate.id.clone());
+        if certificate.lifecycle == Lifecycle::Issued && !self.noted.contains(&end) {
             self.known.insert(certificate.id.clone(), certificate.expires_at);
-            self.ends.insert((certificate.expires_at, certificate.id.clone()));
+            self.ends.insert(end);
         }
     }
 
     fn note(&mut self, at: Timestamp, what: Happening, certificate: &CertificateId, detail: impl Into<String>) {
         self.timeline.push(Moment { at, what, certificate_id: certificate.clone(), detail: detail.into() });
+    }
+
+    /// The next end that has come, once.
+    pub(super) fn next_end(&mut self, now: Timestamp) -> Option<(Timestamp, CertificateId)> {
+        let first = self.ends.first().filter(|(at, _)| *at <= now).cloned()?;
+        self.ends.remove(&first);
+        self.noted.insert(first.clone());
+        Some(first)
     }
 
     pub(super) fn expired(&mut self, at: Timestamp, certificate: &CertificateId, detail: &str) {
