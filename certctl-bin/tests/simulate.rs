@@ -184,12 +184,12 @@ async fn what_would_expire_is_told_with_its_reason_and_the_store_is_left_alone()
     drop(engine);
     Arc::into_inner(storage).unwrap().close().await;
     let before = files(directory.path());
-    let once = text(simulate(&asked));
-    assert_eq!(once, text(simulate(&asked)), "the same seed, another report");
-    assert_eq!(once, beside);
+    let said = text(simulate(&asked));
+    assert_eq!(said, text(simulate(&asked)), "the same seed, another report");
+    assert_eq!(said, beside);
     assert_eq!(before, files(directory.path()), "the store was changed");
 
-    let report: Value = serde_json::from_str(&once).unwrap();
+    let report: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(report["certificates"]["total"], 5);
     assert_eq!(report["certificates"]["renew_by_themselves"], 4);
     assert_eq!(
@@ -199,7 +199,7 @@ async fn what_would_expire_is_told_with_its_reason_and_the_store_is_left_alone()
     let expiring = report["expiring"].as_array().unwrap();
     let mut ids: Vec<&str> = expiring.iter().map(|one| one["certificate_id"].as_str().unwrap()).collect();
     ids.sort_unstable();
-    assert_eq!(ids, ["mc-by-hand", "mc-four-eyes", "mc-lost"], "{once}");
+    assert_eq!(ids, ["mc-by-hand", "mc-four-eyes", "mc-lost"], "{said}");
     let why = |id: &str| {
         let one = expiring.iter().find(|one| one["certificate_id"] == id).unwrap();
         assert!(one["expires_at"].as_str().unwrap().starts_with("2026-03-31T"), "{one}");
@@ -215,7 +215,7 @@ async fn what_would_expire_is_told_with_its_reason_and_the_store_is_left_alone()
     says("mc-lost", "agent", "was not heard of since 2026-01-01T00:");
     says("mc-four-eyes", "failure", "it waited too long for an approval");
 
-    // Two are renewed: one twice on its day, one before its freeze window begins, and perhaps once more at the last call.
+    // Two are renewed: one twice on its day, one before its freeze window begins, and perhaps said more at the last call.
     let issued: Vec<&Value> =
         report["timeline"].as_array().unwrap().iter().filter(|moment| moment["what"] == "issued").collect();
     let of = |id: &str| issued.iter().filter(|moment| moment["certificate_id"] == id).count();
@@ -232,7 +232,7 @@ async fn what_would_expire_is_told_with_its_reason_and_the_store_is_left_alone()
     assert!(report["notifications"]["by"].as_array().unwrap().iter().any(|by| by["event"] == "ExpirationWarning"));
 
     let other = text(simulate(&["--from", from, "--days", "120", "--json", "--seed", "2"]));
-    assert_ne!(once, other);
+    assert_ne!(said, other);
     let shown = text(simulate(&["--from", &format!("{from}/certctl.db"), "--days", "120"]));
     for words in ["3 would expire:", "auto_renew: policy `rp-manual` renews nothing by itself", "Taken for granted:"] {
         assert!(shown.contains(words), "{shown}");

@@ -33,11 +33,11 @@ pub(crate) async fn sweep(engine: &Engine) -> Result<usize, Error> {
     let due = view.list(due(view.now()).limit(engine.cadence().sweep_batch)).await?.records;
     drop(view);
     let mut probed = 0;
-    let mut probes = iter(due).map(|check| one(engine, check)).buffer_unordered(settings.at_once.max(1));
-    while let Some(stored) = probes.next().await {
+    let mut answers = iter(due).map(|check| one(engine, check)).buffer_unordered(settings.at_once.max(1));
+    while let Some(stored) = answers.next().await {
         probed += usize::from(stored?);
     }
-    drop(probes);
+    drop(answers);
     forget(engine, settings.kept).await?;
     Ok(probed)
 }

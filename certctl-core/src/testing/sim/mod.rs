@@ -140,6 +140,7 @@ impl Sim {
             polls: self.polls,
             simulated,
             versions: counts.versions,
+            issued_on: std::mem::take(&mut model.issued_on),
             deployments: counts.deployments,
             switches,
             notices: counts.notices,
