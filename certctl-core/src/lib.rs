@@ -20,6 +20,7 @@ mod outbox;
 pub mod pki;
 pub mod ports;
 mod reconcile;
+mod revocation;
 pub mod seal;
 pub mod signal;
 pub mod state;

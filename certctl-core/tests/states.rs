@@ -5,7 +5,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use certctl_core::domain::{AgentStatus, DiscoveryStatus, JobState, Lifecycle, NotificationState, ScheduleState};
+use certctl_core::domain::{
+    AgentStatus, DiscoveryStatus, JobState, Lifecycle, NotificationState, RevocationNoticeState, ScheduleState,
+};
 
 macro_rules! chapter {
     ($text:ident, $title:literal, $state:ident) => {
@@ -34,6 +36,7 @@ fn the_committed_diagrams_are_those_of_the_tables() {
     chapter!(text, "Job", JobState);
     chapter!(text, "Agent", AgentStatus);
     chapter!(text, "Notification", NotificationState);
+    chapter!(text, "Revocation that an issuer is to be told of", RevocationNoticeState);
     chapter!(text, "Certificate that was found", DiscoveryStatus);
     chapter!(text, "Search by the server", ScheduleState);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/states.md");

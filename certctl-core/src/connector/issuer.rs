@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{ConfigError, ConnectorContext, ConnectorError};
+use super::{ConfigError, ConnectorContext, ConnectorError, Revoker};
 use crate::domain::{
     Chain, Csr, EnforcedTerms, ExtendedKeyUsage, IssuingAccount, KeyFamily, RenewalInfoId, SanKind, Serial,
     SubjectNames, Timestamp,
@@ -57,6 +57,12 @@ pub trait Issuer: Debug + Send + Sync {
 
     /// The role of issuers that say when their certificates should be renewed (RFC 9773); `None` for those that do not.
     fn renewal_info(&self) -> Option<&dyn RenewalInfo> {
+        None
+    }
+
+    /// The role of issuers that have to be told of revocations; `None` for those whose certificates this engine itself answers
+    /// for.
+    fn revoker(&self) -> Option<&dyn Revoker> {
         None
     }
 }

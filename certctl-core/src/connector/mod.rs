@@ -12,6 +12,7 @@ mod issuer;
 pub mod layer;
 mod notifier;
 mod registry;
+mod revoker;
 pub mod secret;
 mod target;
 
@@ -28,6 +29,7 @@ pub use notifier::{Audience, Notice, Notifier, NotifierPlugin};
 pub use registry::{
     ConnectorInfo, DiscoveryEntry, IssuerEntry, NotifierEntry, Registry, TargetEntry, TargetSpecEntry, UnknownKind,
 };
+pub use revoker::{ReleasedCertificate, RevokedCertificate, Revoker};
 pub use target::{
     DeployCause, DeployError, DeployOutcome, Deployment, ProbePoint, Target, TargetContext, TargetPlugin, TargetSpec,
 };

@@ -144,6 +144,8 @@ ids! {
     ProfileId = "prof",
     /// A renewal policy.
     RenewalPolicyId = "rp",
+    /// A [`Revocation`](super::Revocation).
+    RevocationId = "rev",
     /// A value that the engine keeps for itself.
     SettingId = "set",
     /// A deployment target.

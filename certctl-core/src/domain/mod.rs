@@ -30,6 +30,7 @@ mod principal;
 mod profile;
 mod renewal;
 mod renewal_info;
+mod revocation;
 mod san;
 mod serial;
 mod shape;
@@ -64,7 +65,7 @@ pub use id::{
     AgentGroupId, AgentGroupMemberId, AgentId, ApiKeyId, AuditCheckpointId, AuditEventId, AuthorityId, CertificateId,
     CertificateTargetId, DiscoveredCertificateId, DiscoveryScanId, DiscoveryScheduleId, EngineKeyId, EnrolTokenId,
     HealthCheckId, HealthEntryId, IdempotentCallId, InvalidId, IssuerId, JobId, KeyId, LoopId, NetworkScanTargetId,
-    NotificationId, OwnerId, ProfileId, RenewalPolicyId, SettingId, TargetId, TeamId, VersionId,
+    NotificationId, OwnerId, ProfileId, RenewalPolicyId, RevocationId, SettingId, TargetId, TeamId, VersionId,
 };
 pub use id::{PolicyRuleId, PolicyViolationId};
 pub use issuer::{
@@ -91,6 +92,10 @@ pub use principal::{ApiKey, ApiKeyFields, EnrolToken, EnrolTokenFields, Principa
 pub use profile::{EnforcedTerms, ExtendedKeyUsage, KeyRule, Profile, ProfileFields, SanKind};
 pub use renewal::{FreezeWindow, RenewalPolicy, RenewalPolicyFields, Replan, ReplanFields};
 pub use renewal_info::{IssuingAccount, RenewalAdvice, RenewalAdviceFields, RenewalInfoId};
+pub use revocation::{
+    Revocation, RevocationFields, RevocationNotice, RevocationNoticeFields, RevocationNoticeState, RevocationReason,
+    VersionSerial, VersionSerialFields,
+};
 pub use san::{DnsName, EmailAddress, SanUri, SubjectAltName};
 pub use serial::{InvalidSerial, Serial};
 pub use shape::{ShapeFinding, ShapeRule, ShapeSeverity, ShapeState};
@@ -126,6 +131,8 @@ pub const SCHEMAS: &[&Schema] = &[
     Version::SCHEMA,
     CertificateKey::SCHEMA,
     RenewalAdvice::SCHEMA,
+    Revocation::SCHEMA,
+    RevocationNotice::SCHEMA,
     DiscoveryScan::SCHEMA,
     DiscoveredCertificate::SCHEMA,
     NetworkScanTarget::SCHEMA,

@@ -34,6 +34,8 @@ pub struct Progress {
     pub jobs_started: usize,
     /// Notifications that were taken up.
     pub deliveries_started: usize,
+    /// Revocations whose issuers are being told.
+    pub revocations_told: usize,
     /// Alerts of certificates that near their end.
     pub alerts_raised: usize,
     /// Messages of the digest that were recorded.

@@ -37,7 +37,7 @@ pub use keys::TestKeys;
 pub use notice_board::{NoticeBoard, PinnedNotice, RecordingNotifier, RecordingNotifierConfig};
 pub use ports::{FakePorts, ports};
 pub use rng::SeededRng;
-pub use scripted_ca::{AdviceStep, CaStep, ScriptedCa};
+pub use scripted_ca::{AdviceStep, CaStep, RevocationStep, ScriptedCa};
 pub use scripted_issuer::{ScriptedIssuer, ScriptedIssuerConfig, ScriptedIssuerValid};
 pub use sim::{Sim, SimConfig, SimReport};
 pub use spawner::InlineSpawner;

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::{ScriptedHttp, SeededRng, TestKeys, block_on};
 use crate::connector::ConnectorErrorKind;
 use crate::domain::{
-    Chain, ExtendedKeyUsage, KeyAlgorithm, KeyFamily, RenewalInfoId, Serial, SubjectAltName, Timestamp,
+    Chain, ExtendedKeyUsage, KeyAlgorithm, KeyFamily, RenewalInfoId, RevocationReason, Serial, SubjectAltName,
+    Timestamp,
 };
 use crate::pki::certificate::{self, Authority, AuthorityRequest, DistinguishedName, LeafRequest};
 use crate::pki::csr;
@@ -39,6 +40,19 @@ struct State {
     superseded: BTreeSet<String>,
     advice: VecDeque<AdviceStep>,
     questions: Vec<String>,
+    revocations: VecDeque<RevocationStep>,
+    told: Vec<(Serial, Option<RevocationReason>)>,
+}
+
+/// How the CA answers one call that tells it of a revocation or a release. What it is not told how to answer, it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevocationStep {
+    /// It takes it.
+    Take,
+    /// With an error of that kind, and when to come back.
+    Fail(ConnectorErrorKind, Option<Duration>),
+    /// It takes it, and the answer is lost on the way.
+    LoseAnswer,
 }
 
 /// How the CA answers one question about when to renew a certificate (RFC 9773 §4.2).
@@ -130,6 +144,8 @@ impl ScriptedCa {
             superseded: BTreeSet::new(),
             advice: VecDeque::new(),
             questions: Vec::new(),
+            revocations: VecDeque::new(),
+            told: Vec::new(),
         };
         Self(Arc::new(Mutex::new(state)))
     }
@@ -140,6 +156,9 @@ impl ScriptedCa {
         http.handle(move |request, _| match request.url.as_str().strip_prefix(Self::URL)? {
             "/" => Some(ca.state().greet()),
             path if path.starts_with("/renewal-info/") => Some(ca.state().advise(path.strip_prefix("/renewal-info/")?)),
+            path if path.starts_with("/revocations/") => {
+                Some(ca.state().hear(path.strip_prefix("/revocations/")?, request))
+            }
             path => Some(ca.answer(path.strip_prefix("/orders/")?, request)),
         });
     }
@@ -158,6 +177,16 @@ impl ScriptedCa {
     /// The certificates that questions about renewals were about, in their order, by their identifiers (RFC 9773 §4.1).
     pub fn questions(&self) -> Vec<String> {
         self.state().questions.clone()
+    }
+
+    /// The next calls that tell of revocations are answered like this, one after the other.
+    pub fn then_hear(&self, steps: impl IntoIterator<Item = RevocationStep>) {
+        self.state().revocations.extend(steps);
+    }
+
+    /// The revocations that it took, with their reason, and the releases, without one, in their order.
+    pub fn told(&self) -> Vec<(Serial, Option<RevocationReason>)> {
+        self.state().told.clone()
     }
 
     /// Forgets which certificates it issued, as another CA would never have known them.
@@ -285,6 +314,25 @@ impl State {
                 let headers = with_pause(200, retry_after).headers;
                 Ok(HttpResponse { headers, ..ScriptedHttp::response(200, body.to_string()) })
             }
+        }
+    }
+
+    /// Being told the same again is a success, and nothing new.
+    fn hear(&mut self, serial: &str, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
+        let step = self.revocations.pop_front().unwrap_or(RevocationStep::Take);
+        if let RevocationStep::Fail(kind, pause) = step {
+            return failure(kind, pause);
+        }
+        let reason = std::str::from_utf8(&request.body).ok().map(|text| text.parse::<RevocationReason>().ok());
+        let (Ok(serial), Some(reason)) = (serial.parse::<Serial>(), reason) else {
+            return Ok(ScriptedHttp::response(400, "no revocation"));
+        };
+        if self.told.iter().rev().find(|(known, _)| *known == serial).is_none_or(|(_, known)| *known != reason) {
+            self.told.push((serial, reason));
+        }
+        match step {
+            RevocationStep::LoseAnswer => Err(HttpError::Timeout { host: host(), after: Duration::from_secs(30) }),
+            RevocationStep::Take | RevocationStep::Fail(..) => Ok(ScriptedHttp::response(200, "")),
         }
     }
 

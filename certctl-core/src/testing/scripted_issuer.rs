@@ -13,9 +13,10 @@ use super::ScriptedCa;
 use super::scripted_ca::OrderDocument;
 use crate::connector::{
     ConfigError, ConnectorContext, ConnectorError, ConnectorErrorKind, Issuance, IssueOrder, IssuePace, Issuer,
-    IssuerCapabilities, IssuerPlugin, OrderState, RenewalInfo, SuggestedWindow, TestConnection,
+    IssuerCapabilities, IssuerPlugin, OrderState, ReleasedCertificate, RenewalInfo, RevokedCertificate, Revoker,
+    SuggestedWindow, TestConnection,
 };
-use crate::domain::{Chain, ExtendedKeyUsage, IssuingAccount, KeyFamily, RenewalInfoId, SanKind, Timestamp};
+use crate::domain::{Chain, ExtendedKeyUsage, IssuingAccount, KeyFamily, RenewalInfoId, SanKind, Serial, Timestamp};
 use crate::ports::{Clock, HttpClient, HttpOptions, HttpRequest, Method, Secret};
 
 /// The `Scripted` issuer. Register it beside others: `registry.issuer::<ScriptedIssuer>()`.
@@ -34,7 +35,9 @@ pub struct ScriptedIssuerConfig {
     pub immediate: bool,
     /// Whether the CA says when to renew (RFC 9773).
     pub renewal_info: bool,
-    /// The account that orders, in that case.
+    /// Whether the CA is told of revocations.
+    pub revocation: bool,
+    /// The account that orders, where the CA says when to renew.
     pub account: String,
     /// The directory of the CA, in that case.
     pub directory: String,
@@ -47,6 +50,7 @@ impl Default for ScriptedIssuerConfig {
             token: Secret::new("scripted-token"),
             immediate: false,
             renewal_info: false,
+            revocation: false,
             account: "account-1".to_owned(),
             directory: format!("{}/directory", ScriptedCa::URL),
         }
@@ -59,6 +63,7 @@ pub struct ScriptedIssuerValid {
     url: Url,
     token: Secret,
     immediate: bool,
+    revocation: bool,
     /// Under which account it orders, where the CA says when to renew.
     account: Option<IssuingAccount>,
 }
@@ -67,7 +72,8 @@ impl IssuerPlugin for ScriptedIssuer {
     const KIND: &'static str = "Scripted";
     const DOCS: &'static str = "# Scripted\n\nOrders from a scripted CA at `url` with the password `token`; `immediate` \
                                 orders are answered in their first step. With `renewal_info` the CA says when to renew, and \
-                                knows orders by `account` and `directory`. For tests.\n";
+                                knows orders by `account` and `directory`. With `revocation` it is told of \
+                                revocations. For tests.\n";
     type Config = ScriptedIssuerConfig;
     type Valid = ScriptedIssuerValid;
 
@@ -76,7 +82,13 @@ impl IssuerPlugin for ScriptedIssuer {
         let url = url.ok_or_else(|| ConfigError::at("/url", "give an https URL"))?;
         let account = IssuingAccount { directory: config.directory, account: config.account };
         let account = config.renewal_info.then_some(account);
-        Ok(ScriptedIssuerValid { url, token: config.token, immediate: config.immediate, account })
+        Ok(ScriptedIssuerValid {
+            url,
+            token: config.token,
+            immediate: config.immediate,
+            revocation: config.revocation,
+            account,
+        })
     }
 
     fn build(valid: ScriptedIssuerValid, cx: &ConnectorContext) -> Result<Arc<dyn Issuer>, ConnectorError> {
@@ -172,6 +184,34 @@ impl Issuer for Live {
 
     fn renewal_info(&self) -> Option<&dyn RenewalInfo> {
         self.valid.account.is_some().then_some(self as &dyn RenewalInfo)
+    }
+
+    fn revoker(&self) -> Option<&dyn Revoker> {
+        self.valid.revocation.then_some(self as &dyn Revoker)
+    }
+}
+
+impl Live {
+    async fn tell(&self, serial: &Serial, what: &str) -> Result<(), ConnectorError> {
+        let url = self.valid.url.join(&format!("/revocations/{serial}"));
+        let url = url.map_err(|error| ConnectorError::permanent("the URL cannot be built").because(error))?;
+        let request = HttpRequest::new(Method::Post, url).body(what.as_bytes().to_vec());
+        let answer = self.http.send(request, &HttpOptions::default()).await?;
+        match answer.status {
+            200 => Ok(()),
+            _ => Err(ConnectorError::from_answer("the CA", &answer, self.clock.now())),
+        }
+    }
+}
+
+#[async_trait]
+impl Revoker for Live {
+    async fn revoke(&self, revoked: RevokedCertificate<'_>) -> Result<(), ConnectorError> {
+        self.tell(revoked.serial, revoked.reason.name()).await
+    }
+
+    async fn release(&self, released: ReleasedCertificate<'_>) -> Result<(), ConnectorError> {
+        self.tell(released.serial, "").await
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{World, me, world};
 const MINUTE: Duration = Duration::from_secs(60);
 
 impl World {
-    async fn short_lived(&self) {
+    pub(crate) async fn short_lived(&self) {
         let create = profile::Create {
             id: Some("prof-short".parse().unwrap()),
             name: "short".into(),
@@ -37,7 +37,7 @@ impl World {
         self.engine.execute(&me(), create).await.unwrap();
     }
 
-    async fn order_short(&self, id: &str) {
+    pub(crate) async fn order_short(&self, id: &str) {
         let mut create = certificate::Create::new(id, format!("{id}.example.com"));
         create.id = Some(id.parse().unwrap());
         create.issuer_id = "iss-far".parse().unwrap();

@@ -6,9 +6,10 @@ use certctl_core::ports::Method;
 use super::send::Call;
 use super::{Client, ClientError, Listing};
 use crate::wire::{
-    BulkReassign, BulkReassignResult, BulkRenew, BulkRenewResult, CertificateExplanation, CertificateVersion,
-    CreateCertificate, Deploy, DeployTriggered, DeploymentTarget, ExportPkcs12, ExportedPem, ImportCertificates,
-    ImportCertificatesResult, ManagedCertificate, Page, RenewTriggered, StatusResponse, SubmitCsr, UpdateCertificate,
+    BulkReassign, BulkReassignResult, BulkRenew, BulkRenewResult, BulkRevoke, BulkRevokeResult, CertificateExplanation,
+    CertificateVersion, CreateCertificate, Deploy, DeployTriggered, DeploymentTarget, ExportPkcs12, ExportedPem,
+    ImportCertificates, ImportCertificatesResult, ManagedCertificate, Page, RenewTriggered, RevokeCertificate,
+    StatusResponse, SubmitCsr, UpdateCertificate,
 };
 
 fn path<'a>(rest: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
@@ -63,6 +64,22 @@ impl Client {
     /// Begins a renewal.
     pub async fn renew_certificate(&self, id: &CertificateId) -> Result<RenewTriggered, ClientError> {
         self.call(Call::post(path([id.as_str(), "renew"]))).await
+    }
+    /// Revokes a certificate, or puts it on hold.
+    pub async fn revoke_certificate(
+        &self,
+        id: &CertificateId,
+        request: &RevokeCertificate,
+    ) -> Result<StatusResponse, ClientError> {
+        self.call(Call::post(path([id.as_str(), "revoke"])).body(request)).await
+    }
+    /// Releases a certificate that was on hold.
+    pub async fn release_certificate(&self, id: &CertificateId) -> Result<StatusResponse, ClientError> {
+        self.call(Call::post(path([id.as_str(), "release"]))).await
+    }
+    /// Revokes many certificates, or tells which would be revoked.
+    pub async fn bulk_revoke_certificates(&self, request: &BulkRevoke) -> Result<BulkRevokeResult, ClientError> {
+        self.call(Call::post(path(["bulk-revoke"])).body(request)).await
     }
     /// Begins the renewals of many certificates, or tells what would be renewed.
     pub async fn bulk_renew_certificates(&self, request: &BulkRenew) -> Result<BulkRenewResult, ClientError> {

@@ -147,6 +147,7 @@ mod tests {
         for (id, name) in [
             ("triggerRenewal", "trigger_renewal"),
             ("bulkRenewCertificates", "bulk_renew_certificates"),
+            ("releaseCertificate", "release_certificate"),
             ("bulkReassignCertificates", "bulk_reassign_certificates"),
             ("importCertificates", "import_certificates"),
             ("triggerDeployment", "trigger_deployment"),

@@ -269,7 +269,7 @@ pub struct ImportError {
     pub error: String,
 }
 
-fn effect(dry_run: bool) -> Effect {
+pub(super) fn effect(dry_run: bool) -> Effect {
     if dry_run { Effect::Preview } else { Effect::Real }
 }
 
@@ -308,11 +308,11 @@ impl ImportCertificates {
     }
 }
 
-fn skipped(skipped: Vec<(CertificateId, BulkSkip)>) -> Vec<BulkSkipped> {
+pub(super) fn skipped(skipped: Vec<(CertificateId, BulkSkip)>) -> Vec<BulkSkipped> {
     skipped.into_iter().map(|(certificate_id, reason)| BulkSkipped { certificate_id, reason }).collect()
 }
 
-fn errors(failed: Vec<(CertificateId, String)>) -> Vec<BulkError> {
+pub(super) fn errors(failed: Vec<(CertificateId, String)>) -> Vec<BulkError> {
     failed.into_iter().map(|(certificate_id, error)| BulkError { certificate_id, error }).collect()
 }
 

@@ -30,6 +30,7 @@ mod policy;
 mod problem;
 mod profile;
 mod renewal_policy;
+mod revocation;
 mod stats;
 mod status;
 mod target;
@@ -71,8 +72,8 @@ pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
     ActorType, AgentStatus, AuditFindingKind, BulkSkip, CertificateStatus, DiscoveryStatus, ExtendedKeyUsage,
     HealthStatus, ImportSkip, IssuerType, JobStatus, JobType, KeyAlgorithm, NotificationChannel, NotificationSeverity,
-    NotificationStatus, NotificationType, PolicySeverity, PolicyType, RenewalGateName, RenewalGateVerdict, Role,
-    ShapeRule, ShapeSeverity, ShapeState, TargetType, VerificationStatus,
+    NotificationStatus, NotificationType, PolicySeverity, PolicyType, RenewalGateName, RenewalGateVerdict,
+    RevocationReason, Role, ShapeRule, ShapeSeverity, ShapeState, TargetType, VerificationStatus,
 };
 pub use network_scan::{CreateNetworkScanTarget, NetworkScanTarget, UpdateNetworkScanTarget};
 pub use notice::WebhookNotice;
@@ -90,6 +91,7 @@ pub use policy::{CreatePolicy, PolicyRule, PolicyViolation, UpdatePolicy};
 pub use problem::{BlockedByDependencies, FieldProblem, Problem};
 pub use profile::{CertificateProfile, CreateProfile, KeyAlgorithmRule, UpdateProfile};
 pub use renewal_policy::{CreateRenewalPolicy, FreezeWindow, RenewalPolicy, UpdateRenewalPolicy};
+pub use revocation::{BulkRevoke, BulkRevokeResult, RevokeCertificate};
 pub(crate) use stats::by_status;
 pub use stats::{DashboardCounts, DashboardSummary, ExpirationCount, IssuanceCount, JobTrendCount, StatusCount};
 pub use status::{Health, StatusResponse, VersionInfo};

@@ -87,6 +87,8 @@ names! {
     RenewalGateName = of(GateName::ALL, GateName::name);
     /// What a gate says.
     RenewalGateVerdict = of(GateVerdict::ALL, GateVerdict::name);
+    /// Why a certificate is revoked (RFC 5280 §5.3.1).
+    RevocationReason = of(domain::RevocationReason::ALL, domain::RevocationReason::name);
     /// What a key may do.
     Role = of(domain::Role::ALL, domain::Role::name);
     /// What differs between a version and the one before it.

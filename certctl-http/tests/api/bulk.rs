@@ -44,7 +44,7 @@ impl World {
     }
 
     /// How many audit events of an action there are.
-    async fn told(&self, action: &str) -> u64 {
+    pub(crate) async fn told(&self, action: &str) -> u64 {
         let path = format!("/api/v1/audit?action={action}&per_page=1");
         let events = self.call(Method::GET, &path, AUDITOR, None).await.expect(200);
         events["total"].as_u64().unwrap()

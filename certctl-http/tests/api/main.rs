@@ -32,6 +32,7 @@ mod patterns;
 mod people;
 mod policy;
 mod retirement;
+mod revocation;
 mod roles;
 mod settings;
 mod shape;

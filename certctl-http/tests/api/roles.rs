@@ -61,7 +61,7 @@ const EXPECTED: &[(Who, &[&str])] = &[
     (Who::Operators, &["exportCertificatePEM", "exportCertificatePKCS12", "exportCertificateJKS"]),
     (Who::Operators, &["cancelJob", "approveJob", "rejectJob"]),
     (Who::Operators, &["bulkRenewCertificates", "bulkReassignCertificates"]),
-    (Who::Administrators, &["bulkRevokeCertificates"]),
+    (Who::Administrators, &["bulkRevokeCertificates", "releaseCertificate"]),
     // Issuers, targets, agents.
     (Who::Readers, &["listIssuers", "getIssuer", "listTargets", "getTarget", "listIssuerTypes", "listTargetTypes"]),
     (Who::Administrators, &["createIssuer", "updateIssuer", "deleteIssuer", "testIssuerConnection"]),

@@ -20,7 +20,7 @@ use async_trait::async_trait;
 
 use super::{
     Audience, ConnectorError, Issuance, IssueOrder, Issuer, IssuerCapabilities, Notice, Notifier, OrderState,
-    RenewalInfo, Severity, SuggestedWindow, TestConnection,
+    ReleasedCertificate, RenewalInfo, RevokedCertificate, Revoker, Severity, SuggestedWindow, TestConnection,
 };
 use crate::domain::{IssuingAccount, RenewalInfoId, Timestamp};
 use crate::ports::Clock;
@@ -140,7 +140,32 @@ impl Issuer for Layered<dyn Issuer> {
     fn renewal_info(&self) -> Option<&dyn RenewalInfo> {
         self.inner.renewal_info().map(|_| self as &dyn RenewalInfo)
     }
+
+    fn revoker(&self) -> Option<&dyn Revoker> {
+        self.inner.revoker().map(|_| self as &dyn Revoker)
+    }
 }
+
+#[async_trait]
+impl Revoker for Layered<dyn Issuer> {
+    async fn revoke(&self, revoked: RevokedCertificate<'_>) -> Result<(), ConnectorError> {
+        let revoke = async || match self.inner.revoker() {
+            Some(role) => role.revoke(revoked).await,
+            None => Err(ConnectorError::permanent(NO_REVOKER)),
+        };
+        self.stack.call("revoke", |()| "revoked", revoke).await
+    }
+
+    async fn release(&self, released: ReleasedCertificate<'_>) -> Result<(), ConnectorError> {
+        let release = async || match self.inner.revoker() {
+            Some(role) => role.release(released).await,
+            None => Err(ConnectorError::permanent(NO_REVOKER)),
+        };
+        self.stack.call("release", |()| "released", release).await
+    }
+}
+
+const NO_REVOKER: &str = "the issuer is told of no revocations";
 
 #[async_trait]
 impl RenewalInfo for Layered<dyn Issuer> {

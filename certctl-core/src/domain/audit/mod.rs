@@ -68,6 +68,8 @@ text_enum! {
         BulkReassignmentDone = "bulk_reassignment_done",
         /// Somebody asked for the renewal of several certificates.
         BulkRenewalDone = "bulk_renewal_done",
+        /// Somebody revoked several certificates.
+        BulkRevocationDone = "bulk_revocation_initiated",
         /// A CA certificate and key were made or taken over.
         AuthorityCreated = "authority_created",
         /// A certificate was created.
@@ -78,6 +80,10 @@ text_enum! {
         CertificateUpdated = "certificate_updated",
         /// A certificate was archived.
         CertificateArchived = "certificate_archived",
+        /// A certificate that was on hold was released.
+        CertificateReleased = "certificate_released",
+        /// A certificate was revoked, or put on hold.
+        CertificateRevoked = "certificate_revoked",
         /// A version was issued.
         CertificateIssued = "certificate_issued",
         /// The CA did not take an order as the replacement of the version before it; it is repeated without saying so.
@@ -134,6 +140,12 @@ text_enum! {
         IssuerBreakerOpened = "issuer_breaker_opened",
         /// A version was issued by another issuer than the certificate's own, because that one could not be asked.
         IssuerFailedOver = "issuer_failed_over",
+        /// An issuer was told that a certificate of it is revoked, or released.
+        IssuerTold = "issuer_told_of_revocation",
+        /// An issuer could not be told of a revocation; it is tried again.
+        IssuerNotTold = "issuer_not_told_of_revocation",
+        /// An issuer will not hear of a revocation, or the certificate expired before it could be told.
+        IssuerRefusedRevocation = "issuer_refused_revocation",
         /// An issuer was created.
         IssuerCreated = "create_issuer",
         /// An issuer was changed.

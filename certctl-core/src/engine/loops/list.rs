@@ -5,11 +5,13 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, ready};
 
 use super::{Loop, Run};
-use crate::domain::{Certificate, DiscoverySchedule, HealthCheck, Job, Notification, RenewalAdvice, Replan, Timestamp};
+use crate::domain::{
+    Certificate, DiscoverySchedule, HealthCheck, Job, Notification, RenewalAdvice, Replan, RevocationNotice, Timestamp,
+};
 use crate::entity::{Entity, Row, Schema, Value};
 use crate::error::Error;
 use crate::storage::Leased;
-use crate::{jobs, outbox, reconcile};
+use crate::{jobs, outbox, reconcile, revocation};
 
 /// A loop finds no more than this at once of what nobody tells it.
 const RARELY: Duration = Duration::from_secs(3600);
@@ -139,6 +141,16 @@ pub(crate) const LOOPS: &[Loop] = &[
         count: |progress| &mut progress.deliveries_started,
     },
     Loop {
+        name: REVOKING,
+        does: "Tells issuers of revocations, first attempts and retries; each notice is leased",
+        run: Run::Each,
+        interval: |cadence| cadence.poll.max(MINUTE),
+        sweep: |engine| Box::pin(revocation::tell::claim_and_start(engine)),
+        next_due: |engine| Box::pin(revocation::tell::next_due(engine)),
+        watches: Some((RevocationNotice::SCHEMA.table, |schema, row| moment(schema, row, "due_at"))),
+        count: |progress| &mut progress.revocations_told,
+    },
+    Loop {
         name: "notification-retry",
         does: "Ends notifications whose notifier is not configured any more",
         run: Run::Leased,
@@ -206,6 +218,8 @@ pub(in crate::engine) const SEALING: &str = "audit-seal";
 pub(super) const ISSUING: &str = "job-processor";
 /// The loop that begins searches, when one more may run.
 pub(super) const SEARCHING: &str = "network-scan";
+/// The loop that tells issuers of revocations, when one more may be told.
+pub(super) const REVOKING: &str = "revocation-notice";
 /// The loop that delivers notifications, when one more may run.
 pub(super) const DELIVERING: &str = "notification-process";
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::domain::{AuditAction, IssuerId, IssuerRecord, RenewalPolicy};
+use crate::domain::{AuditAction, IssuerId, IssuerRecord, RenewalPolicy, RevocationNotice, RevocationNoticeState};
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation};
 use crate::storage::Query;
@@ -36,6 +36,20 @@ impl Operation for Delete {
                 );
                 return Err(Error::conflict("in_use", message));
             }
+        }
+        // Nobody could tell it any more.
+        let fields = RevocationNotice::FIELDS;
+        let untold = Query::<RevocationNotice>::all()
+            .filter(fields.partition.equals(RevocationNotice::partition(&self.id)))
+            .filter(fields.state.one_of([
+                RevocationNoticeState::Pending,
+                RevocationNoticeState::Failed,
+                RevocationNoticeState::Telling,
+            ]));
+        let untold = cx.unit.total(&untold).await?;
+        if untold > 0 {
+            let message = format!("issuer `{}` has yet to be told of {untold} revocations; wait for that", self.id);
+            return Err(Error::conflict("in_use", message));
         }
         cx.unit.delete(&issuer);
         cx.audit(AuditAction::IssuerDeleted, ("issuer", self.id.as_str()), json!({ "name": issuer.name }));

@@ -4,6 +4,7 @@ pub(crate) mod accept_shape;
 pub(crate) mod archive;
 pub(crate) mod bulk_reassign;
 pub(crate) mod bulk_renew;
+pub(crate) mod bulk_revoke;
 pub(crate) mod create;
 pub(crate) mod csr;
 pub(crate) mod deploy;
@@ -14,7 +15,9 @@ pub(crate) mod export_pkcs12;
 pub(crate) mod get;
 pub(crate) mod import;
 pub(crate) mod list;
+pub(crate) mod release;
 pub(crate) mod renew;
+pub(crate) mod revoke;
 pub(crate) mod update;
 pub(crate) mod versions;
 

@@ -1,0 +1,193 @@
+//! Revocations: what CRLs and OCSP answers are made of, and what issuers have yet to be told of.
+
+use super::{CertificateId, IssuerId, RevocationId, Serial, Timestamp, Version, VersionId};
+use crate::entity::Index;
+use crate::{entity, text_enum, transitions};
+
+text_enum! {
+    /// Why a certificate is revoked (RFC 5280 §5.3.1).
+    pub enum RevocationReason {
+        /// Nobody says.
+        Unspecified = "unspecified",
+        /// The private key is known to somebody else, or may be.
+        KeyCompromise = "keyCompromise",
+        /// That of a CA above it.
+        CaCompromise = "caCompromise",
+        /// What it says of its subject is not true any more.
+        AffiliationChanged = "affiliationChanged",
+        /// Another one takes its place.
+        Superseded = "superseded",
+        /// What it was made for is no more.
+        CessationOfOperation = "cessationOfOperation",
+        /// Revoked for the time being: it may be released, or revoked for good.
+        CertificateHold = "certificateHold",
+        /// What it entitled to is withdrawn.
+        PrivilegeWithdrawn = "privilegeWithdrawn",
+    }
+}
+
+impl RevocationReason {
+    /// The number in CRLs and OCSP responses (RFC 5280 §5.3.1).
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Unspecified => 0,
+            Self::KeyCompromise => 1,
+            Self::CaCompromise => 2,
+            Self::AffiliationChanged => 3,
+            Self::Superseded => 4,
+            Self::CessationOfOperation => 5,
+            Self::CertificateHold => 6,
+            Self::PrivilegeWithdrawn => 9,
+        }
+    }
+}
+
+entity! {
+    /// That one issued certificate is revoked. A release takes it away.
+    pub struct Revocation in "certificate_revocations" as Mutable, fields RevocationFields {
+        /// Its id.
+        id: RevocationId,
+        /// The issuer that made what is revoked.
+        issuer_id: IssuerId,
+        /// The serial number, of which an issuer has each once.
+        serial_number: Serial,
+        /// The managed certificate.
+        certificate_id: CertificateId,
+        /// The version.
+        version_id: VersionId,
+        /// Why.
+        reason: RevocationReason,
+        /// Since when. One that was on hold and is revoked for good is so since the hold began (ITU-T X.509 §9.5.3.1).
+        revoked_at: Timestamp,
+        /// By whom: the id of a key, or `system`.
+        revoked_by: String,
+        /// Last moment of validity of what is revoked; afterwards CRLs need not list it (RFC 5280 §3.3).
+        not_after: Timestamp,
+        /// Whether its profile was a short-lived one: CRLs leave it out, OCSP does not (requirements B9).
+        short_lived: bool,
+    }
+    indexes [
+        Index::unique("certificate_revocations_serial", &["issuer_id", "serial_number"]),
+        Index::on("certificate_revocations_of", &["certificate_id", "id"]),
+    ]
+    references []
+}
+
+text_enum! {
+    /// Where the telling of a revocation stands.
+    pub enum RevocationNoticeState {
+        /// The last attempt failed; another follows.
+        Failed = "failed",
+        /// Not tried yet.
+        Pending = "pending",
+        /// The issuer will not hear of it, or it has expired meanwhile; nobody tries it any more.
+        Refused = "refused",
+        /// A worker tells the issuer, until `due_at`.
+        Telling = "telling",
+        /// The issuer knows.
+        Told = "told",
+    }
+}
+
+transitions! {
+    RevocationNoticeState as "revocation notice" {
+        Pending => [Pending, Telling],
+        Telling => [Pending, Telling, Told, Failed, Refused],
+        Failed => [Pending, Telling],
+        Told => [Pending],
+        Refused => [Pending],
+    }
+}
+
+entity! {
+    /// What the issuer of a version is to be told of its revocation, and how far that is: one row of an outbox. The newest
+    /// decision is the only one that matters, so a version has one row.
+    pub struct RevocationNotice in "revocation_notices" as Mutable, fields RevocationNoticeFields {
+        /// The version.
+        id: VersionId,
+        /// The managed certificate.
+        certificate_id: CertificateId,
+        /// The issuer that is to be told.
+        issuer_id: IssuerId,
+        /// Why it is revoked; absent when it is to be told that the hold is over.
+        reason: Option<RevocationReason>,
+        /// Since when it is revoked or released.
+        decided_at: Timestamp,
+        /// Where it stands.
+        state: RevocationNoticeState,
+        /// Who tells: `revoker:…`.
+        partition: String,
+        /// When anyone may claim it; of a failed one when it is tried again.
+        due_at: Timestamp,
+        /// Counts claims; the fencing token of the current one.
+        attempt: i64,
+        /// Who has the lease.
+        holder: Option<String>,
+        /// Failed attempts at what is to be told now.
+        failures: i64,
+        /// When the issuer was told of it.
+        told_at: Option<Timestamp>,
+        /// Why the last attempt failed.
+        last_error: Option<String>,
+    }
+    indexes [
+        Index::on("revocation_notices_due", &["partition", "due_at", "id"]).only("state", RevocationNotice::CLAIMABLE),
+        Index::on("revocation_notices_of", &["certificate_id", "id"]),
+    ]
+    references []
+}
+
+impl RevocationNotice {
+    /// The states from which a notice is claimed.
+    pub const CLAIMABLE: &'static [&'static str] = &[
+        RevocationNoticeState::Pending.name(),
+        RevocationNoticeState::Failed.name(),
+        RevocationNoticeState::Telling.name(),
+    ];
+
+    /// The partition of what an issuer is told.
+    pub fn partition(issuer: &IssuerId) -> String {
+        format!("{}{issuer}", Self::PARTITION)
+    }
+
+    /// What every partition begins with.
+    pub const PARTITION: &'static str = "revoker:";
+}
+
+entity! {
+    /// What a revocation looks at of a version.
+    pub struct VersionSerial of Version, fields VersionSerialFields {
+        /// The version's id.
+        id: VersionId,
+        /// The certificate it is a version of.
+        certificate_id: CertificateId,
+        /// The issuer that made it.
+        issuer_id: IssuerId,
+        /// The serial number.
+        serial_number: Serial,
+        /// Last moment of validity.
+        not_after: Timestamp,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_have_the_numbers_of_rfc_5280() {
+        let numbered = [
+            ("unspecified", 0),
+            ("keyCompromise", 1),
+            ("caCompromise", 2),
+            ("affiliationChanged", 3),
+            ("superseded", 4),
+            ("cessationOfOperation", 5),
+            ("certificateHold", 6),
+            ("privilegeWithdrawn", 9),
+        ];
+        let ours: Vec<(&str, u8)> = RevocationReason::ALL.iter().map(|reason| (reason.name(), reason.code())).collect();
+        assert_eq!(ours, numbered);
+        assert!("removeFromCRL".parse::<RevocationReason>().is_err());
+    }
+}

@@ -1,0 +1,133 @@
+//! What is read of certificates before they are revoked or released: in few trips, however many they are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::{
+    Certificate, CertificateId, IssuerId, IssuerRecord, Job, Profile, Revocation, RevocationNotice, VersionSerial,
+};
+use crate::engine::Engine;
+use crate::entity::{Condition, Entity, Record};
+use crate::error::Error;
+use crate::storage::{Query, UnitOfWork};
+
+/// Rows of one page.
+const PAGE: usize = 1_000;
+
+/// What is known of one certificate.
+#[derive(Default)]
+pub(crate) struct Standing {
+    /// Its versions that have not expired.
+    pub(super) versions: Vec<Record<VersionSerial>>,
+    /// Its open jobs.
+    pub(super) jobs: Vec<Record<Job>>,
+    /// What of it is revoked.
+    pub(super) revoked: Vec<Record<Revocation>>,
+    /// What its issuers are told.
+    pub(super) notices: Vec<Record<RevocationNotice>>,
+}
+
+/// What is known of several certificates.
+#[derive(Default)]
+pub(crate) struct Facts {
+    standing: BTreeMap<CertificateId, Standing>,
+    /// The issuers of the versions, and whether each has to be told.
+    issuers: BTreeMap<IssuerId, bool>,
+    short_lived: BTreeSet<String>,
+}
+
+impl Facts {
+    /// Reads it. Issuers are pinned: one that is to be told is not deleted meanwhile.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn of(
+        engine: &Engine,
+        unit: &mut UnitOfWork,
+        certificates: &[&Certificate],
+    ) -> Result<Self, Error> {
+        let mut facts = Self::default();
+        if certificates.is_empty() {
+            return Ok(facts);
+        }
+        let ids = || certificates.iter().map(|certificate| certificate.id.clone());
+        let valid = VersionSerial::FIELDS.not_after.at_least(unit.now());
+        let of = [VersionSerial::FIELDS.certificate_id.one_of(ids()), valid];
+        for version in all(unit, of).await? {
+            facts.standing.entry(version.certificate_id.clone()).or_default().versions.push(version);
+        }
+        let of = [Job::FIELDS.certificate_id.one_of(ids()), Job::FIELDS.open_slot.is_set()];
+        for job in all(unit, of).await? {
+            facts.standing.entry(job.certificate_id.clone()).or_default().jobs.push(job);
+        }
+        for revoked in all(unit, [Revocation::FIELDS.certificate_id.one_of(ids())]).await? {
+            facts.standing.entry(revoked.certificate_id.clone()).or_default().revoked.push(revoked);
+        }
+        for notice in all(unit, [RevocationNotice::FIELDS.certificate_id.one_of(ids())]).await? {
+            facts.standing.entry(notice.certificate_id.clone()).or_default().notices.push(notice);
+        }
+        facts.read_issuers(engine, unit).await?;
+        let profiles: BTreeSet<&str> = certificates.iter().map(|certificate| profile_of(certificate)).collect();
+        for id in profiles {
+            if unit.peek::<Profile>(id).await?.is_some_and(|profile| profile.is_short_lived()) {
+                facts.short_lived.insert(id.to_owned());
+            }
+        }
+        Ok(facts)
+    }
+
+    /// What is known of one certificate; asked once for each.
+    pub(crate) fn take(&mut self, id: &CertificateId) -> Standing {
+        self.standing.remove(id).unwrap_or_default()
+    }
+
+    /// Whether an issuer has to be told.
+    pub(super) fn is_told(&self, issuer: &IssuerId) -> bool {
+        self.issuers.get(issuer).copied().unwrap_or(false)
+    }
+
+    /// Whether CRLs leave out what is revoked of it.
+    pub(super) fn is_short_lived(&self, certificate: &Certificate) -> bool {
+        self.short_lived.contains(profile_of(certificate))
+    }
+
+    async fn read_issuers(&mut self, engine: &Engine, unit: &mut UnitOfWork) -> Result<(), Error> {
+        let of = |standing: &Standing| {
+            let made = standing.versions.iter().map(|version| version.issuer_id.clone());
+            let told = standing.notices.iter().map(|notice| notice.issuer_id.clone());
+            made.chain(told).collect::<Vec<_>>()
+        };
+        let issuers: BTreeSet<IssuerId> = self.standing.values().flat_map(of).collect();
+        for id in issuers {
+            // Who is gone cannot be told.
+            let Some(record) = unit.get::<IssuerRecord>(id.as_str()).await? else { continue };
+            let told = match engine.issuer(&record) {
+                Ok(live) => live.revoker().is_some(),
+                // What cannot be built now may be when its turn comes.
+                Err(_) => true,
+            };
+            self.issuers.insert(id, told);
+        }
+        Ok(())
+    }
+}
+
+fn profile_of(certificate: &Certificate) -> &str {
+    certificate.certificate_profile_id.as_ref().map_or(Profile::DEFAULT_ID, |id| id.as_str())
+}
+
+/// All records for which these conditions hold.
+async fn all<E: Entity>(
+    unit: &UnitOfWork,
+    conditions: impl IntoIterator<Item = Condition<E>>,
+) -> Result<Vec<Record<E>>, Error> {
+    let query = conditions.into_iter().fold(Query::<E>::all(), Query::filter).limit(PAGE);
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = unit.list(query.clone().after(after)).await?;
+        found.extend(page.records);
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(found),
+        }
+    }
+}

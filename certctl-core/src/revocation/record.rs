@@ -1,0 +1,127 @@
+//! Revoking a certificate: its state, the rows of all that is valid of it, its open jobs, and whom to tell.
+
+use serde_json::json;
+
+use super::facts::{Facts, Standing};
+use super::notice;
+use crate::domain::{
+    AuditAction, Certificate, Lifecycle, NotificationType, Principal, Revocation, RevocationId, RevocationReason,
+    Timestamp, VersionSerial,
+};
+use crate::engine::Engine;
+use crate::entity::Record;
+use crate::error::{Error, ErrorKind};
+use crate::jobs::deploy::cancel;
+use crate::ops::context::audit_event;
+use crate::outbox::{self, About};
+use crate::storage::UnitOfWork;
+
+/// Why a certificate cannot be revoked for this reason, if so.
+pub(crate) fn refusal(certificate: &Certificate, reason: RevocationReason) -> Option<Error> {
+    match certificate.lifecycle {
+        Lifecycle::Archived => {
+            Some(Error::invalid("the certificate is archived; what was archived is not revoked any more"))
+        }
+        Lifecycle::Revoked if reason == RevocationReason::CertificateHold || !is_on_hold(certificate) => {
+            let why = certificate.revocation_reason.as_deref().unwrap_or("unspecified");
+            let message = format!("the certificate is revoked already (reason `{why}`); nothing was changed");
+            Some(Error::conflict("already_revoked", message))
+        }
+        _ if certificate.newest_version_id.is_none() => {
+            let message = "the certificate was never issued, so there is nothing to revoke; archive it instead";
+            Some(Error::new(ErrorKind::NotFound, "never_issued", message))
+        }
+        Lifecycle::Pending | Lifecycle::Issued | Lifecycle::Failed | Lifecycle::Revoked => None,
+    }
+}
+
+/// Whether it is revoked for the time being.
+pub(super) fn is_on_hold(certificate: &Certificate) -> bool {
+    certificate.lifecycle == Lifecycle::Revoked
+        && certificate.revocation_reason.as_deref() == Some(RevocationReason::CertificateHold.name())
+}
+
+/// Records it all in the unit, of a certificate that nothing refuses. The certificate itself is written, so an issuance that ends
+/// at the same moment is either among the versions, or is refused.
+///
+/// # Errors
+/// The store's; where a job or notice cannot go on from its state.
+pub(crate) async fn revoke(
+    (engine, principal): (&Engine, &Principal),
+    unit: &mut UnitOfWork,
+    (mut certificate, reason): (Record<Certificate>, RevocationReason),
+    facts: &mut Facts,
+) -> Result<(), Error> {
+    let now = unit.now();
+    let mut standing = facts.take(&certificate.id);
+    let held_since = certificate.revoked_at.filter(|_| is_on_hold(&certificate));
+    let revoked_at = held_since.unwrap_or(now);
+    if certificate.lifecycle != Lifecycle::Revoked {
+        certificate.lifecycle = certificate.lifecycle.transition(Lifecycle::Revoked).map_err(Error::internal)?;
+    }
+    certificate.revoked_at = Some(revoked_at);
+    certificate.revocation_reason = Some(reason.name().into());
+    certificate.renewing = false;
+    (certificate.renew_at, certificate.alert_at) = (Timestamp::NEVER, Timestamp::NEVER);
+    certificate.updated_at = now;
+    let told = notice::of_revocation((engine, unit), (facts, &mut standing), (reason, revoked_at))?;
+    let Standing { versions, jobs, mut revoked, .. } = standing;
+    let mut serials = Vec::with_capacity(versions.len());
+    for version in &versions {
+        serials.push(&version.serial_number);
+        if let Some(place) = revoked.iter().position(|row| row.version_id == version.id) {
+            let mut row = revoked.swap_remove(place);
+            (row.reason, row.revoked_by) = (reason, principal.id.clone());
+            unit.update(row);
+        } else {
+            unit.insert(Revocation {
+                id: RevocationId::generate(&*engine.ports().clock, &*engine.ports().rng),
+                issuer_id: version.issuer_id.clone(),
+                serial_number: version.serial_number.clone(),
+                certificate_id: certificate.id.clone(),
+                version_id: version.id.clone(),
+                reason,
+                revoked_at,
+                revoked_by: principal.id.clone(),
+                not_after: version.not_after,
+                short_lived: facts.is_short_lived(&certificate),
+            });
+        }
+    }
+    let mut cancelled = Vec::with_capacity(jobs.len());
+    for mut job in jobs {
+        cancel(&mut job, now, "the certificate was revoked")?;
+        cancelled.push(job.id.clone());
+        unit.update(job);
+    }
+    announce(engine, unit, &certificate, (reason, &versions)).await?;
+    let details = json!({
+        "reason": reason, "serial_numbers": serials, "cancelled_jobs": cancelled, "issuers_to_tell": told,
+        "on_hold_since": held_since, "common_name": certificate.common_name,
+    });
+    let about = ("certificate", certificate.id.as_str());
+    unit.append(audit_event(engine, principal, now, AuditAction::CertificateRevoked, about, details));
+    unit.update(certificate);
+    Ok(())
+}
+
+async fn announce(
+    engine: &Engine,
+    unit: &mut UnitOfWork,
+    certificate: &Record<Certificate>,
+    (reason, versions): (RevocationReason, &[Record<VersionSerial>]),
+) -> Result<(), Error> {
+    // Each decision about a certificate makes another version of its record.
+    let key = format!("{}:{}", certificate.id, certificate.version());
+    let about = About::new(certificate, NotificationType::Revocation, &key);
+    let verb = if reason == RevocationReason::CertificateHold { "put on hold" } else { "revoked" };
+    let subject = format!("{} was {verb}", certificate.name);
+    let serials: Vec<String> = versions.iter().map(|version| version.serial_number.to_string()).collect();
+    let serials = if serials.is_empty() { "none; all versions have expired".into() } else { serials.join(", ") };
+    let message = format!(
+        "Certificate {} ({}) was {verb}. Reason {reason}. Serials: {serials}. It is not renewed any more.",
+        certificate.name, certificate.common_name
+    );
+    outbox::notify(engine, unit, &about, &subject, &message).await?;
+    Ok(())
+}

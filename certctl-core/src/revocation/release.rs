@@ -1,0 +1,71 @@
+//! Releasing a certificate that was on hold: what was revoked of it is valid again, and it is renewed again.
+
+use serde_json::json;
+
+use super::facts::{Facts, Standing};
+use super::notice;
+use super::record::is_on_hold;
+use crate::domain::{
+    AuditAction, Certificate, Lifecycle, NotificationType, Principal, RenewalPolicy, Severity, Timestamp,
+};
+use crate::engine::Engine;
+use crate::entity::Record;
+use crate::error::Error;
+use crate::jobs::plan;
+use crate::ops::context::audit_event;
+use crate::outbox::{self, About};
+use crate::storage::UnitOfWork;
+
+/// Records it in the unit.
+///
+/// # Errors
+/// `not_on_hold`; the store's.
+pub(crate) async fn release(
+    (engine, principal): (&Engine, &Principal),
+    unit: &mut UnitOfWork,
+    mut certificate: Record<Certificate>,
+) -> Result<(), Error> {
+    if !is_on_hold(&certificate) {
+        let message = match certificate.lifecycle {
+            Lifecycle::Revoked => "the certificate is revoked for good, and stays so; create a new one",
+            _ => "the certificate is not on hold; only one that is revoked with `certificateHold` can be released",
+        };
+        return Err(Error::conflict("not_on_hold", message));
+    }
+    let now = unit.now();
+    let Standing { versions, revoked, notices, .. } =
+        Facts::of(engine, unit, &[&certificate]).await?.take(&certificate.id);
+    for row in &revoked {
+        unit.delete(row);
+    }
+    let told = notice::of_release((engine, unit), notices)?;
+    certificate.lifecycle = certificate.lifecycle.transition(Lifecycle::Issued).map_err(Error::internal)?;
+    let held_since = certificate.revoked_at.take();
+    certificate.revocation_reason = None;
+    certificate.updated_at = now;
+    if certificate.expires_at == Timestamp::NEVER {
+        // It was put on hold before all its key holders had theirs.
+        let first = versions.iter().map(|version| version.not_after).min();
+        certificate.expires_at = first.unwrap_or(now);
+    }
+    let policy = unit.get::<RenewalPolicy>(certificate.renewal_policy_id.as_str()).await?;
+    let policy = policy.ok_or_else(|| Error::not_found("renewal policy", &certificate.renewal_policy_id))?;
+    plan::replan_one(engine, unit, &mut certificate, &policy).await?;
+    let key = format!("{}:{}", certificate.id, certificate.version());
+    let about = About {
+        severity: Some(Severity::Informational),
+        ..About::new(&certificate, NotificationType::Revocation, &key)
+    };
+    let subject = format!("{} was released", certificate.name);
+    let message = format!(
+        "Certificate {} ({}) was on hold and is valid again until {}.",
+        certificate.name, certificate.common_name, certificate.expires_at
+    );
+    outbox::notify(engine, unit, &about, &subject, &message).await?;
+    let serials: Vec<_> = revoked.iter().map(|row| &row.serial_number).collect();
+    let details = json!({ "serial_numbers": serials, "on_hold_since": held_since, "issuers_to_tell": told });
+    let about = ("certificate", certificate.id.as_str());
+    unit.append(audit_event(engine, principal, now, AuditAction::CertificateReleased, about, details));
+    unit.update(certificate);
+    Ok(())
+}
