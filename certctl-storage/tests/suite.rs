@@ -8,6 +8,7 @@ mod growing;
 mod migrations;
 mod peculiar;
 mod queue;
+mod read_only;
 mod restrict;
 mod tampering;
 
@@ -48,6 +49,7 @@ fn main() {
     trials.extend(growing::trials(&server));
     trials.extend(migrations::trials(&server));
     trials.extend(restrict::trials(&server));
+    trials.extend(read_only::trials(&server));
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(server);
     conclusion.exit();
