@@ -35,4 +35,5 @@ mod settings;
 mod shape;
 mod stats;
 mod system;
+mod waves;
 mod world;
