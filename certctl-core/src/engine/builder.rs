@@ -274,11 +274,9 @@ impl EngineBuilder {
             trail,
             network_scans,
             discovery_sources,
-            searches: crate::reconcile::searches::NextLook::default(),
             stopping: super::Stopping::default(),
             reads: Reads::default(),
             reads_recorded,
-            advice: Mutex::default(),
         }));
         ops::seed(&engine).await?;
         ops::access::configure_keys(&engine, &keys).await?;

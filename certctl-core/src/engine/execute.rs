@@ -6,7 +6,7 @@ use super::drain::Underway;
 use super::finished::Finished;
 use super::loops::{Loops, SEALING};
 use super::{Engine, Precondition, once};
-use crate::domain::{ApiKey, AuditEvent, DiscoverySchedule, Principal};
+use crate::domain::{ApiKey, AuditEvent, Principal};
 use crate::entity::{Entity, Mutable};
 use crate::error::{Error, ErrorKind};
 use crate::ops::{Context, Operation, allows};
@@ -150,9 +150,6 @@ impl Engine {
             self.known_keys().clear();
         }
         self.0.rules.committed(committed);
-        if committed.touches::<DiscoverySchedule>() {
-            self.0.searches.now();
-        }
         for hint in committed.hints.iter().filter(|hint| hint.topic == Self::AGENT_WORK) {
             if let Ok(agent) = hint.key.parse() {
                 self.0.lookout.wake(&agent);
@@ -164,7 +161,6 @@ impl Engine {
     pub(crate) fn publish_unknown(&self) {
         self.known_keys().clear();
         self.0.rules.clear();
-        self.0.searches.now();
         self.0.lookout.hear();
     }
 }

@@ -93,22 +93,11 @@ pub(crate) struct Inner {
     pub(crate) network_scans: bool,
     /// By the partitions of their schedules.
     pub(crate) discovery_sources: BTreeMap<String, ConfiguredSource>,
-    pub(crate) searches: crate::reconcile::searches::NextLook,
     /// Told when the loops are to end.
     pub(crate) stopping: Stopping,
     reads: Reads,
     /// When reads were last recorded.
     reads_recorded: Mutex<Monotonic>,
-    advice: Mutex<AdviceLook>,
-}
-
-/// When questions to CAs about renewals are looked for, so that stores without any pay next to nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct AdviceLook {
-    /// The moment; in the past in a new engine.
-    pub(crate) at: Monotonic,
-    /// Whether there are any, as far as is known.
-    pub(crate) known: bool,
 }
 
 /// A notifier that is ready to send.
@@ -185,23 +174,6 @@ impl Engine {
 
     pub(crate) fn reads_recorded(&self) {
         *lock(&self.0.reads_recorded) = self.ports().clock.monotonic();
-    }
-
-    /// When questions to CAs about renewals are looked for next.
-    pub(crate) fn advice_look(&self) -> AdviceLook {
-        *lock(&self.0.advice)
-    }
-
-    /// Has them looked for at that moment, and not before.
-    pub(crate) fn look_for_advice(&self, look: AdviceLook) {
-        *lock(&self.0.advice) = look;
-    }
-
-    /// Has them looked for within this time.
-    pub(crate) fn look_for_advice_within(&self, within: std::time::Duration) {
-        let at = self.ports().clock.monotonic() + within;
-        let mut look = lock(&self.0.advice);
-        *look = AdviceLook { at: look.at.min(at), known: true };
     }
 
     pub(crate) fn sealer(&self) -> &Sealer {

@@ -190,7 +190,6 @@ async fn advise(
     if let Some(id) = id {
         let lifetime = version.not_after.since(version.not_before);
         let next_check = advice::first_check(version.created_at, lifetime, engine.ports().rng.next_u64());
-        engine.look_for_advice_within(next_check.since(version.created_at));
         unit.insert(RenewalAdvice {
             id: version.id.clone(),
             certificate_id: version.certificate_id.clone(),

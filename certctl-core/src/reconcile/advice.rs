@@ -15,41 +15,30 @@ use crate::domain::{
     AuditAction, Certificate, IssuerId, IssuerRecord, Lifecycle, Principal, RenewalAdvice, RenewalInfoId,
     RenewalPolicy, Timestamp, Version, VersionId,
 };
-use crate::engine::{AdviceLook, Engine, Underway};
+use crate::engine::{Engine, Underway};
 use crate::entity::Record;
 use crate::error::Error;
 use crate::jobs::Permit;
 use crate::jobs::plan::replan_advised;
 use crate::ops::context::audit_event;
 use crate::ports::Monotonic;
-use crate::storage::{ApplyError, Query, UnitOfWork};
+use crate::storage::{ApplyError, Query, UnitOfWork, View};
 
 /// So long questions that somebody took belong to him; then anybody asks them.
 const TAKEN: Duration = Duration::from_mins(10);
 /// Questions to an issuer that is being asked already wait so long.
 const BUSY: Duration = Duration::from_mins(1);
-/// Time between two looks where nothing is due sooner. What was issued just now is asked about a minute later at the earliest.
-const LOOK: Duration = Duration::from_mins(1);
 /// Revoked certificates, and those of issuers that give no advice any more, are looked at again after this.
 const RESTING: Duration = Duration::from_hours(24);
 /// Attempts to store an answer beside somebody who writes the certificate at the same moment.
 const ATTEMPTS: usize = 5;
 
-/// Takes questions that are due and begins to ask them; gives how many. Looks at the store only when something may be due.
+/// Takes questions that are due and begins to ask them; gives how many.
 pub(crate) async fn sweep(engine: &Engine) -> Result<usize, Error> {
     let asked_at = engine.ports().clock.monotonic();
-    if engine.advice_look().at > asked_at {
-        return Ok(0);
-    }
     let mut unit = UnitOfWork::begin(engine.storage()).await?;
     let (now, limit) = (unit.now(), engine.cadence().sweep_batch.max(1));
-    let earliest = Query::<RenewalAdvice>::sorted(RenewalAdvice::FIELDS.next_check.ascending());
-    let found = unit.list(earliest.limit(limit)).await?.records;
-    let next = found.iter().find(|advice| advice.next_check > now).map(|advice| advice.next_check.since(now));
-    let all_due = next.is_none() && found.len() == limit;
-    let longest = LOOK.max(engine.cadence().poll);
-    let pause = if all_due { Duration::ZERO } else { next.unwrap_or(longest).min(longest) };
-    engine.look_for_advice(AdviceLook { at: asked_at + pause, known: !found.is_empty() });
+    let found = unit.list(earliest().limit(limit)).await?.records;
     let mut taken: BTreeMap<IssuerId, Vec<VersionId>> = BTreeMap::new();
     let mut free = BTreeMap::new();
     for mut advice in found.into_iter().filter(|advice| advice.next_check <= now) {
@@ -80,10 +69,15 @@ pub(crate) async fn sweep(engine: &Engine) -> Result<usize, Error> {
     Ok(count)
 }
 
-/// How long until the next look.
-pub(crate) fn next_due(engine: &Engine) -> Option<Duration> {
-    let look = engine.advice_look();
-    look.known.then(|| engine.ports().clock.monotonic().until(look.at))
+/// How long until a question is due.
+pub(crate) async fn next_due(engine: &Engine) -> Result<Option<Duration>, Error> {
+    let view = engine.storage().read(View::Latest).await?;
+    let first = view.first(earliest()).await?;
+    Ok(first.map(|advice| advice.next_check.since(view.now())))
+}
+
+fn earliest() -> Query<RenewalAdvice> {
+    Query::sorted(RenewalAdvice::FIELDS.next_check.ascending())
 }
 
 fn partition(issuer: &IssuerId) -> String {

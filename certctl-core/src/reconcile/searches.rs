@@ -33,41 +33,20 @@ impl Leased for DiscoverySchedule {
 const AT_ONCE: u32 = 1;
 /// Searches of networks at once in one process, those among them that somebody asked for.
 const MOST_ASKED_FOR: u32 = 4;
-/// The longest time without a look at the schedules. Bounds how late a process learns of those that another one made.
-const LOOK: Duration = Duration::from_secs(30);
 /// After a search that came to nothing, or that its process did not survive.
 const AFTER_FAILURE: Duration = Duration::from_secs(900);
 
-/// When this process looks at the schedules again.
-#[derive(Debug, Default)]
-pub(crate) struct NextLook(Mutex<Monotonic>);
-
-impl NextLook {
-    /// Schedules changed.
-    pub(crate) fn now(&self) {
-        *lock(&self.0) = Monotonic::default();
-    }
-}
-
-fn until_look(engine: &Engine) -> Duration {
-    engine.ports().clock.monotonic().until(*lock(&engine.0.searches.0))
-}
-
 /// How long until there may be a search to begin.
-pub(crate) fn next_due(engine: &Engine) -> Option<Duration> {
-    searches(engine).then(|| until_look(engine))
-}
-
-/// Whether this process begins any search by itself.
-fn searches(engine: &Engine) -> bool {
-    engine.0.network_scans || !engine.0.discovery_sources.is_empty()
+pub(crate) async fn next_due(engine: &Engine) -> Result<Option<Duration>, Error> {
+    let partitions: Vec<String> = free(engine).into_iter().map(|(partition, _)| partition).collect();
+    if partitions.is_empty() {
+        return Ok(None);
+    }
+    Ok(engine.storage().next_due(&DueQuery { queue: DiscoverySchedule::QUEUE, partitions }).await?)
 }
 
 /// Begins the searches that are due.
 pub(crate) async fn claim_and_start(engine: &Engine) -> Result<usize, Error> {
-    if !searches(engine) || !until_look(engine).is_zero() {
-        return Ok(0);
-    }
     let partitions = free(engine);
     let asked_at = engine.ports().clock.monotonic();
     let mut started = 0;
@@ -84,20 +63,10 @@ pub(crate) async fn claim_and_start(engine: &Engine) -> Result<usize, Error> {
                 if let Err(error) = outcome {
                     tracing::warn!(schedule = %lease.record.id, %error, "a search for certificates broke off");
                 }
-                // The next may be due.
-                engine.0.searches.now();
                 drop((permit, underway));
             }));
         }
     }
-    let partitions: Vec<String> = free(engine).into_iter().map(|(partition, _)| partition).collect();
-    let due = if partitions.is_empty() {
-        None
-    } else {
-        engine.storage().next_due(&DueQuery { queue: DiscoverySchedule::QUEUE, partitions }).await?
-    };
-    let look = LOOK.max(engine.cadence().poll);
-    *lock(&engine.0.searches.0) = engine.ports().clock.monotonic() + due.unwrap_or(look).min(look);
     Ok(started)
 }
 
@@ -155,7 +124,6 @@ impl Engine {
                 Ok(lease) => held(&engine, &lease, asked_at, &told).await,
                 Err(error) => Err(error),
             };
-            engine.0.searches.now();
             drop((permit, underway));
             outcome
         });

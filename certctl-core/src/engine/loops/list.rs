@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, ready};
 
 use super::{Loop, Run};
-use crate::domain::{Certificate, DiscoverySchedule, HealthCheck, Job, Notification, Replan, Timestamp};
+use crate::domain::{Certificate, DiscoverySchedule, HealthCheck, Job, Notification, RenewalAdvice, Replan, Timestamp};
 use crate::entity::{Entity, Row, Schema, Value};
 use crate::error::Error;
 use crate::storage::Leased;
@@ -13,7 +13,7 @@ use crate::{jobs, outbox, reconcile};
 
 /// A loop finds no more than this at once of what nobody tells it.
 const RARELY: Duration = Duration::from_secs(3600);
-/// Questions to CAs are looked for as often; what was issued just now is asked about a minute later at the earliest.
+/// Nothing of what is looked for as often is urgent.
 const MINUTE: Duration = Duration::from_secs(60);
 /// How often each engine looks for audit rows that another one left unsealed.
 const LEFT_BEHIND: Duration = Duration::from_secs(10);
@@ -43,11 +43,11 @@ pub(crate) const LOOPS: &[Loop] = &[
     Loop {
         name: "renewal-advice",
         does: "Asks CAs when they want to see certificates renewed; each question is stored with when it is due",
-        run: Run::EachAlways,
+        run: Run::Each,
         interval: |cadence| cadence.poll.max(MINUTE),
         sweep: |engine| Box::pin(reconcile::advice::sweep(engine)),
-        next_due: |engine| known(reconcile::advice::next_due(engine)),
-        watches: None,
+        next_due: |engine| Box::pin(reconcile::advice::next_due(engine)),
+        watches: Some((RenewalAdvice::SCHEMA.table, |schema, row| moment(schema, row, "next_check"))),
         count: |progress| &mut progress.advice_asked,
     },
     Loop {
@@ -87,7 +87,7 @@ pub(crate) const LOOPS: &[Loop] = &[
         name: "endpoint-health",
         does: "Probes the endpoints of health checks",
         run: Run::LeasedTask,
-        interval: |cadence| cadence.health.as_ref().map_or(RARELY, |health| health.look),
+        interval: |cadence| cadence.health.as_ref().map_or(cadence.poll.max(RARELY), |health| health.look),
         sweep: |engine| Box::pin(reconcile::endpoint_health::sweep(engine)),
         next_due: |engine| Box::pin(reconcile::endpoint_health::next_due(engine)),
         watches: Some((HealthCheck::SCHEMA.table, |schema, row| moment(schema, row, "due_at"))),
@@ -97,7 +97,7 @@ pub(crate) const LOOPS: &[Loop] = &[
         name: "idempotent-calls",
         does: "Forgets the answers to named calls whose day is over",
         run: Run::Leased,
-        interval: |_| RARELY,
+        interval: |cadence| cadence.poll.max(RARELY),
         sweep: |engine| Box::pin(reconcile::calls::sweep(engine)),
         next_due: |engine| Box::pin(reconcile::calls::next_due(engine)),
         watches: None,
@@ -142,9 +142,9 @@ pub(crate) const LOOPS: &[Loop] = &[
         name: SEARCHING,
         does: "Begins the searches of networks and clouds that are due; each of them is leased",
         run: Run::Each,
-        interval: |_| MINUTE,
+        interval: |cadence| cadence.poll.max(MINUTE),
         sweep: |engine| Box::pin(reconcile::searches::claim_and_start(engine)),
-        next_due: |engine| known(reconcile::searches::next_due(engine)),
+        next_due: |engine| Box::pin(reconcile::searches::next_due(engine)),
         watches: Some((DiscoverySchedule::SCHEMA.table, |schema, row| moment(schema, row, "due_at"))),
         count: |progress| &mut progress.searches_started,
     },
@@ -152,7 +152,7 @@ pub(crate) const LOOPS: &[Loop] = &[
         name: "digest",
         does: "Records the messages of the digest",
         run: Run::Leased,
-        interval: |_| RARELY,
+        interval: |cadence| cadence.poll.max(RARELY),
         sweep: |engine| Box::pin(reconcile::digests::sweep(engine)),
         next_due: |engine| Box::pin(reconcile::digests::next_due(engine)),
         watches: None,

@@ -144,6 +144,7 @@ impl Pace {
                 job_timeout: HOUR * 6,
                 agent_health: HOUR * 6,
                 notification_process: HOUR * 6,
+                notification_retry: HOUR * 6,
                 long_poll: HOUR * 6,
                 agent_lease: HOUR,
                 seal: HOUR * 6,
