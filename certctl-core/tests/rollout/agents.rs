@@ -68,12 +68,12 @@ fn agents_give_back_what_was_in_service_with_the_key_that_they_kept() {
         let agents: [(&str, &[&str]); 2] = [("edge-1", &["t-1", "t-2"]), ("edge-2", &["t-3"])];
         let fleet = Fleet::new(Some(plan), &agents).await;
         let files = &fleet.world.fakes.files;
-        let on_shelf = |target: &str| files.contents(&format!("/shelf/{target}"));
+        let on_shelf = |target: &str| files.contents(format!("/shelf/{target}"));
         // t-2 goes on with what it had when it is told to refuse.
         let stuck: Arc<Mutex<Option<Vec<u8>>>> = Arc::default();
         let (shelves, refuses) = (files.clone(), Arc::clone(&stuck));
         fleet.world.fakes.tls.handle(move |request| {
-            let held = shelves.contents(&format!("/shelf/{}", request.endpoint.host))?;
+            let held = shelves.contents(format!("/shelf/{}", request.endpoint.host))?;
             let old = refuses.lock().unwrap().clone().filter(|_| request.endpoint.host == "t-2");
             Some(Ok(vec![old.unwrap_or(held)]))
         });

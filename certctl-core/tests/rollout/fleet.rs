@@ -234,8 +234,8 @@ impl Fleet {
 
     /// What a target has, by what was reported of it.
     pub(crate) async fn has(&self, target: &str) -> Option<VersionId> {
-        let done = self.deployments(target).await.into_iter().filter(|job| job.state == JobState::Completed);
-        done.last().and_then(|job| job.version_id)
+        let mut done = self.deployments(target).await.into_iter().filter(|job| job.state == JobState::Completed);
+        done.next_back().and_then(|job| job.version_id)
     }
 
     pub(crate) async fn rollout(&self) -> Option<Rollout> {

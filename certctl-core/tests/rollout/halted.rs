@@ -3,6 +3,7 @@
 use certctl_core::domain::{AuditAction, DeploymentWaves, JobState, OnFailure, RolloutState};
 use certctl_core::ops::agent::ReportedStatus;
 use certctl_core::ops::job::Cancel;
+use certctl_core::ops::{certificate, target};
 use certctl_core::testing::block_on;
 use serde_json::json;
 
@@ -234,5 +235,35 @@ fn who_calls_off_what_has_begun_halts_the_rollout_and_what_waits_is_left_out() {
         assert_eq!(fleet.deploy(None).await.len(), 3);
         assert_eq!(fleet.all_go_well("edge-1").await, [vec!["t-2"], vec!["t-3", "t-5"]]);
         assert_eq!(fleet.rollout().await.unwrap().id.as_str(), ID);
+    });
+}
+
+#[test]
+fn a_target_that_failed_and_is_disabled_or_taken_away_keeps_nothing_back_any_more() {
+    block_on(async {
+        for disabled in [true, false] {
+            let fleet = Fleet::renewed(waves(1, None)).await;
+            fleet.fails("edge-1", "t-1").await;
+            assert_eq!(fleet.state().await, RolloutState::Halted);
+            if disabled {
+                let change = target::Update {
+                    id: "t-1".parse().unwrap(),
+                    name: None,
+                    config: None,
+                    agent_id: None,
+                    enabled: Some(false),
+                    client_auth: None,
+                };
+                fleet.engine.execute(&me(), change).await.unwrap();
+            } else {
+                let target_ids = Some(ALL[1..].iter().map(|id| id.parse().unwrap()).collect());
+                let id = Some(ID.parse().unwrap());
+                let update = certificate::Update { id, target_ids, ..certificate::Update::default() };
+                fleet.engine.execute(&me(), update).await.unwrap();
+            }
+            assert_eq!(fleet.deploy(None).await.len(), 4);
+            assert_eq!(fleet.all_go_well("edge-1").await, [vec!["t-2"], vec!["t-3", "t-4", "t-5"]]);
+            assert_eq!(fleet.state().await, RolloutState::Finished);
+        }
     });
 }

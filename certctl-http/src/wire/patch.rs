@@ -70,16 +70,16 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Reads an object that an update may leave alone, clear with `null`, or set; for members that are absent, use `default`.
+/// Reads an object that is cleared with `null`; one that is absent is the default's to say.
 ///
 /// # Errors
 /// When it is of another type.
-pub(crate) fn clearable<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+pub(crate) fn clearable<'de, T, D>(deserializer: D) -> Result<Patch<T>, D::Error>
 where
     T: Deserialize<'de>,
     D: Deserializer<'de>,
 {
-    Option::deserialize(deserializer).map(Some)
+    Ok(Option::deserialize(deserializer)?.map_or(Patch::Clear, Patch::Set))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::names;
-use super::patch::{clearable, unless_empty, unless_null};
+use super::patch::{Patch, clearable, unless_empty, unless_null};
 
 /// When and how often certificates are renewed, and when people are told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -83,7 +83,7 @@ pub struct DeploymentWaves {
     pub max_unavailable: Option<i64>,
     /// Seconds between the end of a wave and the beginning of the next, 0 to 604800; 0 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, minimum = 0, maximum = 604800)]
+    #[schema(nullable = false, minimum = 0, maximum = 604_800)]
     pub pause_seconds: Option<i64>,
     /// What a failed deployment or verification means: `halt` leaves the targets that wait alone, `rollback` also gives those that
     /// have the new version the one before it back; `halt` when absent.
@@ -225,9 +225,9 @@ pub struct UpdateRenewalPolicy {
     #[schema(value_type = Option<Vec<String>>, nullable = false)]
     pub fallback_issuer_ids: Option<Vec<IssuerId>>,
     /// How new versions are spread over their targets from now on, all of it; `null` for all at once. What is under way goes on by it.
-    #[serde(default, deserialize_with = "clearable", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "clearable", skip_serializing_if = "Patch::is_keep")]
     #[schema(value_type = Option<DeploymentWaves>)]
-    pub deployment_waves: Option<Option<DeploymentWaves>>,
+    pub deployment_waves: Patch<DeploymentWaves>,
 }
 
 impl From<domain::RenewalPolicy> for RenewalPolicy {

@@ -153,8 +153,8 @@ impl Halted<'_> {
             text.push_str(&format!(" Target {id} keeps the new version: {why}."));
         }
         text.push_str(&format!(
-            " Go on with POST /api/v1/certificates/{certificate}/deploy once the cause is mended; a newer version begins a \
-             rollout of its own."
+            " Once the cause is mended, go on with `certctl certs deploy {certificate}` (POST \
+             /api/v1/certificates/{certificate}/deploy); a newer version begins a rollout of its own."
         ));
         text
     }

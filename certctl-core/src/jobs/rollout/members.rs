@@ -141,6 +141,21 @@ impl Members {
         self.sort();
     }
 
+    /// Lets go of the targets that failed and are not among these: they were taken away or disabled, and say nothing any more.
+    pub(super) fn forgive(&mut self, unit: &mut UnitOfWork, wanted: &BTreeSet<&TargetId>) {
+        let (forgiven, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.list).into_iter().partition(|member| {
+            let is_wanted = member.target().is_some_and(|target| wanted.contains(target));
+            !is_wanted && member.state() == TargetState::Failed && !member.job().is_open()
+        });
+        self.list = kept;
+        for member in forgiven {
+            if let Stored::Draft(mut draft) = member.job {
+                draft.rollout = Some(0);
+                draft.store(unit);
+            }
+        }
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Member> {
         self.list.iter()
     }

@@ -64,6 +64,7 @@ pub(crate) async fn redeploy(
             (row, members, false)
         }
     };
+    members.forgive(unit, &wanted.iter().map(|(target, _)| &target.target_id).collect());
     let mut elsewhere = Vec::new();
     for wanted in wanted {
         let (target, version) = wanted;

@@ -53,7 +53,7 @@ pub(crate) async fn update(
         alert_channels,
         freeze_windows,
         fallback_issuer_ids,
-        deployment_waves: deployment_waves.map(|waves| waves.map(Into::into)),
+        deployment_waves: deployment_waves.into_option().map(|waves| waves.map(Into::into)),
     };
     Ok(Tagged::written::<domain::RenewalPolicy, _>(&api, &principal, change, condition).await?)
 }
