@@ -4,6 +4,7 @@
 //! a bad value is an error that names what was probably meant.
 
 mod channels;
+mod client_variables;
 mod environment;
 mod keys;
 mod obsolete;
