@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Demo(DemoArguments),
     /// Bring the database up to date
     Migrate(MigrateArguments),
+    /// Say what would happen to a store's certificates within the next days
+    Simulate(SimulateArguments),
     /// Print the OpenAPI document of the REST API
     Openapi(OpenapiArguments),
     /// Serve the API to assistants: Model Context Protocol over standard input and output
@@ -126,6 +128,32 @@ pub(crate) struct Home {
     /// Where the server keeps its files [env: CERTCTL_DATA_DIR] [default: ./certctl-data]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// `certctl simulate`.
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArguments {
+    /// The store, which is only read: a server's data directory, a SQLite file, or a database's URL
+    #[arg(long, value_name = "DIR|FILE|URL")]
+    pub(crate) from: String,
+    /// How many days, up to ten years
+    #[arg(long, value_name = "N")]
+    pub(crate) days: u32,
+    /// Everything that is random follows from it: the same seed gives the same report
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// The first moment (RFC 3339), or `now` [default: the last one that the store recorded]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// As if no CA issued for longer, such as 47
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) lifetime_days: Option<u32>,
+    /// As if this issuer or agent were not there; can be given several times
+    #[arg(long, value_name = "ID")]
+    pub(crate) down: Vec<String>,
+    /// The whole report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `certctl openapi`.

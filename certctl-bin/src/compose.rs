@@ -8,6 +8,7 @@ use certctl_core::connector::Registry;
 use certctl_core::domain::SCHEMAS;
 use certctl_core::engine::{Engine, SetupSecret};
 use certctl_core::ports::Ports;
+use certctl_core::testing::sim::forecast::StoreCopy;
 use certctl_storage::{DatabaseConfig, MigrationStatus, OpenError, SeaStorage};
 
 use crate::config::ValidConfig;
@@ -62,6 +63,12 @@ pub(crate) async fn engine(config: &ValidConfig, dir: &DataDir, ports: Ports) ->
         builder = builder.discovery_source(source.clone());
     }
     Ok(builder.build().await?)
+}
+
+/// How things stand in the store, which is left as it is.
+pub(crate) async fn store_copy(config: &ValidConfig) -> Result<StoreCopy, Failure> {
+    let view = certctl_storage::read_only(&database(config), SCHEMAS, client_ports()?.clock).await?;
+    Ok(StoreCopy::read(&*view).await?)
 }
 
 /// What has been done to the database.

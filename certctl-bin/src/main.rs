@@ -21,6 +21,7 @@ mod serve;
 mod server_identity;
 mod server_trust;
 mod shutdown;
+mod simulate;
 
 use std::process::ExitCode;
 
@@ -87,6 +88,7 @@ fn run(typed: Typed) -> Result<ExitCode, Failure> {
                 Command::Agent(arguments) => agent::run(arguments, &environment).await?,
                 Command::Demo(arguments) => return demo::run(&arguments).await,
                 Command::Migrate(arguments) => migrate::run(&arguments, &environment).await?,
+                Command::Simulate(arguments) => simulate::run(&arguments, &environment).await?,
                 Command::Openapi(arguments) => openapi::run(&arguments)?,
                 Command::Mcp(arguments) => mcp::run(arguments, &environment).await?,
                 Command::Version => output::line(concat!("certctl ", env!("CARGO_PKG_VERSION")))?,

@@ -1,14 +1,14 @@
 //! The simulator is not blind: every planted defect is found, by the oracle that is there for it, and the same seeds pass
 //! without it.
 
-#![expect(clippy::disallowed_methods, reason = "tests choose their size by the environment, and share two cores")]
+#![expect(clippy::disallowed_methods, reason = "tests choose their size by the environment")]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
+mod together;
+
+use std::collections::BTreeSet;
 
 use certctl_core::testing::sim::{Defect, Faults, Sim, SimConfig};
+use together::for_all;
 
 /// How many seeds a defect has to show itself.
 const SEEDS: u64 = 60;
@@ -91,24 +91,6 @@ fn hunt(defect: Defect) -> Finding {
         }
     }
     finding
-}
-
-/// Does it to all, on two threads.
-fn for_all<T: Sync, R: Send>(all: &[T], does: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
-    thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let Some((number, one)) =
-                    Some(next.fetch_add(1, Ordering::SeqCst)).and_then(|n| Some((n, all.get(n)?)))
-                {
-                    let result = does(one);
-                    done.lock().unwrap_or_else(PoisonError::into_inner).insert(number, result);
-                }
-            });
-        }
-    });
-    done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
 }
 
 #[test]

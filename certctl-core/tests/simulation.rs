@@ -1,11 +1,15 @@
 //! What the simulator promises: it repeats, and it is not blind.
 #![expect(clippy::disallowed_methods, reason = "tests choose their size by the environment, and replay in threads")]
 
+mod together;
+
 use std::collections::BTreeSet;
 use std::thread;
+use std::time::Duration;
 
 use certctl_core::domain::KeyAlgorithm;
 use certctl_core::testing::sim::{Faults, Sim, SimConfig, SimReport};
+use together::for_all;
 
 /// Seeds of the short form, and of the long one.
 fn seeds(short: u64, long: u64) -> std::ops::Range<u64> {
@@ -45,4 +49,47 @@ fn the_same_seed_tells_the_same_story_byte_by_byte() {
 fn other_seeds_tell_other_stories() {
     let digests: BTreeSet<String> = (0..5).map(|seed| held(SimConfig::quiet(seed)).digest).collect();
     assert_eq!(digests.len(), 5);
+}
+
+/// The random world of a seed: each kind takes its turn.
+fn world(seed: u64) -> SimConfig {
+    match seed % 4 {
+        0 => SimConfig::production(seed),
+        _ => SimConfig::stormy(seed),
+    }
+}
+
+#[test]
+fn no_random_world_breaks_a_promise() {
+    let seeds: Vec<u64> = seeds(500, 20_000).collect();
+    let outcomes = for_all(&seeds, |seed| Sim::new(world(*seed)).run());
+    let failures: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
+    assert!(failures.is_empty(), "{} of {} seeds:\n{failures:?}", failures.len(), seeds.len());
+    // Worlds in which nothing happens would promise little.
+    let all = |count: fn(&SimReport) -> u64| outcomes.iter().flatten().map(count).sum::<u64>();
+    let (crashes, failed) = (all(|report| report.crashes), all(|report| report.failed_attempts));
+    let (versions, exhausted) = (all(|report| report.versions), all(|report| report.exhausted_jobs));
+    eprintln!(
+        "{} seeds: {versions} versions, {crashes} crashes, {failed} failed attempts, {exhausted} given up",
+        seeds.len()
+    );
+    let seeds = seeds.len() as u64;
+    assert!(crashes > seeds && failed > seeds && versions > 10 * seeds, "{crashes} {failed} {versions}");
+}
+
+#[test]
+fn a_fleet_is_renewed_for_a_year_and_its_load_is_spread() {
+    let long = std::env::var_os("CERTCTL_TEST_LONG").is_some();
+    let (certificates, days) = if long { (1_000, 365) } else { (300, 100) };
+    let report = held(SimConfig::fleet(1, certificates, Duration::from_secs(days * 86_400)));
+    assert_eq!((report.failed_attempts, report.exhausted_jobs, report.crashes), (0, 0, 0), "{report:?}");
+    // 47 days, of which two thirds go by from one renewal to the next, less up to a thirtieth: nothing is renewed twice.
+    let certificates = u64::from(certificates);
+    let (fewest, most) = (certificates * (days - 31) / 32, certificates * (days + 31) / 29);
+    assert!((fewest..=most).contains(&report.versions), "{} of {fewest} to {most}", report.versions);
+    // Since all of them are there.
+    let days: Vec<u64> = report.issued_on.iter().skip(31).take(usize::try_from(days - 31).unwrap()).copied().collect();
+    let (sum, peak) = (days.iter().sum::<u64>(), days.iter().max().copied().unwrap_or(0));
+    eprintln!("{sum} renewals in {} days, at most {peak} in one", days.len());
+    assert!(peak * days.len() as u64 <= 2 * sum, "{peak} in one day of {days:?}");
 }

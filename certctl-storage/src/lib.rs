@@ -21,4 +21,4 @@ pub mod testing;
 pub use config::DatabaseConfig;
 pub use error::OpenError;
 pub use migrations::{MigrationStatus, migrate, migrate_down, migration_status, schema_snapshot};
-pub use store::SeaStorage;
+pub use store::{SeaStorage, read_only};

@@ -13,8 +13,8 @@ use certctl_core::storage::{
 };
 
 use crate::config::Location;
-use crate::postgres::PostgresStorage;
-use crate::sqlite::SqliteStorage;
+use crate::postgres::{self, PostgresStorage};
+use crate::sqlite::{self, SqliteStorage};
 use crate::{DatabaseConfig, OpenError};
 
 /// Records in a SQLite file or a PostgreSQL database.
@@ -23,6 +23,24 @@ pub struct SeaStorage(Backend);
 enum Backend {
     Sqlite(SqliteStorage),
     Postgres(PostgresStorage),
+}
+
+/// A view of a database at one point in time. Nothing is written, neither tables nor locks: a server may have it, and it may be a
+/// backup on a medium that takes no writes. Needs a tokio runtime for as long as the view lives.
+///
+/// A SQLite file must be there, and the tables must be those of this version. The clock is the store's on SQLite.
+///
+/// # Errors
+/// [`OpenError`]: the URL, the file or the server cannot be used, or the tables are not those of this version.
+pub async fn read_only(
+    config: &DatabaseConfig,
+    schemas: &'static [&'static Schema],
+    clock: Arc<dyn Clock>,
+) -> Result<Box<dyn Snapshot>, OpenError> {
+    match config.location()? {
+        Location::Sqlite(path) => sqlite::read_only(&path, config, schemas, clock).await,
+        Location::Postgres(url) => postgres::read_only(&url, config, schemas).await,
+    }
 }
 
 impl SeaStorage {

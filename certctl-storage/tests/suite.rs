@@ -8,7 +8,9 @@ mod growing;
 mod migrations;
 mod peculiar;
 mod queue;
+mod read_only;
 mod restrict;
+mod rollouts;
 mod tampering;
 
 use std::future::Future;
@@ -48,6 +50,8 @@ fn main() {
     trials.extend(growing::trials(&server));
     trials.extend(migrations::trials(&server));
     trials.extend(restrict::trials(&server));
+    trials.extend(read_only::trials(&server));
+    trials.extend(rollouts::trials(&server));
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(server);
     conclusion.exit();

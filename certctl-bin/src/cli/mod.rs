@@ -26,6 +26,7 @@ use crate::failure::Failure;
 use crate::{compose, output};
 
 pub(crate) use generated::Plan;
+pub(crate) use store::configuration as store_configuration;
 
 /// What the command line is about, as far as it is made by hand.
 #[derive(Debug, Subcommand)]

@@ -23,7 +23,7 @@ use crate::failure::Failure;
 /// # Errors
 /// When there is no such place, or another process has it.
 pub(super) async fn client(place: &str, environment: &Environment) -> Result<Client, Failure> {
-    let config = configuration(place, environment)?.validate()?;
+    let config = configuration("--store", place, environment)?.validate()?;
     let ports = compose::server_ports(&config)?;
     let dir = DataDir::open(&config.data_dir, ports.files.clone()).await?;
     let engine = compose::engine(&config, &dir, ports).await?;
@@ -32,8 +32,8 @@ pub(super) async fn client(place: &str, environment: &Environment) -> Result<Cli
     Ok(Client::new(Arc::new(InProcess(router)), base))
 }
 
-/// What a server of that store would be configured with.
-fn configuration(place: &str, environment: &Environment) -> Result<Config, Failure> {
+/// What a server of the store that a flag names would be configured with.
+pub(crate) fn configuration(flag: &str, place: &str, environment: &Environment) -> Result<Config, Failure> {
     let mut config = Config::read(environment.get("CONFIG").map(Path::new))?;
     config.overlay(environment)?;
     if is_url(place) {
@@ -49,7 +49,7 @@ fn configuration(place: &str, environment: &Environment) -> Result<Config, Failu
     }
     let dir = PathBuf::from(place);
     if !dir.is_dir() {
-        return Err(Failure::usage(format!("--store: there is no directory {place}; name a server's data directory")));
+        return Err(Failure::usage(format!("{flag}: there is no directory {place}; name a server's data directory")));
     }
     config.data_dir = Some(dir);
     config.database.url = None;

@@ -243,6 +243,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "`2m`",
         "The longest time between two looks for agents that went silent. They do after three missed heartbeats, whatever it is."
     ),
+    of_loop!(
+        short_lived_expiry,
+        "SHORT_LIVED_EXPIRY_CHECK_INTERVAL",
+        "`30s`",
+        "The same for certificates of short-lived profiles that ended."
+    ),
     of_loop!(notification_process, "SCHEDULER_NOTIFICATION_PROCESS_INTERVAL", "`1m`", "The same for notifications."),
     Setting {
         key: "health_check.enabled",

@@ -211,6 +211,10 @@ fn freeze(input: &ExplainInput<'_>, verdict: Option<&RenewalVerdict>) -> Option<
         Thaw::Before { starts_at } => {
             (GateVerdict::Open, format!("moved before a freeze window{}", because(starts_at)), Some(starts_at))
         }
+        Thaw::Through { until } => {
+            let reason = "a freeze window lies over it, and it was issued too lately to be renewed before that";
+            (GateVerdict::Waiting, reason.to_owned(), Some(until))
+        }
         Thaw::Held { until } => {
             (GateVerdict::Waiting, format!("a freeze window holds it back{}", because(input.plan.now)), Some(until))
         }

@@ -18,6 +18,12 @@ pub enum Thaw {
         /// When that window starts.
         starts_at: Timestamp,
     },
+    /// One lies over the last moment of the policy, and the certificate was issued too lately to be renewed before it: it waits for
+    /// its end, or until half of the policy's time is left.
+    Through {
+        /// Until when.
+        until: Timestamp,
+    },
     /// One has begun already: it waits for its end, or until half of the policy's time is left.
     Held {
         /// Until when.
@@ -41,7 +47,8 @@ impl Thaw {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span {
     pub(super) moment: Moment,
-    /// Never before this: the beginning of validity.
+    /// Not moved to before this: half of the time from the issuance to the policy's moment. A window that is longer than the
+    /// certificate lives would else have it renewed without end before it begins.
     pub(super) from: Timestamp,
     pub(super) now: Timestamp,
     /// From here on no window holds it back.
@@ -81,8 +88,8 @@ pub(super) fn thaw(windows: &[FreezeWindow], mut span: Span, random: u64) -> (Th
 fn earliest(windows: &[(Timestamp, Timestamp)], span: Span) -> Timestamp {
     let (mut latest, mut earliest) = (span.moment.latest, span.moment.earliest);
     for _ in 0..=windows.len() {
-        let Some(window) = frozen(windows, latest).filter(|(start, _)| *start > span.now) else { break };
-        let (first, last) = before(window, span);
+        let window = frozen(windows, latest).filter(|(start, _)| *start > span.now);
+        let Some((first, last)) = window.and_then(|window| before(window, span)) else { break };
         earliest = earliest.min(first);
         latest = last;
     }
@@ -101,23 +108,31 @@ fn moved(windows: &[(Timestamp, Timestamp)], span: Span, mut at: Timestamp, rand
         if end <= latest {
             at = end + part(latest.since(end), random);
             thaw = Thaw::After { ends_at: end };
-        } else {
-            let (first, last) = before((start, end), span);
+        } else if let Some((first, last)) = before((start, end), span) {
             at = first + part(last.since(first), random);
             latest = last;
             thaw = Thaw::Before { starts_at: start };
+        } else {
+            let until = end.min(span.last_call).max(at);
+            at = until + part((until.since(start) / 10).min(span.last_call.since(until)), random);
+            thaw = Thaw::Through { until };
+            break;
         }
     }
     (thaw, at)
 }
 
 /// The time before a window in which what falls into it is renewed: as long as the window, and over a tenth before it begins.
-fn before((start, end): (Timestamp, Timestamp), span: Span) -> (Timestamp, Timestamp) {
+/// `None` where that would be too soon after the issuance.
+fn before((start, end): (Timestamp, Timestamp), span: Span) -> Option<(Timestamp, Timestamp)> {
+    if start <= span.from {
+        return None;
+    }
     let length = end.since(start);
     let last = start - length.min(start.since(span.from)) / 20 - std::time::Duration::from_micros(1);
     let last = last.max(span.now.min(start));
     let first = (start - length).max(span.from).max(span.now).min(last);
-    (first, last)
+    Some((first, last))
 }
 
 /// The windows in order, those that touch or overlap as one.

@@ -169,7 +169,8 @@ pub fn decide(input: &RenewalInput<'_>) -> RenewalVerdict {
         }
         (moment.earliest, moment.latest) = (moment.earliest.max(until), moment.latest.max(until));
     }
-    let span = freeze::Span { moment, from: input.not_before, now: input.now, last_call: stages.last_call };
+    let from = (input.issued_at + deadline.since(input.issued_at) / 2).max(input.not_before);
+    let span = freeze::Span { moment, from, now: input.now, last_call: stages.last_call };
     let (thaw, moment) = freeze::thaw(input.freezes, span, input.random);
     stages.thaw = thaw;
     if thaw != Thaw::NotFrozen {

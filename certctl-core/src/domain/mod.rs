@@ -46,7 +46,8 @@ pub use audit::{
 pub use call::{FirstCall, IdempotentCall, IdempotentCallFields};
 pub use certificate::{
     Certificate, CertificateFields, CertificateKey, CertificateKeyFields, CertificateStatus, CertificateTarget,
-    CertificateTargetFields, Lifecycle, Version, VersionFields, VersionSummary, VersionSummaryFields,
+    CertificateTargetFields, CertificateTies, CertificateTiesFields, Lifecycle, Version, VersionFields, VersionSummary,
+    VersionSummaryFields,
 };
 pub use certificate_facts::CertificateFacts;
 pub use chain::{Chain, InvalidChain, MAX_CHAIN, MAX_CHAIN_OCTETS};

@@ -290,6 +290,12 @@ impl Others {
     }
 }
 
+/// Plans a certificate by a version that was made elsewhere: as if it had been issued now, but for when it was.
+pub(crate) fn take_over(engine: &Engine, certificate: &mut Certificate, policy: &RenewalPolicy, version: &Version) {
+    renewed(engine, certificate, policy, version, &Others::NONE);
+    certificate.last_renewal_at = None;
+}
+
 fn renewed(engine: &Engine, certificate: &mut Certificate, policy: &RenewalPolicy, version: &Version, others: &Others) {
     let now = version.created_at;
     (certificate.last_renewal_at, certificate.updated_at) = (Some(now), now);

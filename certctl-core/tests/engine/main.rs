@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
 mod alerts;
+mod short_lived;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -6,6 +6,7 @@ mod access;
 mod agent;
 mod agent_group;
 mod audit;
+mod bulk;
 mod certificate;
 mod connector_type;
 mod discovery;
@@ -42,6 +43,10 @@ pub use agent::{
 };
 pub use agent_group::{AgentGroup, CreateAgentGroup, UpdateAgentGroup};
 pub use audit::{AuditEvent, AuditFinding, AuditVerification};
+pub use bulk::{
+    BulkError, BulkReassign, BulkReassignResult, BulkRenew, BulkRenewResult, BulkSkipped, ImportCertificates,
+    ImportCertificatesResult, ImportError, ImportSkipped, ImportedCertificate,
+};
 pub use certificate::{
     CreateCertificate, Deploy, DeployTriggered, ManagedCertificate, RenewTriggered, SubmitCsr, UpdateCertificate,
 };
@@ -64,8 +69,8 @@ pub use loops::LoopStatus;
 pub(crate) use metrics::exposition;
 pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
-    ActorType, AgentStatus, AuditFindingKind, CertificateStatus, DeploymentOnFailure, DiscoveryStatus,
-    ExtendedKeyUsage, HealthStatus, IssuerType, JobStatus, JobType, KeyAlgorithm, NotificationChannel,
+    ActorType, AgentStatus, AuditFindingKind, BulkSkip, CertificateStatus, DeploymentOnFailure, DiscoveryStatus,
+    ExtendedKeyUsage, HealthStatus, ImportSkip, IssuerType, JobStatus, JobType, KeyAlgorithm, NotificationChannel,
     NotificationSeverity, NotificationStatus, NotificationType, PolicySeverity, PolicyType, RenewalGateName,
     RenewalGateVerdict, Role, ShapeRule, ShapeSeverity, ShapeState, TargetType, VerificationStatus,
 };

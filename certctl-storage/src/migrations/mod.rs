@@ -99,6 +99,24 @@ pub(crate) async fn open(
     }
 }
 
+/// What only reading a store does: anything but the tables of this version is refused, and nothing is changed.
+pub(crate) async fn must_be_current(
+    connection: &DatabaseConnection,
+    dialect: Dialect,
+    schemas: &'static [&'static Schema],
+) -> Result<(), OpenError> {
+    match status(connection, dialect, schemas).await.map_err(failed)? {
+        MigrationStatus::Current => Ok(()),
+        MigrationStatus::Empty => {
+            let pending = Migrator(schemas).migrations().iter().map(|step| step.name().to_owned()).collect();
+            Err(OpenError::NotMigrated { pending })
+        }
+        MigrationStatus::Pending(pending) => Err(OpenError::NotMigrated { pending }),
+        MigrationStatus::Newer(unknown) => Err(OpenError::Newer { unknown }),
+        MigrationStatus::Foreign(reason) => Err(OpenError::Foreign { reason }),
+    }
+}
+
 /// Looks again under the lock: another server may have migrated meanwhile.
 async fn up(
     connection: &DatabaseConnection,

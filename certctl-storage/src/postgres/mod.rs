@@ -108,6 +108,34 @@ async fn reason(url: &str, error: &DbErr) -> String {
     }
 }
 
+/// A view at one point in time, which cannot write.
+async fn point_in_time(connection: &DatabaseConnection) -> Result<Box<dyn Snapshot>, StorageError> {
+    let options = TransactionOptions {
+        isolation_level: Some(IsolationLevel::RepeatableRead),
+        access_mode: Some(AccessMode::ReadOnly),
+        ..Default::default()
+    };
+    let connection = connection.begin_with_options(options).await.map_err(dialect::orm_error)?;
+    // The first query is the point in time.
+    let statement = Statement::from_string(Dialect::Postgres.backend(), format!("SELECT {POSTGRES_NOW}"));
+    let row = connection.query_one_raw(statement).await.map_err(dialect::orm_error)?;
+    let now = row.ok_or_else(|| StorageError::fatal("the server does not tell the time"))?;
+    let now = Timestamp(now.try_get_by(0).map_err(dialect::orm_error)?);
+    Ok(Box::new(SeaSnapshot { connection, now: Box::new(move || now), together: together::TOGETHER }))
+}
+
+/// A view at one point in time of a database whose tables are up to date.
+pub(crate) async fn read_only(
+    url: &str,
+    config: &DatabaseConfig,
+    schemas: &'static [&'static Schema],
+) -> Result<Box<dyn Snapshot>, OpenError> {
+    let connection = connect(url, config, 1).await?;
+    migrations::must_be_current(&connection, Dialect::Postgres, schemas).await?;
+    let failed = |error: StorageError| OpenError::Connect { url: config.redacted(), reason: error.to_string() };
+    point_in_time(&connection).await.map_err(failed)
+}
+
 #[async_trait]
 impl Storage for PostgresStorage {
     async fn read(&self, view: View) -> Result<Box<dyn Snapshot>, StorageError> {
@@ -120,18 +148,7 @@ impl Storage for PostgresStorage {
                 together: together::TOGETHER,
             }));
         }
-        let options = TransactionOptions {
-            isolation_level: Some(IsolationLevel::RepeatableRead),
-            access_mode: Some(AccessMode::ReadOnly),
-            ..Default::default()
-        };
-        let connection = self.connection.begin_with_options(options).await.map_err(dialect::orm_error)?;
-        // The first query is the point in time.
-        let statement = Statement::from_string(Dialect::Postgres.backend(), format!("SELECT {POSTGRES_NOW}"));
-        let row = connection.query_one_raw(statement).await.map_err(dialect::orm_error)?;
-        let now = row.ok_or_else(|| StorageError::fatal("the server does not tell the time"))?;
-        let now = Timestamp(now.try_get_by(0).map_err(dialect::orm_error)?);
-        Ok(Box::new(SeaSnapshot { connection, now: Box::new(move || now), together: together::TOGETHER }))
+        point_in_time(&self.connection).await
     }
 
     async fn apply(&self, changes: Changes) -> Result<Committed, ApplyError> {

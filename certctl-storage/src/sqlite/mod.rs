@@ -129,6 +129,37 @@ pub(crate) async fn connect(
     Database::connect(connect).await.map_err(|error| file_error(error.to_string()))
 }
 
+/// A view at one point in time of a file that is left as it is.
+pub(crate) async fn read_only(
+    path: &Path,
+    config: &DatabaseConfig,
+    schemas: &'static [&'static Schema],
+    clock: Arc<dyn Clock>,
+) -> Result<Box<dyn Snapshot>, OpenError> {
+    let file_error = |reason: String| OpenError::File { path: path.to_owned(), reason };
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    // Without a log nobody has the file open, and SQLite would make one to read it by. With one, its locks keep the view whole
+    // beside a server that writes.
+    let has_log = Path::new(&log).exists();
+    let sqlite = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .immutable(!has_log)
+        .busy_timeout(Duration::from_secs(5))
+        .disable_statement_logging();
+    let mut connect = ConnectOptions::new("sqlite:");
+    connect.max_connections(1).min_connections(1).test_before_acquire(false).sqlx_logging(false);
+    connect.acquire_timeout(config.acquire_timeout);
+    connect.map_sqlx_sqlite_opts(move |_| sqlite.clone());
+    let connection = Database::connect(connect).await.map_err(|error| file_error(error.to_string()))?;
+    migrations::must_be_current(&connection, Dialect::Sqlite, schemas).await?;
+    let view = connection.begin().await.map_err(|error| file_error(error.to_string()))?;
+    view.execute_unprepared("SELECT 1 FROM sqlite_schema").await.map_err(|error| file_error(error.to_string()))?;
+    let now = clock.now();
+    Ok(Box::new(SeaSnapshot { connection: view, now: Box::new(move || now), together: together::TOGETHER }))
+}
+
 #[async_trait]
 impl Storage for SqliteStorage {
     async fn read(&self, view: View) -> Result<Box<dyn Snapshot>, StorageError> {

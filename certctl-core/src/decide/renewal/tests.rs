@@ -128,6 +128,27 @@ fn a_freeze_that_has_begun_holds_it_back_until_half_of_the_time_is_left() {
 }
 
 #[test]
+fn a_freeze_longer_than_the_lifetime_renews_once_before_it_and_then_at_the_last_call() {
+    let windows = [freeze(50, 200)];
+    let (mut issued, mut renewals) = (day(0), Vec::new());
+    for random in 1..50_u64 {
+        let end = issued + days(90);
+        let at = RenewalInput { not_before: issued, not_after: end, issued_at: issued, now: issued, ..input(days(90)) };
+        let at = RenewalInput { freezes: &windows, random: random << 40, ..at };
+        issued = decide(&at).renew_at.unwrap();
+        assert!(decide(&RenewalInput { now: issued, ..at }).is_due(issued), "{renewals:?} {issued}");
+        renewals.push(issued);
+        if issued > day(400) {
+            break;
+        }
+    }
+    // Before it begins, then each time when half of the last third is left, and as usual when it is over.
+    let within = |from, to| renewals.iter().filter(|at| **at >= day(from) && **at < day(to)).count();
+    assert_eq!((within(0, 50), within(50, 115), within(115, 126)), (1, 0, 1), "{renewals:?}");
+    assert!(renewals.len() <= 7, "{renewals:?}");
+}
+
+#[test]
 fn a_used_up_quota_holds_it_back_until_the_issuer_said() {
     let limited = RenewalInput { limited_until: Some(day(62)), now: day(60), ..input(days(90)) };
     let verdict = decide(&limited);

@@ -19,6 +19,9 @@ pub struct SimConfig {
     pub seed: u64,
     /// How many certificates; every kind of deployment takes its turn.
     pub certificates: u16,
+    /// Within how long the certificates arrive, one after the other; zero for all at once. A fleet that grows is of the plain
+    /// kinds: one agent has the key, and there is one place or none.
+    pub arrivals: Duration,
     /// How many engines share the store.
     pub engines: u16,
     /// How many agents, each on its own host.
@@ -81,6 +84,7 @@ impl SimConfig {
         Self {
             seed,
             certificates: 4,
+            arrivals: Duration::ZERO,
             engines: 1,
             agents: 1,
             duration: DAY * 365,
@@ -91,6 +95,11 @@ impl SimConfig {
             defect: None,
             keep_log: false,
         }
+    }
+
+    /// A fleet: so many certificates that arrive within a month, one engine, twenty agents, and nothing goes wrong.
+    pub fn fleet(seed: u64, certificates: u16, duration: Duration) -> Self {
+        Self { certificates, arrivals: DAY * 31, agents: 20, duration, ..Self::quiet(seed) }
     }
 
     /// A stormy world that looks rarely: two engines, three agents, many short lives within a month.
@@ -143,6 +152,7 @@ impl Pace {
                 job_processor: HOUR * 6,
                 job_timeout: HOUR * 6,
                 agent_health: HOUR * 6,
+                short_lived_expiry: HOUR * 6,
                 notification_process: HOUR * 6,
                 notification_retry: HOUR * 6,
                 long_poll: HOUR * 6,

@@ -11,6 +11,7 @@ mod config;
 mod connectors;
 mod defect;
 mod executor;
+pub mod forecast;
 mod http;
 mod link;
 mod machines;
@@ -139,6 +140,7 @@ impl Sim {
             polls: self.polls,
             simulated,
             versions: counts.versions,
+            issued_on: std::mem::take(&mut model.issued_on),
             deployments: counts.deployments,
             switches,
             notices: counts.notices,

@@ -66,6 +66,12 @@ const KINDS: &[Kind] = &[
     Kind { issuer: LOCAL, policy: POLICY, targets: &[], held: false },
 ];
 
+const PLAIN: &[Kind] = &[
+    Kind { issuer: LOCAL, policy: POLICY, targets: &[0], held: true },
+    Kind { issuer: REMOTE, policy: POLICY, targets: &[0], held: true },
+    Kind { issuer: LOCAL, policy: POLICY, targets: &[], held: true },
+];
+
 impl Operator {
     pub(super) fn new(site: &Site, clock: NodeClock, verdict: Verdict) -> Arc<Self> {
         let seed = site.config.seed;
@@ -122,6 +128,7 @@ impl Operator {
         let mut external = Vec::new();
         for number in 0..self.config.certificates {
             external.extend(self.certificate(number).await?);
+            self.pause(self.config.arrivals / u32::from(self.config.certificates.max(1))).await;
         }
         Ok(external)
     }
@@ -171,7 +178,8 @@ impl Operator {
 
     /// Gives the certificate back if it is the operator who brings its requests.
     async fn certificate(&self, number: u16) -> Result<Option<CertificateId>, Error> {
-        let Some(kind) = KINDS.get(usize::from(number) % KINDS.len()) else { return Ok(None) };
+        let kinds = if self.config.arrivals.is_zero() { KINDS } else { PLAIN };
+        let Some(kind) = kinds.get(usize::from(number) % kinds.len()) else { return Ok(None) };
         let agents = self.config.agents.max(1);
         let mut targets = Vec::new();
         for (place, distance) in kind.targets.iter().enumerate() {

@@ -17,6 +17,8 @@ pub struct SimReport {
     pub simulated: Duration,
     /// Versions that were issued.
     pub versions: u64,
+    /// Versions that were issued on each day of the simulated world, the first being the first.
+    pub issued_on: Vec<u64>,
     /// Deployments that went well.
     pub deployments: u64,
     /// How many times a host began to serve something else.

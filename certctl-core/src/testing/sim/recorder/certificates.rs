@@ -55,6 +55,11 @@ impl Model {
             return;
         }
         self.counts.versions += 1;
+        let day = usize::try_from(self.clock.monotonic().0 / 86_400_000_000).unwrap_or(usize::MAX);
+        self.issued_on.resize(self.issued_on.len().max(day.saturating_add(1)), 0);
+        if let Some(count) = self.issued_on.get_mut(day) {
+            *count += 1;
+        }
         if !self.serials.insert((version.issuer_id.to_string(), version.serial_number.clone())) {
             self.broken(format!("serial {} of {} was used twice", version.serial_number, version.issuer_id));
         }

@@ -32,6 +32,8 @@ pub(in super::super) struct Counts {
 pub(in super::super) struct Model {
     pub(in super::super) log: EventLog,
     pub(in super::super) counts: Counts,
+    /// Versions by the day on which they were issued.
+    pub(in super::super) issued_on: Vec<u64>,
     pub(super) verdict: Verdict,
     pub(super) world: Arc<World>,
     pub(super) clock: ManualClock,
@@ -64,6 +66,7 @@ impl Model {
         Self {
             log: EventLog::new(setting.keep_log),
             counts: Counts::default(),
+            issued_on: Vec::new(),
             verdict: setting.verdict,
             world: setting.world,
             clock: setting.clock,
