@@ -38,4 +38,5 @@ mod shape;
 mod silent_failures;
 mod stats;
 mod system;
+mod waves;
 mod world;
