@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use certctl_core::domain::{
-    AgentStatus, DiscoveryStatus, JobState, Lifecycle, NotificationState, RevocationNoticeState, ScheduleState,
+    AgentStatus, DiscoveryStatus, JobState, Lifecycle, NotificationState, RevocationNoticeState, RolloutState,
+    ScheduleState,
 };
 
 macro_rules! chapter {
@@ -34,6 +35,7 @@ fn the_committed_diagrams_are_those_of_the_tables() {
     );
     chapter!(text, "Certificate, as stored", Lifecycle);
     chapter!(text, "Job", JobState);
+    chapter!(text, "Rollout of a certificate", RolloutState);
     chapter!(text, "Agent", AgentStatus);
     chapter!(text, "Notification", NotificationState);
     chapter!(text, "Revocation that an issuer is to be told of", RevocationNoticeState);

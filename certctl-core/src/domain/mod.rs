@@ -31,6 +31,7 @@ mod profile;
 mod renewal;
 mod renewal_info;
 mod revocation;
+mod rollout;
 mod san;
 mod serial;
 mod shape;
@@ -96,6 +97,7 @@ pub use revocation::{
     Revocation, RevocationFields, RevocationNotice, RevocationNoticeFields, RevocationNoticeState, RevocationReason,
     VersionSerial, VersionSerialFields,
 };
+pub use rollout::{DeploymentWaves, OnFailure, Rollout, RolloutFields, RolloutState};
 pub use san::{DnsName, EmailAddress, SanUri, SubjectAltName};
 pub use serial::{InvalidSerial, Serial};
 pub use shape::{ShapeFinding, ShapeRule, ShapeSeverity, ShapeState};
@@ -138,6 +140,7 @@ pub const SCHEMAS: &[&Schema] = &[
     NetworkScanTarget::SCHEMA,
     DiscoverySchedule::SCHEMA,
     Job::SCHEMA,
+    Rollout::SCHEMA,
     HealthCheck::SCHEMA,
     HealthEntry::SCHEMA,
     Notification::SCHEMA,

@@ -6,7 +6,7 @@ use super::facts::{Facts, Standing};
 use super::notice;
 use crate::domain::{
     AuditAction, Certificate, Lifecycle, NotificationType, Principal, Revocation, RevocationId, RevocationReason,
-    Timestamp, VersionSerial,
+    Rollout, Timestamp, VersionSerial,
 };
 use crate::engine::Engine;
 use crate::entity::Record;
@@ -88,11 +88,15 @@ pub(crate) async fn revoke(
             });
         }
     }
-    let mut cancelled = Vec::with_capacity(jobs.len());
+    let (mut cancelled, mut rolls) = (Vec::with_capacity(jobs.len()), false);
     for mut job in jobs {
+        rolls |= job.rollout.is_some();
         cancel(&mut job, now, "the certificate was revoked")?;
         cancelled.push(job.id.clone());
         unit.update(job);
+    }
+    if rolls && let Some(rollout) = unit.get::<Rollout>(certificate.id.as_str()).await? {
+        unit.delete(&rollout);
     }
     announce(engine, unit, &certificate, (reason, &versions)).await?;
     let details = json!({

@@ -5,6 +5,7 @@
 mod alerts;
 mod revocation;
 mod short_lived;
+mod silent_failures;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -70,10 +70,10 @@ pub use loops::LoopStatus;
 pub(crate) use metrics::exposition;
 pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
-    ActorType, AgentStatus, AuditFindingKind, BulkSkip, CertificateStatus, DiscoveryStatus, ExtendedKeyUsage,
-    HealthStatus, ImportSkip, IssuerType, JobStatus, JobType, KeyAlgorithm, NotificationChannel, NotificationSeverity,
-    NotificationStatus, NotificationType, PolicySeverity, PolicyType, RenewalGateName, RenewalGateVerdict,
-    RevocationReason, Role, ShapeRule, ShapeSeverity, ShapeState, TargetType, VerificationStatus,
+    ActorType, AgentStatus, AuditFindingKind, BulkSkip, CertificateStatus, DeploymentOnFailure, DiscoveryStatus,
+    ExtendedKeyUsage, HealthStatus, ImportSkip, IssuerType, JobStatus, JobType, KeyAlgorithm, NotificationChannel,
+    NotificationSeverity, NotificationStatus, NotificationType, PolicySeverity, PolicyType, RenewalGateName,
+    RenewalGateVerdict, RevocationReason, Role, ShapeRule, ShapeSeverity, ShapeState, TargetType, VerificationStatus,
 };
 pub use network_scan::{CreateNetworkScanTarget, NetworkScanTarget, UpdateNetworkScanTarget};
 pub use notice::WebhookNotice;
@@ -90,7 +90,7 @@ pub use patch::Patch;
 pub use policy::{CreatePolicy, PolicyRule, PolicyViolation, UpdatePolicy};
 pub use problem::{BlockedByDependencies, FieldProblem, Problem};
 pub use profile::{CertificateProfile, CreateProfile, KeyAlgorithmRule, UpdateProfile};
-pub use renewal_policy::{CreateRenewalPolicy, FreezeWindow, RenewalPolicy, UpdateRenewalPolicy};
+pub use renewal_policy::{CreateRenewalPolicy, DeploymentWaves, FreezeWindow, RenewalPolicy, UpdateRenewalPolicy};
 pub use revocation::{BulkRevoke, BulkRevokeResult, RevokeCertificate};
 pub(crate) use stats::by_status;
 pub use stats::{DashboardCounts, DashboardSummary, ExpirationCount, IssuanceCount, JobTrendCount, StatusCount};

@@ -73,6 +73,8 @@ names! {
     KeyAlgorithm = of(domain::KeyFamily::ALL, domain::KeyFamily::name);
     /// A kind of notifier. Which of them a server has depends on how it was built.
     NotificationChannel = vec!["Email", "OpsGenie", "PagerDuty", "Slack", "Teams", "Webhook"];
+    /// What a failed deployment means for those that wait.
+    DeploymentOnFailure = of(domain::OnFailure::ALL, domain::OnFailure::name);
     /// How much a notification matters.
     NotificationSeverity = of(domain::Severity::ALL, domain::Severity::name);
     /// How the delivery of a notification stands.

@@ -36,6 +36,8 @@ mod revocation;
 mod roles;
 mod settings;
 mod shape;
+mod silent_failures;
 mod stats;
 mod system;
+mod waves;
 mod world;

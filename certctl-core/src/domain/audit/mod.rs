@@ -100,6 +100,10 @@ text_enum! {
         CsrSubmitted = "csr_submitted",
         /// An operator asked for a deployment.
         DeploymentTriggered = "deployment_triggered",
+        /// Some more targets of a rollout are deployed to.
+        DeploymentWaveOpened = "deployment_wave_opened",
+        /// A rollout was halted: the targets that wait are not touched.
+        DeploymentHalted = "deployment_rollout_halted",
         /// A deployment went well.
         DeploymentCompleted = "deployment_job_completed",
         /// A deployment failed.
