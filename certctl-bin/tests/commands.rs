@@ -160,29 +160,66 @@ fn certificates_are_imported_from_files() {
         server.ask(&arguments)
     };
     let (two, bad) = (directory.path().join("two.pem"), directory.path().join("bad.pem"));
-    let one = pem("one.example");
-    std::fs::write(&two, format!("a comment\n{one}{}", pem("two.example"))).unwrap();
+    let one = pem("one.example", 1);
+    std::fs::write(&two, format!("a comment\n{one}{}", pem("two.example", 2))).unwrap();
     std::fs::write(&bad, "nothing\n").unwrap();
     let (failed, said) = code(&import(&[&two, &bad], &[]));
     assert!(failed == 1 && said.contains("bad.pem"), "{said}");
     assert_eq!(json_of(&server.answer(&["certs", "list", "-o", "json"]))["total"], 0, "all files are read first");
 
-    let made = json_of(&text(&import(&[&two], &["--name-template", "old {cn}", "-o", "json"])));
-    assert_eq!((&made[0]["name"], &made[1]["name"]), (&json!("old one.example"), &json!("old two.example")));
+    // A key beside a certificate stays where it is.
+    let key = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
+    std::fs::write(&two, format!("a comment\n{one}{key}{}", pem("two.example", 2))).unwrap();
+    let template = ["--name-template", "old {cn}", "-o", "json"];
+    let preview = json_of(&text(&import(&[&two], &[&template[..], &["--dry-run"]].concat())));
+    assert_eq!((&preview["dry_run"], &preview["total_imported"]), (&json!(true), &json!(2)), "{preview}");
+    assert_eq!(json_of(&server.answer(&["certs", "list", "-o", "json"]))["total"], 0, "a preview changes nothing");
+    let output = import(&[&two], &template);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("1 private keys were not read"));
+    let told = json_of(&text(&output));
+    let made = &told["certificates"];
+    assert_eq!((&made[0]["name"], &made[1]["name"]), (&json!("old one.example"), &json!("old two.example")), "{told}");
+    assert_eq!(made[0]["issuers"], 0, "the files do not hold who made it");
     for certificate in made.as_array().unwrap() {
-        assert_eq!(certificate["environment"], "imported");
+        let stored = json_of(&server.answer(&["certs", "get", certificate["id"].as_str().unwrap(), "-o", "json"]));
+        assert_eq!((&stored["environment"], &stored["status"]), (&json!("imported"), &json!("Active")), "{stored}");
+        assert_eq!(stored["expires_at"], certificate["not_after"]);
     }
-    assert_eq!(made[0]["sans"], json!(["one.example"]));
+    let again = json_of(&text(&import(&[&two], &template)));
+    assert_eq!((&again["total_imported"], &again["total_skipped"]), (&json!(0), &json!(2)), "{again}");
+    assert_eq!(again["skipped"][1]["reason"], "known");
     let jobs = json_of(&server.answer(&["jobs", "list", "-o", "json"]));
     assert_eq!(jobs["total"], 0, "nothing is issued");
+    many_at_once(&server);
     server.terminate();
 }
 
+/// What is done to many at once, over a real store.
+fn many_at_once(server: &Running) {
+    let ask = |arguments: &[&str]| json_of(&server.answer(&[&["certs"], arguments, &["-o", "json"]].concat()));
+    for name in ["a", "b"] {
+        let host = format!("{name}.example");
+        ask(&["create", "--id", name, "--common-name", &host, "--no-issue"]);
+    }
+    let preview = ask(&["bulk-renew", "--certificate-ids", "a", "--certificate-ids", "none", "--dry-run"]);
+    assert_eq!((&preview["total_renewed"], &preview["total_failed"]), (&json!(1), &json!(1)), "{preview}");
+    assert_eq!(json_of(&server.answer(&["jobs", "list", "-o", "json"]))["total"], 0);
+    let done = ask(&["bulk-renew", "--profile-id", "prof-default"]);
+    assert_eq!(
+        (&done["total_matched"], &done["total_renewed"], &done["total_failed"]),
+        (&json!(4), &json!(2), &json!(2))
+    );
+    server.answer(&["teams", "create", "--id", "t-2", "--name", "two"]);
+    let given = ask(&["bulk-reassign", "--issuer-id", "iss-local", "--new-team-id", "t-2"]);
+    assert_eq!((&given["total_matched"], &given["total_reassigned"]), (&json!(4), &json!(4)), "{given}");
+    assert_eq!(json_of(&server.answer(&["certs", "list", "--team-id", "t-2", "-o", "json"]))["total"], 4);
+}
+
 /// A certificate from somewhere else.
-fn pem(name: &str) -> String {
+fn pem(name: &str, seed: u64) -> String {
     let now = ManualClock::START;
     block_on(async {
-        TestAuthority::new(1, now).await.issue(&[name], now, now + Duration::from_secs(3600)).await.chain.leaf_pem()
+        TestAuthority::new(seed, now).await.issue(&[name], now, now + Duration::from_secs(3600)).await.chain.leaf_pem()
     })
 }
 

@@ -73,6 +73,7 @@ async fn policy(engine: &Engine, id: &str, auto_renew: bool, freeze: &[(Timestam
         alert_channels: [(Severity::Critical, vec!["Slack".to_owned()])].into(),
         freeze_windows: windows.collect(),
         fallback_issuer_ids: vec![],
+        deployment_waves: None,
     };
     engine.execute(&me(), create).await.unwrap();
 }

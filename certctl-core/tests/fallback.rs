@@ -95,6 +95,7 @@ impl World {
             alert_channels: None,
             freeze_windows: None,
             fallback_issuer_ids: Some(fallbacks.iter().map(|id| id.parse().unwrap()).collect()),
+            deployment_waves: None,
         };
         world.engine.execute(&me(), change).await.unwrap();
         world
@@ -259,6 +260,7 @@ fn what_a_policy_falls_back_on_is_there_and_stays() {
                 alert_channels: None,
                 freeze_windows: None,
                 fallback_issuer_ids: Some(ids.iter().map(|id| id.parse().unwrap()).collect()),
+                deployment_waves: None,
             };
             let refused = world.engine.execute(&me(), change).await.unwrap_err();
             assert_eq!(refused.fields()[0].code, code);

@@ -94,6 +94,7 @@ impl World {
                 alert_channels: std::collections::BTreeMap::new(),
                 freeze_windows: vec![],
                 fallback_issuer_ids: vec![],
+                deployment_waves: None,
             };
             world.engine.execute(&me(), create).await.unwrap();
         }
@@ -217,6 +218,7 @@ fn policy(id: &str) -> renewal_policy::Update {
         alert_channels: None,
         freeze_windows: None,
         fallback_issuer_ids: None,
+        deployment_waves: None,
     }
 }
 

@@ -5,7 +5,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use certctl_core::domain::{AgentStatus, DiscoveryStatus, JobState, Lifecycle, NotificationState, ScheduleState};
+use certctl_core::domain::{
+    AgentStatus, DiscoveryStatus, JobState, Lifecycle, NotificationState, RolloutState, ScheduleState,
+};
 
 macro_rules! chapter {
     ($text:ident, $title:literal, $state:ident) => {
@@ -32,6 +34,7 @@ fn the_committed_diagrams_are_those_of_the_tables() {
     );
     chapter!(text, "Certificate, as stored", Lifecycle);
     chapter!(text, "Job", JobState);
+    chapter!(text, "Rollout of a certificate", RolloutState);
     chapter!(text, "Agent", AgentStatus);
     chapter!(text, "Notification", NotificationState);
     chapter!(text, "Certificate that was found", DiscoveryStatus);

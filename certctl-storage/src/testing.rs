@@ -13,6 +13,7 @@ pub struct TemporaryPostgres {
     binaries: PathBuf,
     user: Option<&'static str>,
     port: u16,
+    options: String,
 }
 
 impl TemporaryPostgres {
@@ -29,7 +30,8 @@ impl TemporaryPostgres {
         let user = if is_root() { Some(["postgres", "nobody"].into_iter().find(|name| exists(name))?) } else { None };
         let directory = output(user, "mktemp", &["-d", "/tmp/certctl-postgres-XXXXXX"])?;
         let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
-        let server = Self { directory: PathBuf::from(directory.trim()), binaries, user, port };
+        let mut server =
+            Self { directory: PathBuf::from(directory.trim()), binaries, user, port, options: String::new() };
         let data = server.directory.join("data");
         server.run("initdb", &["-D", data.to_str()?, "-U", "postgres", "-A", "trust", "-N", "--locale=C.UTF-8"])?;
         let mut options = format!("-p {port} -k {} -c listen_addresses=127.0.0.1", server.directory.display());
@@ -37,8 +39,9 @@ impl TemporaryPostgres {
             options.push_str(" -c ");
             options.push_str(setting);
         }
+        server.options = options;
         let log = server.directory.join("log");
-        server.run("pg_ctl", &["start", "-w", "-D", data.to_str()?, "-l", log.to_str()?, "-o", &options])?;
+        server.run("pg_ctl", &["start", "-w", "-D", data.to_str()?, "-l", log.to_str()?, "-o", &server.options])?;
         Some(server)
     }
 
@@ -47,6 +50,17 @@ impl TemporaryPostgres {
         let port = self.port.to_string();
         self.run("createdb", &["-h", "127.0.0.1", "-p", &port, "-U", "postgres", name])?;
         Some(format!("postgres://postgres@127.0.0.1:{port}/{name}"))
+    }
+
+    /// Stops it and starts it again: every connection breaks, and for a moment none can be made. `None` when it does not come
+    /// back.
+    pub fn restart(&self) -> Option<()> {
+        let (data, log) = (self.directory.join("data"), self.directory.join("log"));
+        let (data, log) = (data.to_str()?, log.to_str()?);
+        self.run("pg_ctl", &["stop", "-w", "-m", "fast", "-D", data])?;
+        // The options of the first start.
+        self.run("pg_ctl", &["start", "-w", "-D", data, "-l", log, "-o", &self.options])?;
+        Some(())
     }
 
     /// The directory of the server's programs, such as `pgbench`.

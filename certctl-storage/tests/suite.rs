@@ -10,6 +10,7 @@ mod peculiar;
 mod queue;
 mod read_only;
 mod restrict;
+mod rollouts;
 mod tampering;
 
 use std::future::Future;
@@ -50,6 +51,7 @@ fn main() {
     trials.extend(migrations::trials(&server));
     trials.extend(restrict::trials(&server));
     trials.extend(read_only::trials(&server));
+    trials.extend(rollouts::trials(&server));
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(server);
     conclusion.exit();

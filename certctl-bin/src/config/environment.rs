@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use super::ConfigError;
+use super::client_variables::CLIENT_VARIABLES;
 use super::obsolete;
-use super::settings::{CLIENT_VARIABLES, SETTINGS};
+use super::settings::SETTINGS;
 use certctl_core::domain::nearest;
 
 const PREFIX: &str = "CERTCTL_";

@@ -4,6 +4,7 @@
 //! a bad value is an error that names what was probably meant.
 
 mod channels;
+mod client_variables;
 mod environment;
 mod keys;
 mod obsolete;
@@ -115,6 +116,7 @@ pub(crate) struct Loops {
     pub(crate) awaiting_csr: Option<String>,
     pub(crate) awaiting_approval: Option<String>,
     pub(crate) agent_health: Option<String>,
+    pub(crate) short_lived_expiry: Option<String>,
     pub(crate) notification_process: Option<String>,
     pub(crate) notification_retry: Option<String>,
 }

@@ -41,7 +41,6 @@ const EXACT: &[(&str, &str)] = &[
     ("VERIFY_TIMEOUT", "each target's own configuration says it; unset it"),
     ("DEPLOY_BACKUP_RETENTION", CONSTANT),
     ("RENEWAL_CONCURRENCY", CONSTANT),
-    ("SHORT_LIVED_EXPIRY_CHECK_INTERVAL", CONSTANT),
     (
         "SCHEDULER_RETRY_INTERVAL",
         "a failed job is tried again at its own moment, which its renewal policy decides; unset it",

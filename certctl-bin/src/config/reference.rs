@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::settings::{CLIENT_VARIABLES, SETTINGS};
+use super::client_variables::CLIENT_VARIABLES;
+use super::settings::SETTINGS;
 
 fn page() -> String {
     let mut page = String::from(

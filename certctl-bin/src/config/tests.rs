@@ -6,7 +6,8 @@ use certctl_core::engine::{AgentAuth, DigestConfig, Route};
 use certctl_http::{Origins, RateLimit};
 use serde_json::json;
 
-use super::settings::{CLIENT_VARIABLES, SETTINGS};
+use super::client_variables::CLIENT_VARIABLES;
+use super::settings::SETTINGS;
 use super::valid::Listen;
 use super::*;
 

@@ -214,6 +214,7 @@ fn cadence(written: &super::Loops) -> Result<Cadence, ConfigError> {
         ("awaiting_csr", &written.awaiting_csr, &mut cadence.awaiting_csr, month),
         ("awaiting_approval", &written.awaiting_approval, &mut cadence.awaiting_approval, month),
         ("agent_health", &written.agent_health, &mut cadence.agent_health, day),
+        ("short_lived_expiry", &written.short_lived_expiry, &mut cadence.short_lived_expiry, day),
         ("notification_process", &written.notification_process, &mut cadence.notification_process, day),
         ("notification_retry", &written.notification_retry, &mut cadence.notification_retry, day),
     ] {

@@ -250,6 +250,7 @@ async fn prepare(engine: &Engine, site: &Site) -> Result<(), Failed> {
         alert_channels: BTreeMap::new(),
         freeze_windows: Vec::new(),
         fallback_issuer_ids: Vec::new(),
+        deployment_waves: None,
     };
     engine.execute(&me(), policy).await?;
     let target = target::Create {

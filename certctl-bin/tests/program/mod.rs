@@ -60,9 +60,16 @@ impl Running {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Sends it a signal, by name.
+    pub(crate) fn signal(&self, name: &str) {
+        assert!(
+            Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap().success()
+        );
+    }
+
     /// Ends it as a service manager does; gives what it said on standard error.
     pub(crate) fn terminate(mut self) -> String {
-        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+        self.signal("TERM");
         let mut text = String::new();
         self.errors.read_to_string(&mut text).unwrap();
         let status = self.child.wait().unwrap();

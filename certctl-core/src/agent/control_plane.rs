@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::domain::{CertificateId, Chain, Finding, Fingerprint, JobId, TargetId};
+use crate::domain::{CertificateId, Chain, Finding, Fingerprint, JobId, TargetId, VersionId};
 use crate::ops::agent::{ReportedStatus, WorkItem};
 
 /// A question was not answered as hoped.
@@ -86,8 +86,8 @@ pub trait ControlPlane: Send + Sync {
     async fn work(&self, wait: Duration) -> Result<Vec<WorkItem>, ControlError>;
     /// Submits a PEM request for a certificate.
     async fn submit_csr(&self, certificate: &CertificateId, csr_pem: &str) -> Result<CsrAnswer, ControlError>;
-    /// Fetches the newest certificate for the agent's own key.
-    async fn pickup(&self, certificate: &CertificateId) -> Result<Chain, ControlError>;
+    /// Fetches a version of a certificate for the agent's own key: the newest, unless one is named.
+    async fn pickup(&self, certificate: &CertificateId, version: Option<&VersionId>) -> Result<Chain, ControlError>;
     /// Reports on a job.
     async fn report_status(&self, job: &JobId, status: ReportedStatus, error: Option<&str>)
     -> Result<(), ControlError>;

@@ -13,7 +13,7 @@ use crate::ports::{Egress, FileError, TlsProbeRequest};
 pub(super) async fn deploy(agent: &AgentRuntime, item: &WorkItem) -> Result<(), Problem> {
     let target_id = item.target_id.clone().ok_or_else(|| Problem::from("the job names no target".to_owned()))?;
     agent.control.report_status(&item.id, ReportedStatus::Running, None).await?;
-    let chain = agent.control.pickup(&item.certificate_id).await?;
+    let chain = agent.control.pickup(&item.certificate_id, item.version_id.as_ref()).await?;
     let facts = pki::certificate::parse(chain.leaf()).map_err(|error| error.to_string())?;
     let (_, key_pem) = agent.key_store.open(&facts.key_id).await.map_err(|error| error.to_string())?;
     let described = Deployed::of(item).ok_or_else(|| Problem::from("the job names no kind of target".to_owned()))?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{ControlError, ControlPlane, CsrAnswer, DiscoveryFound, HeartbeatReport, VerificationReport};
-use crate::domain::{AgentId, CertificateId, Chain, JobId, Principal};
+use crate::domain::{AgentId, CertificateId, Chain, JobId, Principal, VersionId};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind};
 use crate::ops::agent::{Discover, Heartbeat, Pickup, ReportStatus, ReportedStatus, SubmitCsr, Verify, WorkItem};
@@ -67,8 +67,9 @@ impl ControlPlane for InProcess {
         }
     }
 
-    async fn pickup(&self, certificate: &CertificateId) -> Result<Chain, ControlError> {
-        let pickup = Pickup { agent_id: self.agent_id.clone(), certificate_id: certificate.clone() };
+    async fn pickup(&self, certificate: &CertificateId, version: Option<&VersionId>) -> Result<Chain, ControlError> {
+        let (agent_id, certificate_id) = (self.agent_id.clone(), certificate.clone());
+        let pickup = Pickup { agent_id, certificate_id, version_id: version.cloned() };
         Ok(self.engine.execute(&self.principal, pickup).await.map_err(control)?.chain)
     }
 

@@ -8,7 +8,8 @@ use super::freeze::Thaw;
 use super::renewal::{RenewalReason, RenewalVerdict};
 use super::replan::{self, ReplanInput};
 use crate::domain::{
-    IssuerHealth, IssuerRecord, Job, JobState, Lifecycle, RenewalAdvice, ShapeState, Timestamp, Version,
+    IssuerHealth, IssuerRecord, Job, JobState, Lifecycle, RenewalAdvice, Rollout, RolloutState, ShapeState, TargetId,
+    Timestamp, Version,
 };
 use crate::text_enum;
 
@@ -37,6 +38,8 @@ text_enum! {
         Job = "job",
         /// Whether the newest version looks like the one before it.
         Shape = "shape",
+        /// How far the deployment of the newest version in waves has come.
+        Rollout = "rollout",
         /// Whether the newest version is known to the CA as the successor of the one before it.
         Lineage = "lineage",
     }
@@ -80,13 +83,17 @@ pub struct ExplainInput<'a> {
     pub requires_approval: bool,
     /// Its newest version.
     pub version: Option<&'a Version>,
+    /// Its newest rollout, if it has had one.
+    pub rollout: Option<&'a Rollout>,
+    /// Its open deployments.
+    pub deployments: &'a [Job],
 }
 
 type Rule = fn(&ExplainInput<'_>, Option<&RenewalVerdict>) -> Option<Gate>;
 
 /// The gates in the order in which they are passed.
 const RULES: &[Rule] =
-    &[lifecycle, auto_renew, deadline, advice, failures, quota, freeze, issuer, approval, job, shape, lineage];
+    &[lifecycle, auto_renew, deadline, advice, failures, quota, freeze, issuer, approval, job, shape, rollout, lineage];
 
 /// The gates of a certificate that have something to say.
 pub fn gates(input: &ExplainInput<'_>) -> Vec<Gate> {
@@ -312,6 +319,42 @@ fn shape(input: &ExplainInput<'_>, _: Option<&RenewalVerdict>) -> Option<Gate> {
         }
     };
     gate(GateName::Shape, verdict, reason, Some(version.created_at))
+}
+
+fn rollout(input: &ExplainInput<'_>, _: Option<&RenewalVerdict>) -> Option<Gate> {
+    let rollout = input.rollout?;
+    let (waiting, under_way): (Vec<&Job>, Vec<&Job>) = input.deployments.iter().partition(|job| job.is_held());
+    let progress = format!(
+        "{} targets wait for their turn, {} are under way{}",
+        waiting.len(),
+        under_way.len(),
+        named(&under_way)
+    );
+    let because = rollout.reason.as_deref().unwrap_or("no reason is known");
+    let halted = |what: &str| {
+        let reason = format!("{what}: {because}; deploy it to go on once the cause is mended, or renew it");
+        gate(GateName::Rollout, GateVerdict::Closed, reason, Some(rollout.changed_at))
+    };
+    match rollout.state {
+        RolloutState::Finished => None,
+        RolloutState::Rolling => {
+            let next = under_way.iter().map(|job| job.due_at).min().filter(|at| *at > input.plan.now);
+            gate(GateName::Rollout, GateVerdict::Waiting, format!("deployed in waves: {progress}"), next)
+        }
+        RolloutState::RollingBack => {
+            let reason = format!("the rollout was halted and is taken back: {because}; {progress}");
+            gate(GateName::Rollout, GateVerdict::Waiting, reason, Some(rollout.changed_at))
+        }
+        RolloutState::Halted => halted("the rollout was halted"),
+        RolloutState::RolledBack => halted("the rollout was halted and taken back"),
+    }
+}
+
+/// The targets of some jobs, in brackets.
+fn named(jobs: &[&Job]) -> String {
+    let targets: Vec<&str> =
+        jobs.iter().filter_map(|job| job.target_id.as_ref()).map(TargetId::as_str).take(10).collect();
+    if targets.is_empty() { String::new() } else { format!(" ({})", targets.join(", ")) }
 }
 
 fn lineage(input: &ExplainInput<'_>, _: Option<&RenewalVerdict>) -> Option<Gate> {

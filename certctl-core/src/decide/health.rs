@@ -46,6 +46,7 @@ pub fn decide(check: &HealthCheck, sight: Sight) -> HealthVerdict {
 mod tests {
     use super::*;
     use crate::domain::Timestamp;
+    use HealthStatus::{Degraded, Down, Healthy};
 
     fn check(status: HealthStatus, failures: i64, expected: Option<Fingerprint>) -> HealthCheck {
         HealthCheck {
@@ -94,7 +95,6 @@ mod tests {
             (check.status, check.consecutive_failures) = (verdict.status, verdict.failures);
             seen.push(verdict.status);
         }
-        use HealthStatus::{Degraded, Down, Healthy};
         assert_eq!(seen, [Healthy, Degraded, Degraded, Degraded, Down, Down]);
         let back = decide(&check, Sight::Served(Fingerprint::of(b"a")));
         assert_eq!(back, HealthVerdict { status: Healthy, failures: 0 });
@@ -107,14 +107,14 @@ mod tests {
             let check = check(*status, 4, Some(right));
             let seen = decide(&check, Sight::Served(wrong));
             assert_eq!(seen, HealthVerdict { status: HealthStatus::CertMismatch, failures: 0 });
-            assert_eq!(decide(&check, Sight::Served(right)).status, HealthStatus::Healthy);
+            assert_eq!(decide(&check, Sight::Served(right)).status, Healthy);
         }
-        assert_eq!(decide(&check(HealthStatus::Down, 9, None), Sight::Served(wrong)).status, HealthStatus::Healthy);
+        assert_eq!(decide(&check(Down, 9, None), Sight::Served(wrong)).status, Healthy);
     }
 
     #[test]
     fn one_failure_changes_nothing_that_is_known() {
-        for status in [HealthStatus::Healthy, HealthStatus::CertMismatch, HealthStatus::Degraded] {
+        for status in [Healthy, HealthStatus::CertMismatch, Degraded] {
             assert_eq!(decide(&check(status, 0, None), Sight::Nothing), HealthVerdict { status, failures: 1 });
         }
     }

@@ -17,3 +17,4 @@ pub mod replan;
 pub mod routing;
 pub mod shape;
 pub mod status;
+pub mod waves;

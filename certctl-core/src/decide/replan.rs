@@ -143,6 +143,7 @@ mod tests {
             alert_channels: Json::default(),
             freeze_windows: Json(Vec::new()),
             fallback_issuer_ids: Json(Vec::new()),
+            deployment_waves: None,
             created_at: day(0),
             updated_at: day(0),
         }

@@ -235,6 +235,40 @@ entity! {
     }
 }
 
+entity! {
+    /// What selections of certificates look at: to whom and to what one belongs.
+    pub struct CertificateTies of Certificate, fields CertificateTiesFields {
+        /// Its id.
+        id: CertificateId,
+        /// Who answers for it.
+        owner_id: OwnerId,
+        /// Their team.
+        team_id: TeamId,
+        /// Who issues it.
+        issuer_id: IssuerId,
+        /// What it must look like; the default profile when absent.
+        certificate_profile_id: Option<ProfileId>,
+        /// The agent that holds its key when it has no targets.
+        agent_id: Option<AgentId>,
+        /// When it was made.
+        created_at: Timestamp,
+    }
+}
+
+impl From<&Certificate> for CertificateTies {
+    fn from(certificate: &Certificate) -> Self {
+        Self {
+            id: certificate.id.clone(),
+            owner_id: certificate.owner_id.clone(),
+            team_id: certificate.team_id.clone(),
+            issuer_id: certificate.issuer_id.clone(),
+            certificate_profile_id: certificate.certificate_profile_id.clone(),
+            agent_id: certificate.agent_id.clone(),
+            created_at: certificate.created_at,
+        }
+    }
+}
+
 impl From<Version> for VersionSummary {
     fn from(version: Version) -> Self {
         let Version { id, serial_number, fingerprint_sha256, key_algorithm, key_size, created_at, .. } = version;

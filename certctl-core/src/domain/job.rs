@@ -132,6 +132,8 @@ entity! {
         expected_fingerprint: Option<Fingerprint>,
         /// What was served.
         verification_fingerprint: Option<Fingerprint>,
+        /// The round of the certificate's rollout that it belongs to: 0 for none although its policy has waves, absent without.
+        rollout: Option<i64>,
     }
     indexes [
         Index::unique("jobs_open_slot", &["open_slot"]),
@@ -160,6 +162,11 @@ impl Job {
             JobState::Failed => !self.exhausted,
             JobState::Cancelled | JobState::Completed => false,
         }
+    }
+
+    /// Whether it waits for its turn in a rollout.
+    pub fn is_held(&self) -> bool {
+        self.rollout.is_some() && self.state == JobState::Pending && self.due_at == Timestamp::NEVER
     }
 
     /// The slot of an issuing job.

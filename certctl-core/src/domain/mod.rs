@@ -30,6 +30,7 @@ mod principal;
 mod profile;
 mod renewal;
 mod renewal_info;
+mod rollout;
 mod san;
 mod serial;
 mod shape;
@@ -45,7 +46,8 @@ pub use audit::{
 pub use call::{FirstCall, IdempotentCall, IdempotentCallFields};
 pub use certificate::{
     Certificate, CertificateFields, CertificateKey, CertificateKeyFields, CertificateStatus, CertificateTarget,
-    CertificateTargetFields, Lifecycle, Version, VersionFields, VersionSummary, VersionSummaryFields,
+    CertificateTargetFields, CertificateTies, CertificateTiesFields, Lifecycle, Version, VersionFields, VersionSummary,
+    VersionSummaryFields,
 };
 pub use certificate_facts::CertificateFacts;
 pub use chain::{Chain, InvalidChain, MAX_CHAIN, MAX_CHAIN_OCTETS};
@@ -90,6 +92,7 @@ pub use principal::{ApiKey, ApiKeyFields, EnrolToken, EnrolTokenFields, Principa
 pub use profile::{EnforcedTerms, ExtendedKeyUsage, KeyRule, Profile, ProfileFields, SanKind};
 pub use renewal::{FreezeWindow, RenewalPolicy, RenewalPolicyFields, Replan, ReplanFields};
 pub use renewal_info::{IssuingAccount, RenewalAdvice, RenewalAdviceFields, RenewalInfoId};
+pub use rollout::{DeploymentWaves, OnFailure, Rollout, RolloutFields, RolloutState};
 pub use san::{DnsName, EmailAddress, SanUri, SubjectAltName};
 pub use serial::{InvalidSerial, Serial};
 pub use shape::{ShapeFinding, ShapeRule, ShapeSeverity, ShapeState};
@@ -130,6 +133,7 @@ pub const SCHEMAS: &[&Schema] = &[
     NetworkScanTarget::SCHEMA,
     DiscoverySchedule::SCHEMA,
     Job::SCHEMA,
+    Rollout::SCHEMA,
     HealthCheck::SCHEMA,
     HealthEntry::SCHEMA,
     Notification::SCHEMA,

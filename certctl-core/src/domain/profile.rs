@@ -91,6 +91,11 @@ entity! {
 impl Profile {
     /// The profile of certificates that name none.
     pub const DEFAULT_ID: &'static str = "prof-default";
+
+    /// Whether its certificates live so shortly that their end is their revocation (requirements B9).
+    pub fn is_short_lived(&self) -> bool {
+        self.allow_short_lived && (1..3_600).contains(&self.max_ttl_seconds)
+    }
 }
 
 /// What a profile comes to for one order: the values that reach the issuer.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CertificateId, IssuerId, RenewalPolicyId, Severity, Timestamp};
+use super::{CertificateId, DeploymentWaves, IssuerId, RenewalPolicyId, Severity, Timestamp};
 use crate::entity;
 use crate::entity::{Index, Json};
 
@@ -50,6 +50,8 @@ entity! {
         freeze_windows: Json<Vec<FreezeWindow>>,
         /// Whom to ask when a certificate's own issuer fails too often or has no quota left, in this order.
         fallback_issuer_ids: Json<Vec<IssuerId>>,
+        /// How new versions are spread over their targets; all at once when absent.
+        deployment_waves: Option<Json<DeploymentWaves>>,
         /// When it was made.
         created_at: Timestamp,
         /// When it was last changed.

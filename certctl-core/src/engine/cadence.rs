@@ -24,6 +24,8 @@ pub struct Cadence {
     pub job_timeout: Duration,
     /// The same for agents that went silent.
     pub agent_health: Duration,
+    /// The same for certificates of short-lived profiles that ended.
+    pub short_lived_expiry: Duration,
     /// The same for notifications.
     pub notification_process: Duration,
     /// First pause after the store failed; doubled up to 64 times that.
@@ -101,6 +103,7 @@ impl Default for Cadence {
             job_processor: seconds(30),
             job_timeout: seconds(600),
             agent_health: seconds(120),
+            short_lived_expiry: seconds(30),
             notification_process: seconds(60),
             retry: seconds(1),
             connectors: Limits::default(),

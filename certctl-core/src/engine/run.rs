@@ -20,6 +20,8 @@ pub struct Progress {
     pub replanned: usize,
     /// Questions to CAs about renewals that were taken up.
     pub advice_asked: usize,
+    /// Certificates of short-lived profiles of whose end is told.
+    pub short_lived_ended: usize,
     /// Jobs that waited too long and were ended.
     pub jobs_timed_out: usize,
     /// Agents that were found silent.

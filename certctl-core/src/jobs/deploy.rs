@@ -21,7 +21,15 @@ pub(crate) struct NewDeployment<'a> {
 
 /// Records the job and wakes the agent.
 pub(crate) fn insert(engine: &Engine, unit: &mut UnitOfWork, new: &NewDeployment<'_>) -> JobId {
-    let now = unit.now();
+    let job = job(engine, unit.now(), new);
+    let id = job.id.clone();
+    unit.insert(job);
+    unit.signal(Hint { topic: Engine::AGENT_WORK, key: new.target.agent_id.to_string() });
+    id
+}
+
+/// The job, due now.
+pub(crate) fn job(engine: &Engine, now: Timestamp, new: &NewDeployment<'_>) -> Job {
     let opening = Opening {
         certificate: new.certificate,
         holders: &std::collections::BTreeSet::new(),
@@ -32,7 +40,7 @@ pub(crate) fn insert(engine: &Engine, unit: &mut UnitOfWork, new: &NewDeployment
         needs_approval: false,
     };
     let agent = &new.target.agent_id;
-    let job = Job {
+    Job {
         state: JobState::Pending,
         target_id: Some(new.target.target_id.clone()),
         agent_id: Some(agent.clone()),
@@ -43,12 +51,10 @@ pub(crate) fn insert(engine: &Engine, unit: &mut UnitOfWork, new: &NewDeployment
         open_slot: Some(Job::deploy_slot(&new.certificate.id, &new.target.target_id)),
         verification_status: Some(VerificationStatus::Pending),
         expected_fingerprint: Some(new.version.fingerprint_sha256),
+        // Of no round, until it gets one.
+        rollout: new.policy.deployment_waves.is_some().then_some(0),
         ..new_job(engine, &opening, now)
-    };
-    let id = job.id.clone();
-    unit.insert(job);
-    unit.signal(Hint { topic: Engine::AGENT_WORK, key: agent.to_string() });
-    id
+    }
 }
 
 /// The newest version of a key holder that may be deployed: one whose shape is held is not.
@@ -70,17 +76,18 @@ pub(crate) async fn open_one(
     Ok(unit.first(Query::all().filter(Job::FIELDS.open_slot.equals(Some(slot)))).await?)
 }
 
-/// Calls off the open deployment of an older version: a newer one must not be overtaken by it.
+/// Calls off the open deployment of an older version: a newer one must not be overtaken by it. Gives it where it is of a
+/// [rollout](super::rollout), whose other targets may have waited for it.
 pub(crate) async fn supersede(
     unit: &mut UnitOfWork,
     certificate: &CertificateId,
     target: &TargetId,
-) -> Result<(), Error> {
-    if let Some(mut job) = open_one(unit, certificate, target).await? {
-        cancel(&mut job, unit.now(), "a newer version takes its place")?;
-        unit.update(job);
-    }
-    Ok(())
+) -> Result<Option<Job>, Error> {
+    let Some(mut job) = open_one(unit, certificate, target).await? else { return Ok(None) };
+    cancel(&mut job, unit.now(), "a newer version takes its place")?;
+    let of_a_rollout = job.rollout.is_some().then(|| Job::clone(&job));
+    unit.update(job);
+    Ok(of_a_rollout)
 }
 
 /// Ends an open job.

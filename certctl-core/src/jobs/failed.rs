@@ -12,6 +12,7 @@ use crate::domain::{
 use crate::engine::Engine;
 use crate::entity::Record;
 use crate::error::Error;
+use crate::jobs::rollout::{self, Ended, Told};
 use crate::ops::context::audit_event;
 use crate::outbox::{self, About};
 use crate::storage::{Query, UnitOfWork};
@@ -80,10 +81,14 @@ async fn exhaust(engine: &Engine, unit: &mut UnitOfWork, job: &mut Job, principa
     } else {
         (NotificationType::RenewalFailure, AuditAction::RenewalJobFailed)
     };
-    let about = About::new(&certificate, kind, job.id.as_str());
-    let subject = format!("{} of {} failed", job.kind, certificate.name);
-    let message = format!("{subject} after {} attempts: {error}", job.attempts);
-    outbox::notify(engine, unit, &about, &subject, &message).await?;
+    let ended = Ended { certificate: &certificate, principal, jobs: &[job], called_off: false };
+    // Where a rollout is halted by it, what is told of that says this, too.
+    if rollout::ended(engine, unit, &ended).await? == Told::No {
+        let about = About::new(&certificate, kind, job.id.as_str());
+        let subject = format!("{} of {} failed", job.kind, certificate.name);
+        let message = format!("{subject} after {} attempts: {error}", job.attempts);
+        outbox::notify(engine, unit, &about, &subject, &message).await?;
+    }
     let details = json!({ "job_id": job.id, "error": error, "attempts": job.attempts });
     unit.append(audit_event(engine, principal, now, action, ("certificate", certificate.id.as_str()), details));
     if job.kind.issues() {

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::deploy;
 use super::descent::Descent;
 use super::live::{self, Standing};
 use super::open::key_holders;
 use super::order::Order;
+use super::rollout::{self, Arrival};
 use super::shape;
 use crate::decide::advice;
 use crate::decide::alerts::{self, AlertInput};
@@ -99,6 +99,7 @@ pub(crate) async fn record(engine: &Engine, unit: &mut UnitOfWork, issued: Issue
     advise(engine, unit, (&version, &facts), predecessor).await?;
     let kind = job.as_deref().or(new_job.as_ref()).map_or(JobType::Renewal, |job| job.kind);
     let job_id = job.as_deref().or(new_job.as_ref()).map(|job| job.id.clone());
+    let ordered_at = job.as_deref().or(new_job.as_ref()).map_or(now, |job| job.created_at);
     let finish = |job: &mut Job| -> Result<(), Error> {
         job.state = if job.state == JobState::Completed {
             job.state
@@ -127,11 +128,13 @@ pub(crate) async fn record(engine: &Engine, unit: &mut UnitOfWork, issued: Issue
     renewed(engine, &mut certificate, &order.policy, &version, &others);
     shape::tell(engine, unit, principal, (&certificate, &version)).await?;
     if version.shape != ShapeState::Held {
-        for target in own {
-            deploy::supersede(unit, &certificate.id, &target.target_id).await?;
-            let (version, policy, requested_by) = (&version, &order.policy, principal.id.as_str());
-            let new = deploy::NewDeployment { certificate: &certificate, target, version, policy, requested_by };
-            deploy::insert(engine, unit, &new);
+        let deployments: Vec<_> = own.into_iter().map(|target| (target, &version)).collect();
+        let (certificate, policy) = (&*certificate, &**order.policy);
+        let arrival = Arrival { certificate, policy, principal, deployments: &deployments, ordered_at };
+        if order.policy.deployment_waves.is_some() {
+            rollout::arrive(engine, unit, &arrival).await?;
+        } else {
+            rollout::all_at_once(engine, unit, &arrival).await?;
         }
     }
     let about = About::new(&certificate, NotificationType::RenewalSuccess, version.id.as_str());
@@ -285,6 +288,12 @@ impl Others {
         }
         Ok(Self { open, not_after })
     }
+}
+
+/// Plans a certificate by a version that was made elsewhere: as if it had been issued now, but for when it was.
+pub(crate) fn take_over(engine: &Engine, certificate: &mut Certificate, policy: &RenewalPolicy, version: &Version) {
+    renewed(engine, certificate, policy, version, &Others::NONE);
+    certificate.last_renewal_at = None;
 }
 
 fn renewed(engine: &Engine, certificate: &mut Certificate, policy: &RenewalPolicy, version: &Version, others: &Others) {

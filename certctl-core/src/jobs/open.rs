@@ -108,5 +108,6 @@ pub(crate) fn new_job(engine: &Engine, opening: &Opening<'_>, now: Timestamp) ->
         verification_error: None,
         expected_fingerprint: None,
         verification_fingerprint: None,
+        rollout: None,
     }
 }

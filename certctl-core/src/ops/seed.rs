@@ -84,6 +84,7 @@ fn rules(unit: &mut UnitOfWork, now: Timestamp) -> Result<(), Error> {
         alert_channels: Json::default(),
         freeze_windows: Json(Vec::new()),
         fallback_issuer_ids: Json(Vec::new()),
+        deployment_waves: None,
         created_at: now,
         updated_at: now,
     });

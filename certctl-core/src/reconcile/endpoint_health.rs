@@ -32,14 +32,14 @@ pub(crate) async fn sweep(engine: &Engine) -> Result<usize, Error> {
     let view = engine.storage().read(View::Latest).await?;
     let due = view.list(due(view.now()).limit(engine.cadence().sweep_batch)).await?.records;
     drop(view);
-    let mut probed = 0;
-    let mut answers = iter(due).map(|check| one(engine, check)).buffer_unordered(settings.at_once.max(1));
-    while let Some(stored) = answers.next().await {
-        probed += usize::from(stored?);
+    let mut count = 0;
+    let mut probes = iter(due).map(|check| one(engine, check)).buffer_unordered(settings.at_once.max(1));
+    while let Some(stored) = probes.next().await {
+        count += usize::from(stored?);
     }
-    drop(answers);
+    drop(probes);
     forget(engine, settings.kept).await?;
-    Ok(probed)
+    Ok(count)
 }
 
 /// When the first of them is due, from now.

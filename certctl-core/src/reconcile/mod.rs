@@ -11,4 +11,5 @@ pub(crate) mod renewals;
 pub(crate) mod replans;
 pub(crate) mod sealing;
 pub(crate) mod searches;
+pub(crate) mod short_lived;
 pub(crate) mod waiting;

@@ -6,22 +6,19 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::domain::{
-    AgentId, AuditAction, Certificate, CertificateId, CertificateTarget, JobType, Lifecycle, Principal, RenewalPolicy,
-    RenewalPolicyId, Timestamp,
+    AuditAction, Certificate, CertificateId, JobType, Lifecycle, Principal, RenewalPolicy, RenewalPolicyId, Timestamp,
 };
 use crate::engine::Engine;
 use crate::entity::Record;
 use crate::error::Error;
-use crate::jobs::live::{Standing, standing};
-use crate::jobs::open::{MAX_TARGETS, Opening, key_holders, open_issue_jobs};
+use crate::jobs::holders::Holders;
+use crate::jobs::open::{Opening, open_issue_jobs};
 use crate::jobs::plan::{Basis, due_or_replanned, facts};
 use crate::ops::context::audit_event;
 use crate::storage::{ApplyError, Query, Reads, UnitOfWork, View};
 
 /// Batches in one sweep, so that other loops get their turn.
 const BATCHES: usize = 5;
-/// Certificates whose targets are asked for with one condition.
-const IN_ONE: usize = 50;
 
 /// Opens the jobs of certificates whose renewal is due; gives how many.
 pub(crate) async fn sweep(engine: &Engine) -> Result<usize, Error> {
@@ -133,47 +130,6 @@ async fn policies(
     Ok(policies)
 }
 
-/// Who holds the keys of certificates, and how they stand.
-struct Holders {
-    of: BTreeMap<CertificateId, BTreeSet<AgentId>>,
-    standing: BTreeMap<AgentId, Standing>,
-}
-
-impl Holders {
-    /// Reads them all, and pins the agents that may be given something.
-    async fn of(engine: &Engine, unit: &mut UnitOfWork, certificates: &[&Certificate]) -> Result<Self, Error> {
-        let mut reads = Reads::default();
-        let mut places = Vec::new();
-        for certificates in certificates.chunks(IN_ONE) {
-            let ids = certificates.iter().map(|certificate| certificate.id.clone());
-            let of = CertificateTarget::FIELDS.certificate_id.one_of(ids);
-            let query = Query::<CertificateTarget>::all().filter(of).limit(certificates.len() * MAX_TARGETS);
-            places.push(reads.list(query)?);
-        }
-        let mut found = unit.read(reads).await?;
-        let mut targets: BTreeMap<CertificateId, Vec<CertificateTarget>> = BTreeMap::new();
-        for place in &places {
-            for target in found.all(place)? {
-                let target: CertificateTarget = target.into_entity();
-                targets.entry(target.certificate_id.clone()).or_default().push(target);
-            }
-        }
-        let holders = |certificate: &&Certificate| {
-            let targets = targets.get(&certificate.id).map_or(&[][..], Vec::as_slice);
-            (certificate.id.clone(), key_holders(certificate, targets))
-        };
-        let of: BTreeMap<_, _> = certificates.iter().map(holders).collect();
-        let all: BTreeSet<AgentId> = of.values().flatten().cloned().collect();
-        let standing = if all.is_empty() { BTreeMap::new() } else { standing(engine, unit, &all).await? };
-        for agent in standing.values() {
-            if let Standing::Live(agent) = agent {
-                unit.pin(agent);
-            }
-        }
-        Ok(Self { of, standing })
-    }
-}
-
 /// Opens the jobs, unless an agent that holds a key is about to retire: then it says until when to wait.
 async fn open(
     engine: &Engine,
@@ -181,17 +137,11 @@ async fn open(
     certificate: &mut Record<Certificate>,
     (policy, holders): (&RenewalPolicy, &Holders),
 ) -> Result<Option<Timestamp>, Error> {
-    let mut live = BTreeSet::new();
-    for id in holders.of.get(&certificate.id).into_iter().flatten() {
-        match holders.standing.get(id) {
-            Some(Standing::Live(_)) => {
-                live.insert(id.clone());
-            }
-            Some(Standing::Retiring(until)) => return Ok(Some(*until)),
-            // What they held goes to nobody else by itself: a job that no agent is offered fails, and tells the owner.
-            Some(Standing::Unknown | Standing::Sentinel | Standing::Retired) | None => {}
-        }
-    }
+    // Without any the job is offered to no agent: it fails, and tells the owner.
+    let live = match holders.live(&certificate.id) {
+        Ok(live) => live,
+        Err(leaving) => return Ok(Some(leaving.until)),
+    };
     let kind = if certificate.lifecycle == Lifecycle::Failed { JobType::Issuance } else { JobType::Renewal };
     let profile = engine.rules(unit, certificate).await?.profile;
     let needs_approval = profile.is_some_and(|profile| profile.requires_approval);

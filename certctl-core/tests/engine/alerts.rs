@@ -39,6 +39,7 @@ fn policy() -> renewal_policy::Update {
         alert_channels: None,
         freeze_windows: None,
         fallback_issuer_ids: None,
+        deployment_waves: None,
     }
 }
 

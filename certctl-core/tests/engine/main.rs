@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
 mod alerts;
+mod short_lived;
+mod silent_failures;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -40,7 +40,7 @@ fn it_hears_that_it_is_retired_whatever_it_asks() {
         let certificate_id = "mc-issued".parse().unwrap();
         let csr_pem = world.csr_pem("mc-issued").await;
         let submit = SubmitCsr { agent_id: edge(), certificate_id, csr_pem };
-        let pickup = Pickup { agent_id: edge(), certificate_id: "mc-issued".parse().unwrap() };
+        let pickup = Pickup { agent_id: edge(), certificate_id: "mc-issued".parse().unwrap(), version_id: None };
         let status = ReportedStatus::Completed;
         let report = ReportStatus { agent_id: edge(), job_id: deployment.id.clone(), status, error: None };
         let verify = Verify {

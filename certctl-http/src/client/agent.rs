@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use certctl_core::domain::{AgentId, CertificateId, JobId};
+use certctl_core::domain::{AgentId, CertificateId, JobId, VersionId};
 use certctl_core::ports::Method;
 
 use super::send::Call;
@@ -77,13 +77,18 @@ impl Client {
     pub async fn agent_submit_csr(&self, id: &AgentId, request: &AgentCsr) -> Result<StatusResponse, ClientError> {
         self.call(Call::post(path([id.as_str(), "csr"])).body(request)).await
     }
-    /// The newest version of a certificate whose key an agent holds.
+    /// A version of a certificate whose key an agent holds: the newest, unless one is named.
     pub async fn agent_pickup(
         &self,
         id: &AgentId,
         certificate: &CertificateId,
+        version: Option<&VersionId>,
     ) -> Result<CertificatePickup, ClientError> {
-        self.call(Call::get(path([id.as_str(), "certificates", certificate.as_str()]))).await
+        let mut call = Call::get(path([id.as_str(), "certificates", certificate.as_str()]));
+        if let Some(version) = version {
+            call = call.query("version_id", version.to_string());
+        }
+        self.call(call).await
     }
     /// Says how a job of an agent goes.
     pub async fn agent_report_job(

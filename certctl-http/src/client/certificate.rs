@@ -6,8 +6,9 @@ use certctl_core::ports::Method;
 use super::send::Call;
 use super::{Client, ClientError, Listing};
 use crate::wire::{
-    CertificateExplanation, CertificateVersion, CreateCertificate, Deploy, DeployTriggered, DeploymentTarget,
-    ExportPkcs12, ExportedPem, ManagedCertificate, Page, RenewTriggered, StatusResponse, SubmitCsr, UpdateCertificate,
+    BulkReassign, BulkReassignResult, BulkRenew, BulkRenewResult, CertificateExplanation, CertificateVersion,
+    CreateCertificate, Deploy, DeployTriggered, DeploymentTarget, ExportPkcs12, ExportedPem, ImportCertificates,
+    ImportCertificatesResult, ManagedCertificate, Page, RenewTriggered, StatusResponse, SubmitCsr, UpdateCertificate,
 };
 
 fn path<'a>(rest: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
@@ -62,6 +63,21 @@ impl Client {
     /// Begins a renewal.
     pub async fn renew_certificate(&self, id: &CertificateId) -> Result<RenewTriggered, ClientError> {
         self.call(Call::post(path([id.as_str(), "renew"]))).await
+    }
+    /// Begins the renewals of many certificates, or tells what would be renewed.
+    pub async fn bulk_renew_certificates(&self, request: &BulkRenew) -> Result<BulkRenewResult, ClientError> {
+        self.call(Call::post(path(["bulk-renew"])).body(request)).await
+    }
+    /// Gives many certificates to another owner or team, or tells which would be given.
+    pub async fn bulk_reassign_certificates(&self, request: &BulkReassign) -> Result<BulkReassignResult, ClientError> {
+        self.call(Call::post(path(["bulk-reassign"])).body(request)).await
+    }
+    /// Registers certificates that were made elsewhere, or tells which would be registered.
+    pub async fn import_certificates(
+        &self,
+        request: &ImportCertificates,
+    ) -> Result<ImportCertificatesResult, ClientError> {
+        self.call(Call::post(path(["import"])).body(request)).await
     }
     /// Deploys the newest version again.
     pub async fn deploy_certificate(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use certctl_core::agent::{ControlError, ControlPlane, CsrAnswer, DiscoveryFound, HeartbeatReport, VerificationReport};
-use certctl_core::domain::{AgentId, CertificateId, Chain, JobId};
+use certctl_core::domain::{AgentId, CertificateId, Chain, JobId, VersionId};
 use certctl_core::ops::agent::{ReportedStatus, WorkItem};
 
 use super::{Client, ClientError};
@@ -67,8 +67,8 @@ impl ControlPlane for RemoteControlPlane {
         Ok(if answer.status == "csr_signed" { CsrAnswer::Signed } else { CsrAnswer::Accepted })
     }
 
-    async fn pickup(&self, certificate: &CertificateId) -> Result<Chain, ControlError> {
-        let pickup = self.client.agent_pickup(&self.agent_id, certificate).await.map_err(control)?;
+    async fn pickup(&self, certificate: &CertificateId, version: Option<&VersionId>) -> Result<Chain, ControlError> {
+        let pickup = self.client.agent_pickup(&self.agent_id, certificate, version).await.map_err(control)?;
         Chain::from_pem(&pickup.certificate_pem).map_err(unreadable)
     }
 

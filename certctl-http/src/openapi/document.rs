@@ -113,6 +113,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Digest", "How things stand, in one message"),
     ("Events", "What happens, as it happens"),
     ("Health", "The server itself, and who is asking"),
+    ("Health Monitoring", "Endpoints that are looked at, and what they serve"),
     ("Issuers", "Who issues certificates"),
     ("Jobs", "Durable work"),
     ("Metrics", "The server and its store in numbers, for monitoring"),

@@ -146,6 +146,9 @@ mod tests {
         }
         for (id, name) in [
             ("triggerRenewal", "trigger_renewal"),
+            ("bulkRenewCertificates", "bulk_renew_certificates"),
+            ("bulkReassignCertificates", "bulk_reassign_certificates"),
+            ("importCertificates", "import_certificates"),
             ("triggerDeployment", "trigger_deployment"),
             ("listCertificateVersions", "list_certificate_versions"),
             ("getDERCRL", "get_der_crl"),

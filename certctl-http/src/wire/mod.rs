@@ -6,6 +6,7 @@ mod access;
 mod agent;
 mod agent_group;
 mod audit;
+mod bulk;
 mod certificate;
 mod connector_type;
 mod discovery;
@@ -42,6 +43,10 @@ pub use agent::{
 };
 pub use agent_group::{AgentGroup, CreateAgentGroup, UpdateAgentGroup};
 pub use audit::{AuditEvent, AuditFinding, AuditVerification};
+pub use bulk::{
+    BulkError, BulkReassign, BulkReassignResult, BulkRenew, BulkRenewResult, BulkSkipped, ImportCertificates,
+    ImportCertificatesResult, ImportError, ImportSkipped, ImportedCertificate,
+};
 pub use certificate::{
     CreateCertificate, Deploy, DeployTriggered, ManagedCertificate, RenewTriggered, SubmitCsr, UpdateCertificate,
 };
@@ -64,10 +69,10 @@ pub use loops::LoopStatus;
 pub(crate) use metrics::exposition;
 pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
-    ActorType, AgentStatus, AuditFindingKind, CertificateStatus, DiscoveryStatus, ExtendedKeyUsage, HealthStatus,
-    IssuerType, JobStatus, JobType, KeyAlgorithm, NotificationChannel, NotificationSeverity, NotificationStatus,
-    NotificationType, PolicySeverity, PolicyType, RenewalGateName, RenewalGateVerdict, Role, ShapeRule, ShapeSeverity,
-    ShapeState, TargetType, VerificationStatus,
+    ActorType, AgentStatus, AuditFindingKind, BulkSkip, CertificateStatus, DeploymentOnFailure, DiscoveryStatus,
+    ExtendedKeyUsage, HealthStatus, ImportSkip, IssuerType, JobStatus, JobType, KeyAlgorithm, NotificationChannel,
+    NotificationSeverity, NotificationStatus, NotificationType, PolicySeverity, PolicyType, RenewalGateName,
+    RenewalGateVerdict, Role, ShapeRule, ShapeSeverity, ShapeState, TargetType, VerificationStatus,
 };
 pub use network_scan::{CreateNetworkScanTarget, NetworkScanTarget, UpdateNetworkScanTarget};
 pub use notice::WebhookNotice;
@@ -84,7 +89,7 @@ pub use patch::Patch;
 pub use policy::{CreatePolicy, PolicyRule, PolicyViolation, UpdatePolicy};
 pub use problem::{BlockedByDependencies, FieldProblem, Problem};
 pub use profile::{CertificateProfile, CreateProfile, KeyAlgorithmRule, UpdateProfile};
-pub use renewal_policy::{CreateRenewalPolicy, FreezeWindow, RenewalPolicy, UpdateRenewalPolicy};
+pub use renewal_policy::{CreateRenewalPolicy, DeploymentWaves, FreezeWindow, RenewalPolicy, UpdateRenewalPolicy};
 pub(crate) use stats::by_status;
 pub use stats::{DashboardCounts, DashboardSummary, ExpirationCount, IssuanceCount, JobTrendCount, StatusCount};
 pub use status::{Health, StatusResponse, VersionInfo};

@@ -3,6 +3,7 @@
 use certctl_core::audit::FindingKind;
 use certctl_core::decide::explain::{GateName, GateVerdict};
 use certctl_core::domain;
+use certctl_core::ops::certificate;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
@@ -47,6 +48,8 @@ names! {
     AuditFindingKind = of(FindingKind::ALL, FindingKind::name);
     /// How an agent does.
     AgentStatus = of(domain::AgentStatus::ALL, domain::AgentStatus::name);
+    /// Why a certificate was passed over.
+    BulkSkip = of(certificate::BulkSkip::ALL, certificate::BulkSkip::name);
     /// The state of a certificate.
     CertificateStatus = of(domain::CertificateStatus::ALL, domain::CertificateStatus::name);
     /// What was made of a certificate that was found.
@@ -55,6 +58,8 @@ names! {
     ExtendedKeyUsage = of(domain::ExtendedKeyUsage::ALL, domain::ExtendedKeyUsage::name);
     /// How an endpoint does.
     HealthStatus = of(domain::HealthStatus::ALL, domain::HealthStatus::name);
+    /// Why a block of a PEM bundle was passed over.
+    ImportSkip = of(certificate::ImportSkip::ALL, certificate::ImportSkip::name);
     /// A kind of issuer. Which of them a server has depends on how it was built.
     IssuerType = vec![
         "ACME", "AWSACMPCA", "DigiCert", "EJBCA", "Entrust", "GenericCA", "GlobalSign", "GoogleCAS", "OpenSSL",
@@ -68,6 +73,8 @@ names! {
     KeyAlgorithm = of(domain::KeyFamily::ALL, domain::KeyFamily::name);
     /// A kind of notifier. Which of them a server has depends on how it was built.
     NotificationChannel = vec!["Email", "OpsGenie", "PagerDuty", "Slack", "Teams", "Webhook"];
+    /// What a failed deployment means for those that wait.
+    DeploymentOnFailure = of(domain::OnFailure::ALL, domain::OnFailure::name);
     /// How much a notification matters.
     NotificationSeverity = of(domain::Severity::ALL, domain::Severity::name);
     /// How the delivery of a notification stands.

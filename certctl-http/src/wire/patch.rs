@@ -70,6 +70,18 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// Reads an object that is cleared with `null`; one that is absent is the default's to say.
+///
+/// # Errors
+/// When it is of another type.
+pub(crate) fn clearable<'de, T, D>(deserializer: D) -> Result<Patch<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.map_or(Patch::Clear, Patch::Set))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use certctl_core::domain::{self, IssuerId, RenewalPolicyId, Severity, Timestamp};
+use certctl_core::domain::{self, IssuerId, OnFailure, RenewalPolicyId, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::names;
-use super::patch::{unless_empty, unless_null};
+use super::patch::{Patch, clearable, unless_empty, unless_null};
 
 /// When and how often certificates are renewed, and when people are told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -38,6 +38,10 @@ pub struct RenewalPolicy {
     /// Whom to ask when a certificate's own issuer fails too often or has no quota left, in this order.
     #[schema(value_type = Vec<String>)]
     pub fallback_issuer_ids: Vec<IssuerId>,
+    /// How new versions are spread over their targets; absent where all are deployed to at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub deployment_waves: Option<DeploymentWaves>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -59,6 +63,57 @@ pub struct FreezeWindow {
     #[serde(default, deserialize_with = "unless_null", skip_serializing_if = "String::is_empty")]
     #[schema(max_length = 255)]
     pub reason: String,
+}
+
+/// How the deployments of a new version are spread over the targets of a certificate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeploymentWaves {
+    /// Targets of the first wave, 0 to 500; 0 for no wave of its own, 1 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 0, maximum = 500)]
+    pub canary: Option<i64>,
+    /// Targets of each further wave, 1 to 500; all that are left when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 500)]
+    pub batch_size: Option<i64>,
+    /// Deployments of one certificate at the same time, 1 to 500; as many as a wave has when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 500)]
+    pub max_unavailable: Option<i64>,
+    /// Seconds between the end of a wave and the beginning of the next, 0 to 604800; 0 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 0, maximum = 604_800)]
+    pub pause_seconds: Option<i64>,
+    /// What a failed deployment or verification means: `halt` leaves the targets that wait alone, `rollback` also gives those that
+    /// have the new version the one before it back; `halt` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<names::DeploymentOnFailure>, nullable = false)]
+    pub on_failure: Option<OnFailure>,
+}
+
+impl From<domain::DeploymentWaves> for DeploymentWaves {
+    fn from(waves: domain::DeploymentWaves) -> Self {
+        Self {
+            canary: Some(waves.canary),
+            batch_size: waves.batch_size,
+            max_unavailable: waves.max_unavailable,
+            pause_seconds: Some(waves.pause_seconds),
+            on_failure: Some(waves.on_failure),
+        }
+    }
+}
+
+impl From<DeploymentWaves> for domain::DeploymentWaves {
+    fn from(waves: DeploymentWaves) -> Self {
+        Self {
+            canary: waves.canary.unwrap_or(1),
+            batch_size: waves.batch_size,
+            max_unavailable: waves.max_unavailable,
+            pause_seconds: waves.pause_seconds.unwrap_or(0),
+            on_failure: waves.on_failure.unwrap_or(OnFailure::Halt),
+        }
+    }
 }
 
 impl From<domain::FreezeWindow> for FreezeWindow {
@@ -119,6 +174,10 @@ pub struct CreateRenewalPolicy {
     #[serde(default, deserialize_with = "unless_null", skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]
     pub fallback_issuer_ids: Vec<IssuerId>,
+    /// How new versions are spread over their targets; all are deployed to at once when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub deployment_waves: Option<DeploymentWaves>,
 }
 
 /// Changes the members that are given.
@@ -165,6 +224,10 @@ pub struct UpdateRenewalPolicy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<String>>, nullable = false)]
     pub fallback_issuer_ids: Option<Vec<IssuerId>>,
+    /// How new versions are spread over their targets from now on, all of it; `null` for all at once. What is under way goes on by it.
+    #[serde(default, deserialize_with = "clearable", skip_serializing_if = "Patch::is_keep")]
+    #[schema(value_type = Option<DeploymentWaves>)]
+    pub deployment_waves: Patch<DeploymentWaves>,
 }
 
 impl From<domain::RenewalPolicy> for RenewalPolicy {
@@ -181,6 +244,7 @@ impl From<domain::RenewalPolicy> for RenewalPolicy {
             alert_channels: policy.alert_channels.0,
             freeze_windows: policy.freeze_windows.0.into_iter().map(Into::into).collect(),
             fallback_issuer_ids: policy.fallback_issuer_ids.0,
+            deployment_waves: policy.deployment_waves.map(|waves| waves.0.into()),
             created_at: policy.created_at,
             updated_at: policy.updated_at,
         }

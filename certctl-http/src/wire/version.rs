@@ -29,7 +29,7 @@ pub struct CertificateVersion {
     pub fingerprint_sha256: String,
     /// The certificate and those above it, PEM.
     pub pem_chain: String,
-    /// The request it answers, PEM.
+    /// The request it answers, PEM; empty for one that was made elsewhere.
     pub csr_pem: String,
     /// The family of its key.
     pub key_algorithm: String,
@@ -83,7 +83,11 @@ impl From<Version> for CertificateVersion {
             not_after: version.not_after,
             fingerprint_sha256: version.fingerprint_sha256.to_string(),
             pem_chain: version.chain.to_pem(),
-            csr_pem: pem::encode("CERTIFICATE REQUEST", &version.csr),
+            csr_pem: if version.csr.is_empty() {
+                String::new()
+            } else {
+                pem::encode("CERTIFICATE REQUEST", &version.csr)
+            },
             key_algorithm: version.key_algorithm,
             key_size: version.key_size,
             agent_id: Some(version.key_holder).filter(|holder| !holder.is_empty()),

@@ -141,7 +141,7 @@ async fn an_agent_works_over_http() {
     let certificate = work[0].certificate_id.clone();
     let answer = control.submit_csr(&certificate, &csr("mc-1", 1).await).await.unwrap();
     assert_eq!(answer, CsrAnswer::Signed);
-    let chain = control.pickup(&certificate).await.unwrap();
+    let chain = control.pickup(&certificate, None).await.unwrap();
     let work = control.work(Duration::ZERO).await.unwrap();
     assert_eq!(work[0].expected_fingerprint, Some(chain.fingerprint()));
     control.report_status(&work[0].id, ReportedStatus::Completed, None).await.unwrap();

@@ -60,6 +60,7 @@ const EXPECTED: &[(Who, &[&str])] = &[
     ),
     (Who::Operators, &["exportCertificatePEM", "exportCertificatePKCS12", "exportCertificateJKS"]),
     (Who::Operators, &["cancelJob", "approveJob", "rejectJob"]),
+    (Who::Operators, &["bulkRenewCertificates", "bulkReassignCertificates"]),
     (Who::Administrators, &["bulkRevokeCertificates"]),
     // Issuers, targets, agents.
     (Who::Readers, &["listIssuers", "getIssuer", "listTargets", "getTarget", "listIssuerTypes", "listTargetTypes"]),

@@ -41,8 +41,11 @@ pub(super) const HAND_MADE: &[(&str, &str)] = &[
 ];
 
 /// Operations that have no command, and why.
-const EXEMPT: &[(&str, &str)] =
-    &[("getApiHealth", "the same as `certctl server health`"), ("getOpenApi", "`certctl openapi` prints the document")];
+const EXEMPT: &[(&str, &str)] = &[
+    ("getApiHealth", "the same as `certctl server health`"),
+    ("getOpenApi", "`certctl openapi` prints the document"),
+    ("importCertificates", "`certctl import` reads the files, and sends no keys"),
+];
 
 /// Paths of protocols that have clients of their own.
 const PROTOCOLS: &[&str] = &["/.well-known/est", "/scep", "/acme"];

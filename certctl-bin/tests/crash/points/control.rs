@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use certctl_core::agent::{ControlError, ControlPlane, CsrAnswer, DiscoveryFound, HeartbeatReport, VerificationReport};
-use certctl_core::domain::{CertificateId, Chain, JobId};
+use certctl_core::domain::{CertificateId, Chain, JobId, VersionId};
 use certctl_core::ops::agent::{ReportedStatus, WorkItem};
 
 use super::Points;
@@ -25,8 +25,8 @@ impl<C: ControlPlane> ControlPlane for PointedControl<C> {
     async fn submit_csr(&self, certificate: &CertificateId, csr_pem: &str) -> Result<CsrAnswer, ControlError> {
         self.points.around("ask.submit_csr", self.inner.submit_csr(certificate, csr_pem)).await
     }
-    async fn pickup(&self, certificate: &CertificateId) -> Result<Chain, ControlError> {
-        self.points.around("ask.pickup", self.inner.pickup(certificate)).await
+    async fn pickup(&self, certificate: &CertificateId, version: Option<&VersionId>) -> Result<Chain, ControlError> {
+        self.points.around("ask.pickup", self.inner.pickup(certificate, version)).await
     }
     async fn report_status(
         &self,

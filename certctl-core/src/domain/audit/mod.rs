@@ -62,10 +62,18 @@ text_enum! {
         AuditVerified = "audit_verified",
         /// The first administrator was made with the setup token.
         Bootstrapped = "auth_bootstrapped",
+        /// Somebody had the certificates of PEM bundles registered.
+        BulkImportDone = "bulk_import_done",
+        /// Somebody gave several certificates to another owner or team.
+        BulkReassignmentDone = "bulk_reassignment_done",
+        /// Somebody asked for the renewal of several certificates.
+        BulkRenewalDone = "bulk_renewal_done",
         /// A CA certificate and key were made or taken over.
         AuthorityCreated = "authority_created",
         /// A certificate was created.
         CertificateCreated = "certificate_created",
+        /// A certificate that was made elsewhere was registered.
+        CertificateImported = "certificate_imported",
         /// A certificate was changed.
         CertificateUpdated = "certificate_updated",
         /// A certificate was archived.
@@ -76,6 +84,8 @@ text_enum! {
         LineageBroken = "renewal_lineage_broken",
         /// Somebody accepted that a version differs from the one before it.
         ShapeAccepted = "certificate_shape_accepted",
+        /// A certificate of a short-lived profile has ended.
+        ShortLivedExpired = "short_lived_cert_expired",
         /// A new version differs from the one before it, and is not deployed until somebody accepts that.
         ShapeHeld = "certificate_shape_held",
         /// A new version differs from the one before it.
@@ -84,6 +94,10 @@ text_enum! {
         CsrSubmitted = "csr_submitted",
         /// An operator asked for a deployment.
         DeploymentTriggered = "deployment_triggered",
+        /// Some more targets of a rollout are deployed to.
+        DeploymentWaveOpened = "deployment_wave_opened",
+        /// A rollout was halted: the targets that wait are not touched.
+        DeploymentHalted = "deployment_rollout_halted",
         /// A deployment went well.
         DeploymentCompleted = "deployment_job_completed",
         /// A deployment failed.

@@ -61,6 +61,16 @@ pub(crate) const LOOPS: &[Loop] = &[
         count: |progress| &mut progress.alerts_raised,
     },
     Loop {
+        name: "short-lived-expiry",
+        does: "Records the end of certificates of short-lived profiles: it is their revocation",
+        run: Run::Leased,
+        interval: |cadence| cadence.short_lived_expiry,
+        sweep: |engine| Box::pin(reconcile::short_lived::sweep(engine)),
+        next_due: |engine| Box::pin(reconcile::short_lived::next_due(engine)),
+        watches: Some((Certificate::SCHEMA.table, |schema, row| moment(schema, row, "expires_at"))),
+        count: |progress| &mut progress.short_lived_ended,
+    },
+    Loop {
         name: "job-timeout",
         does: "Ends jobs that waited too long for a request or an approval",
         run: Run::Leased,

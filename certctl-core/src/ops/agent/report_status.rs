@@ -8,6 +8,7 @@ use crate::domain::{AgentId, AuditAction, Certificate, Job, JobId, JobState, Job
 use crate::entity::Record;
 use crate::error::Error;
 use crate::jobs::failed::{self, Failure};
+use crate::jobs::rollout::{self, Ended};
 use crate::ops::{Access, Context, Operation};
 use crate::outbox::{self, About};
 use crate::text_enum;
@@ -117,6 +118,8 @@ impl ReportStatus {
             let target = job.target_id.as_ref().map(ToString::to_string).unwrap_or_default();
             let message = format!("Certificate {} is in service on target {target}.", certificate.name);
             outbox::notify(cx.engine, &mut cx.unit, &about, &subject, &message).await?;
+            let ended = Ended { certificate: &certificate, principal: cx.principal, jobs: &[&job], called_off: false };
+            let _ = rollout::ended(cx.engine, &mut cx.unit, &ended).await?;
             cx.unit.update(certificate);
         }
         let details =

@@ -1,12 +1,17 @@
 //! Retiring an agent, in eight steps whose order is part of the contract (requirements C3).
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use serde_json::json;
 
 use super::dependents::{self, DependencyCounts};
-use crate::domain::{Agent, AgentId, AuditAction, Certificate, Job, JobId, TargetId, TargetRecord, Timestamp};
+use crate::domain::{
+    Agent, AgentId, AuditAction, Certificate, CertificateId, Job, JobId, TargetId, TargetRecord, Timestamp,
+};
 use crate::entity::Record;
 use crate::error::Error;
+use crate::jobs::rollout::{self, Ended};
 use crate::jobs::{deploy, failed, live};
 use crate::ops::{Access, Context, Operation, check};
 
@@ -119,8 +124,18 @@ impl Retire {
         let targets = dependents::targets(&cx.unit, &self.id).await?;
         let jobs = dependents::open_jobs(&cx.unit, &self.id, &targets).await?;
         let ids = (targets.iter().map(|t| t.id.clone()).collect(), jobs.iter().map(|job| job.id.clone()).collect());
+        let mut of_rollouts: BTreeMap<CertificateId, Vec<Job>> = BTreeMap::new();
         for job in jobs {
-            self.call_off(cx, job).await?;
+            let job = self.call_off(cx, job).await?;
+            if job.rollout.is_some() {
+                of_rollouts.entry(job.certificate_id.clone()).or_default().push(job);
+            }
+        }
+        for (id, jobs) in of_rollouts {
+            let Some(certificate) = cx.unit.peek::<Certificate>(id.as_str()).await? else { continue };
+            let jobs: Vec<&Job> = jobs.iter().collect();
+            let ended = Ended { certificate: &certificate, principal: cx.principal, jobs: &jobs, called_off: false };
+            let _ = rollout::ended(cx.engine, &mut cx.unit, &ended).await?;
         }
         for target in targets {
             retire_target(cx, target, retired_at, reason);
@@ -128,7 +143,7 @@ impl Retire {
         Ok(ids)
     }
 
-    async fn call_off(&self, cx: &mut Context<'_>, mut job: Record<Job>) -> Result<(), Error> {
+    async fn call_off(&self, cx: &mut Context<'_>, mut job: Record<Job>) -> Result<Job, Error> {
         deploy::cancel(&mut job, cx.now(), &format!("agent {} was retired", self.id))?;
         // A certificate has one open issuing job of an agent at most, so none is written twice.
         if job.kind.issues()
@@ -136,8 +151,9 @@ impl Retire {
         {
             failed::give_up(&mut cx.unit, certificate, &job).await?;
         }
+        let cancelled = Job::clone(&job);
         cx.unit.update(job);
-        Ok(())
+        Ok(cancelled)
     }
 }
 

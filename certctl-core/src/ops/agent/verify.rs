@@ -9,6 +9,7 @@ use crate::domain::{
     VerificationStatus,
 };
 use crate::error::Error;
+use crate::jobs::rollout::{self, Ended, Told};
 use crate::ops::health_check::automatic;
 use crate::ops::{Access, Context, Operation, check};
 use crate::outbox::{self, About};
@@ -92,9 +93,14 @@ impl Operation for Verify {
     }
 }
 
-/// Tells that something else than what was deployed is served, or nothing: once until it is seen served again.
+/// Halts the rollout that it belongs to, or tells that something else than what was deployed is served, or nothing: once until
+/// it is seen served again.
 async fn tell(cx: &mut Context<'_>, job: &Job) -> Result<(), Error> {
     let Some(certificate) = cx.unit.peek::<Certificate>(job.certificate_id.as_str()).await? else { return Ok(()) };
+    let ended = Ended { certificate: &certificate, principal: cx.principal, jobs: &[job], called_off: false };
+    if rollout::ended(cx.engine, &mut cx.unit, &ended).await? == Told::Yes {
+        return Ok(());
+    }
     let key = format!("{}:verification:{}", job.id, cx.now());
     let about = About::new(&certificate, NotificationType::DeploymentFailure, &key);
     let target = job.target_id.as_ref().map(ToString::to_string).unwrap_or_default();

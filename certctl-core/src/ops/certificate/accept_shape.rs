@@ -11,9 +11,9 @@ use crate::domain::{
 };
 use crate::entity::Record;
 use crate::error::Error;
-use crate::jobs::deploy::{NewDeployment, insert, supersede};
 use crate::jobs::live::live;
 use crate::jobs::open::{MAX_TARGETS, targets_of};
+use crate::jobs::rollout::{self, Arrival};
 use crate::ops::{Access, Context, Operation};
 use crate::storage::Query;
 
@@ -32,7 +32,7 @@ impl Operation for AcceptShape {
 
     async fn run(&self, cx: &mut Context<'_>) -> Result<Deploying, Error> {
         let found = cx.unit.get::<Certificate>(self.id.as_str()).await?;
-        let certificate = found.ok_or_else(|| Error::not_found("certificate", &self.id))?;
+        let mut certificate = found.ok_or_else(|| Error::not_found("certificate", &self.id))?;
         if matches!(certificate.lifecycle, Lifecycle::Archived | Lifecycle::Revoked) {
             let message = format!("the certificate is {}; it is not deployed any more", certificate.lifecycle);
             return Err(Error::conflict("not_deployable", message));
@@ -47,22 +47,35 @@ impl Operation for AcceptShape {
         let targets = targets_of(&cx.unit, &certificate).await?;
         let agents = targets.iter().map(|target| target.agent_id.clone()).collect();
         let agents = live(cx.engine, &mut cx.unit, &agents).await?;
-        let (mut job_ids, mut accepted) = (Vec::new(), Vec::new());
-        for mut version in held {
-            version.shape = ShapeState::Accepted;
+        let (mut deployments, mut accepted) = (Vec::new(), Vec::new());
+        for version in &held {
             let own = targets.iter().filter(|target| target.agent_id.as_str() == version.key_holder);
             for target in own.filter(|target| agents.contains(&target.agent_id)) {
                 let enabled = cx.unit.peek::<TargetRecord>(target.target_id.as_str()).await?.is_some_and(|t| t.enabled);
                 if enabled {
-                    supersede(&mut cx.unit, &self.id, &target.target_id).await?;
-                    let (certificate, policy, requested_by) = (&certificate, &policy, cx.principal.id.as_str());
-                    let new = NewDeployment { certificate, target, version: &version, policy, requested_by };
-                    job_ids.push(insert(cx.engine, &mut cx.unit, &new));
+                    deployments.push((target, &**version));
                 }
             }
             accepted.push(json!({ "version_id": version.id, "findings": version.shape_findings.0 }));
+        }
+        let (principal, ordered_at) = (cx.principal, held.iter().map(|version| version.created_at).min());
+        let ordered_at = ordered_at.unwrap_or(cx.now());
+        let arrival =
+            Arrival { certificate: &certificate, policy: &policy, principal, deployments: &deployments, ordered_at };
+        let job_ids = if policy.deployment_waves.is_some() {
+            rollout::arrive(cx.engine, &mut cx.unit, &arrival).await?
+        } else {
+            rollout::all_at_once(cx.engine, &mut cx.unit, &arrival).await?
+        };
+        for mut version in held {
+            version.shape = ShapeState::Accepted;
             cx.unit.pin(&version);
             cx.unit.update(version);
+        }
+        if policy.deployment_waves.is_some() {
+            // What begins a rollout writes the certificate.
+            certificate.updated_at = cx.now();
+            cx.unit.update(certificate);
         }
         let details = json!({ "versions": accepted, "job_ids": job_ids });
         cx.audit(AuditAction::ShapeAccepted, ("certificate", self.id.as_str()), details);

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::domain::{AuditAction, Certificate, CertificateId, Job, Lifecycle, Timestamp};
+use crate::domain::{AuditAction, Certificate, CertificateId, Job, Lifecycle, Rollout, Timestamp};
 use crate::error::Error;
 use crate::jobs::deploy::cancel;
 use crate::jobs::policy;
@@ -38,11 +38,15 @@ impl Operation for Archive {
             .filter(Job::FIELDS.open_slot.is_set())
             .limit(1_000);
         policy::forget(&mut cx.unit, &self.id).await?;
-        let mut cancelled = Vec::new();
+        let (mut cancelled, mut rolls) = (Vec::new(), false);
         for mut job in cx.unit.list(open).await?.records {
             cancel(&mut job, cx.unit.now(), "the certificate was archived")?;
             cancelled.push(job.id.clone());
+            rolls |= job.rollout.is_some();
             cx.unit.update(job);
+        }
+        if rolls && let Some(rollout) = cx.unit.get::<Rollout>(self.id.as_str()).await? {
+            cx.unit.delete(&rollout);
         }
         let details = json!({ "cancelled_jobs": cancelled });
         cx.audit(AuditAction::CertificateArchived, ("certificate", self.id.as_str()), details);

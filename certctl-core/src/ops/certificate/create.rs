@@ -14,6 +14,7 @@ use crate::domain::{
     AgentId, AuditAction, Certificate, CertificateId, IssuerId, JobType, Lifecycle, OwnerId, ProfileId,
     RenewalPolicyId, TargetId, TeamId, Timestamp,
 };
+use crate::engine::Engine;
 use crate::entity::Json;
 use crate::error::Error;
 use crate::jobs::live::{self, Standing};
@@ -86,7 +87,7 @@ impl Operation for Create {
     const ACCESS: Access = Access::RUN;
 
     async fn run(&self, cx: &mut Context<'_>) -> Result<CertificateView, Error> {
-        let mut certificate = self.checked(cx)?;
+        let mut certificate = self.checked(cx.engine, cx.now())?;
         let order = Order::of(cx.engine, &cx.unit, &certificate, None).await?;
         if let Some(agent) = &self.agent_id {
             live_agent(cx, agent).await?;
@@ -128,13 +129,14 @@ impl Operation for Create {
 }
 
 impl Create {
-    fn checked(&self, cx: &Context<'_>) -> Result<Certificate, Error> {
+    /// What will be stored, not issued yet.
+    pub(super) fn checked(&self, engine: &Engine, now: Timestamp) -> Result<Certificate, Error> {
         check::name("/name", &self.name, 255)?;
         check_common_name(&self.common_name)?;
         check::text("/environment", &self.environment, 64)?;
         check_tags(&self.tags)?;
-        let id = self.id.clone().unwrap_or_else(|| CertificateId::generate(&*cx.ports().clock, &*cx.ports().rng));
-        let now = cx.now();
+        let made = || CertificateId::generate(&*engine.ports().clock, &*engine.ports().rng);
+        let id = self.id.clone().unwrap_or_else(made);
         Ok(Certificate {
             id,
             name: self.name.clone(),

@@ -5,10 +5,12 @@ use async_trait::async_trait;
 use crate::decide::explain::{ExplainInput, Gate, gates};
 use crate::decide::status;
 use crate::domain::{
-    Certificate, CertificateId, CertificateStatus, Job, JobType, RenewalAdvice, RenewalPolicy, Timestamp, Version,
+    Certificate, CertificateId, CertificateStatus, Job, JobType, RenewalAdvice, RenewalPolicy, Rollout, Timestamp,
+    Version,
 };
 use crate::entity::Record;
 use crate::error::Error;
+use crate::jobs::open::MAX_TARGETS;
 use crate::jobs::plan::{Basis, facts};
 use crate::ops::{Access, Context, Operation};
 use crate::storage::{Query, Reads};
@@ -53,14 +55,17 @@ impl Operation for Explain {
         let policy = reads.get::<RenewalPolicy>(certificate.renewal_policy_id.as_str());
         let open = Query::<Job>::sorted(Job::FIELDS.created_at.ascending())
             .filter(Job::FIELDS.certificate_id.equals(self.id.clone()))
-            .filter(Job::FIELDS.open_slot.is_set())
-            .filter(Job::FIELDS.kind.one_of([JobType::Issuance, JobType::Renewal]));
-        let open = reads.list(open.limit(100))?;
+            .filter(Job::FIELDS.open_slot.is_set());
+        let open = reads.list(open.limit(MAX_TARGETS * 2))?;
+        let rollout = reads.get::<Rollout>(self.id.as_str());
         let newest = certificate.newest_version_id.as_ref().map(|id| reads.get::<Version>(id.as_str()));
         let mut found = cx.unit.read(reads).await?;
         let policy = found.one(&policy)?;
         let policy = policy.ok_or_else(|| Error::not_found("renewal policy", &certificate.renewal_policy_id))?;
-        let jobs: Vec<Job> = found.all(&open)?.into_iter().map(Record::into_entity).collect();
+        let open = found.all(&open)?.into_iter().map(Record::into_entity);
+        let (deployments, jobs): (Vec<Job>, Vec<Job>) = open.partition(|job: &Job| job.kind == JobType::Deployment);
+        let jobs: Vec<Job> = jobs.into_iter().filter(|job| job.kind.issues()).collect();
+        let rollout = found.one(&rollout)?;
         let version = newest.map(|place| found.one(&place)).transpose()?.flatten();
         let rules = cx.engine.rules(&cx.unit, &certificate).await?;
         let facts = facts(cx.engine, &cx.unit, &[&certificate]).await?.into_iter().next().unwrap_or_default();
@@ -72,6 +77,8 @@ impl Operation for Explain {
             issuers: &issuers,
             requires_approval: rules.profile.as_ref().is_some_and(|profile| profile.requires_approval),
             version: version.as_deref(),
+            rollout: rollout.as_deref(),
+            deployments: &deployments,
         });
         let status = status::of(&certificate, now);
         Ok(Explanation { status, now, gates, advice: facts.advice, certificate })

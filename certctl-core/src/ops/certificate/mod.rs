@@ -2,6 +2,9 @@
 
 mod accept_shape;
 mod archive;
+mod bulk;
+mod bulk_reassign;
+mod bulk_renew;
 mod create;
 mod deploy;
 mod deployments;
@@ -10,6 +13,7 @@ mod export;
 mod export_pem;
 mod export_pkcs12;
 mod get;
+mod import;
 mod list;
 mod renew;
 mod submit_csr;
@@ -19,6 +23,9 @@ mod versions;
 
 pub use accept_shape::AcceptShape;
 pub use archive::Archive;
+pub use bulk::{BulkCriteria, BulkResult, BulkSkip, Effect};
+pub use bulk_reassign::BulkReassign;
+pub use bulk_renew::BulkRenew;
 pub use create::Create;
 pub use deploy::{Deploy, Deploying};
 pub use deployments::Deployments;
@@ -26,6 +33,7 @@ pub use explain::{Explain, Explanation};
 pub use export_pem::ExportPem;
 pub use export_pkcs12::ExportPkcs12;
 pub use get::{Beside, CertificateView, Get};
+pub use import::{Import, ImportFailure, ImportResult, ImportSkip, ImportSkipped, ImportTerms, Imported};
 pub use list::{CertificateSort, List, ListFilter};
 pub use renew::{Renew, Renewing};
 pub use submit_csr::{CsrOutcome, SubmitCsr};

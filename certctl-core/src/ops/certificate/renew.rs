@@ -5,15 +5,19 @@ use serde_json::json;
 
 use crate::decide::fallback::Asking;
 use crate::decide::policy::PolicyFacts;
-use crate::domain::{AuditAction, Certificate, CertificateId, Job, JobId, JobType, Lifecycle, Timestamp};
+use crate::domain::{AuditAction, Certificate, CertificateId, Job, JobId, JobType, Lifecycle, Principal, Timestamp};
+use crate::engine::Engine;
+use crate::entity::Record;
 use crate::error::Error;
-use crate::jobs::live::live;
-use crate::jobs::open::{Opening, key_holders, open_issue_jobs, targets_of};
+use crate::jobs::holders::Holders;
+use crate::jobs::live::retiring;
+use crate::jobs::open::{Opening, open_issue_jobs};
 use crate::jobs::order::Order;
 use crate::jobs::policy::Judgement;
 use crate::jobs::scope;
+use crate::ops::context::audit_event;
 use crate::ops::{Access, Context, Operation};
-use crate::storage::Query;
+use crate::storage::{Query, UnitOfWork};
 
 /// Begins a renewal now.
 #[derive(Clone, Debug)]
@@ -37,7 +41,7 @@ impl Operation for Renew {
 
     async fn run(&self, cx: &mut Context<'_>) -> Result<Renewing, Error> {
         let found = cx.unit.get::<Certificate>(self.id.as_str()).await?;
-        let mut certificate = found.ok_or_else(|| Error::not_found("certificate", &self.id))?;
+        let certificate = found.ok_or_else(|| Error::not_found("certificate", &self.id))?;
         match certificate.lifecycle {
             Lifecycle::Archived => return Err(Error::invalid("the certificate is archived; create a new one")),
             Lifecycle::Revoked => {
@@ -48,37 +52,52 @@ impl Operation for Renew {
         if certificate.renewing {
             return self.under_way(cx, &certificate).await;
         }
-        let order = Order::asked(cx.engine, &cx.unit, &certificate, (None, Asking::default())).await?;
-        let (names, now) = (&order.names, cx.now());
-        let targets = targets_of(&cx.unit, &certificate).await?;
-        let holders = key_holders(&certificate, &targets);
-        let groups = &scope::groups_of(&cx.unit, &order.compliance, &holders).await?;
-        let facts = PolicyFacts { certificate: &certificate, names, validity: None, issuing: true, groups, now };
-        Judgement::of(&order, &facts).allow()?;
-        let holders = live(cx.engine, &mut cx.unit, &holders).await?;
-        if holders.is_empty() && certificate.lifecycle == Lifecycle::Issued {
-            return Err(Error::conflict(
-                "no_key_holder",
-                "no agent holds the key of this certificate; give it targets or an agent_id, or send a certificate \
-                 signing request to its csr route",
-            ));
-        }
-        let kind = if certificate.lifecycle == Lifecycle::Issued { JobType::Renewal } else { JobType::Issuance };
-        let opening = Opening {
-            certificate: &certificate,
-            holders: &holders,
-            kind,
-            policy: &order.policy,
-            requested_by: &cx.principal.id,
-            needs_approval: order.requires_approval,
-        };
-        let job_ids = open_issue_jobs(cx.engine, &mut cx.unit, &opening);
-        (certificate.renewing, certificate.renew_at) = (true, Timestamp::NEVER);
-        certificate.updated_at = cx.now();
-        cx.unit.update(certificate);
-        cx.audit(AuditAction::RenewalTriggered, ("certificate", self.id.as_str()), json!({ "job_ids": job_ids }));
+        let holders = Holders::of(cx.engine, &mut cx.unit, &[&certificate]).await?;
+        let job_ids = begin((cx.engine, cx.principal), &mut cx.unit, certificate, &holders).await?;
         Ok(Renewing { job_ids })
     }
+}
+
+/// Begins the renewal, or the first issuance, of a certificate that is neither archived nor revoked and has no open job: opens
+/// its jobs and records who asked for it. What is refused is refused before anything is recorded.
+///
+/// # Errors
+/// What forbids the order; `no_key_holder`, `agent_retiring`; the store's.
+pub(super) async fn begin(
+    (engine, principal): (&Engine, &Principal),
+    unit: &mut UnitOfWork,
+    mut certificate: Record<Certificate>,
+    holders: &Holders,
+) -> Result<Vec<JobId>, Error> {
+    let order = Order::asked(engine, unit, &certificate, (None, Asking::default())).await?;
+    let (names, now) = (&order.names, unit.now());
+    let groups = &scope::groups_of(unit, &order.compliance, &holders.all(&certificate.id)).await?;
+    let facts = PolicyFacts { certificate: &certificate, names, validity: None, issuing: true, groups, now };
+    Judgement::of(&order, &facts).allow()?;
+    let holders = holders.live(&certificate.id).map_err(|leaving| retiring(&leaving.agent))?;
+    if holders.is_empty() && certificate.lifecycle == Lifecycle::Issued {
+        return Err(Error::conflict(
+            "no_key_holder",
+            "no agent holds the key of this certificate; give it targets or an agent_id, or send a certificate \
+             signing request to its csr route",
+        ));
+    }
+    let kind = if certificate.lifecycle == Lifecycle::Issued { JobType::Renewal } else { JobType::Issuance };
+    let opening = Opening {
+        certificate: &certificate,
+        holders: &holders,
+        kind,
+        policy: &order.policy,
+        requested_by: &principal.id,
+        needs_approval: order.requires_approval,
+    };
+    let job_ids = open_issue_jobs(engine, unit, &opening);
+    let (action, about) = (AuditAction::RenewalTriggered, ("certificate", certificate.id.as_str()));
+    unit.append(audit_event(engine, principal, now, action, about, json!({ "job_ids": job_ids })));
+    (certificate.renewing, certificate.renew_at) = (true, Timestamp::NEVER);
+    certificate.updated_at = now;
+    unit.update(certificate);
+    Ok(job_ids)
 }
 
 impl Renew {

@@ -9,14 +9,16 @@ use super::CertificateView;
 use super::create::{check_common_name, check_tags, live_agent};
 use super::targets::map;
 use crate::domain::{
-    AgentId, AuditAction, Certificate, CertificateId, CertificateTarget, IssuerId, Lifecycle, OwnerId, ProfileId,
+    AgentId, AuditAction, Certificate, CertificateId, CertificateTarget, IssuerId, Job, Lifecycle, OwnerId, ProfileId,
     RenewalPolicy, RenewalPolicyId, TargetId, TeamId,
 };
 use crate::error::Error;
+use crate::jobs::deploy;
 use crate::jobs::open::targets_of;
 use crate::jobs::order::Order;
 use crate::jobs::plan::replan_one;
 use crate::jobs::policy;
+use crate::jobs::rollout::{self, Ended};
 use crate::ops::{Access, Context, Operation, check};
 
 /// Changes what is given of a certificate. Names, issuer and profile take effect at the next issuance; by another renewal
@@ -172,11 +174,21 @@ impl Update {
         let kept: BTreeSet<&TargetId> = mappings.iter().map(|mapping| &mapping.target_id).collect();
         let added: Vec<TargetId> = wanted.iter().filter(|id| !kept.contains(id)).cloned().collect();
         mappings.extend(map(cx, &certificate.id, &added).await?);
+        let mut left_out = Vec::new();
         for mapping in dropped {
+            let open = deploy::open_one(&cx.unit, &certificate.id, &mapping.target_id).await?;
+            if let Some(mut job) = open.filter(|job| job.rollout.is_some()) {
+                deploy::cancel(&mut job, cx.now(), "the target was taken away from the certificate")?;
+                left_out.push(Job::clone(&job));
+                cx.unit.update(job);
+            }
             if let Some(mapping) = cx.unit.get::<CertificateTarget>(mapping.id.as_str()).await? {
                 cx.unit.delete(&mapping);
             }
         }
+        let jobs: Vec<&Job> = left_out.iter().collect();
+        let ended = Ended { certificate, principal: cx.principal, jobs: &jobs, called_off: false };
+        let _ = rollout::ended(cx.engine, &mut cx.unit, &ended).await?;
         Ok(Some(mappings))
     }
 }

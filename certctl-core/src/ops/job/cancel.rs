@@ -5,10 +5,12 @@ use serde_json::json;
 
 use crate::domain::{AuditAction, Certificate, Job, JobId};
 use crate::error::Error;
+use crate::jobs::rollout::{self, Ended};
 use crate::jobs::{deploy, failed};
 use crate::ops::{Access, Context, Operation};
 
-/// Cancels an open job. A worker that has it loses its lease: what it reports later is refused.
+/// Cancels an open job. A worker that has it loses its lease: what it reports later is refused. A deployment of a rollout that has
+/// begun halts the rollout; one that waits for its turn is left out.
 #[derive(Clone, Debug)]
 pub struct Cancel {
     /// Which.
@@ -27,12 +29,19 @@ impl Operation for Cancel {
             let message = format!("the job is {} and at its end; only open jobs can be cancelled", job.state);
             return Err(Error::conflict("job_is_closed", message));
         }
+        let called_off = !job.is_held();
         deploy::cancel(&mut job, cx.unit.now(), "cancelled")?;
         job.last_error = None;
         if job.kind.issues()
             && let Some(certificate) = cx.unit.get::<Certificate>(job.certificate_id.as_str()).await?
         {
             failed::give_up(&mut cx.unit, certificate, &job).await?;
+        }
+        if job.rollout.is_some()
+            && let Some(certificate) = cx.unit.peek::<Certificate>(job.certificate_id.as_str()).await?
+        {
+            let ended = Ended { certificate: &certificate, principal: cx.principal, jobs: &[&job], called_off };
+            let _ = rollout::ended(cx.engine, &mut cx.unit, &ended).await?;
         }
         cx.audit(AuditAction::JobCancelled, ("job", self.id.as_str()), json!({ "type": job.kind }));
         cx.unit.update(job);

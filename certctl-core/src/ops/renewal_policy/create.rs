@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::domain::{AuditAction, FreezeWindow, IssuerId, IssuerRecord, RenewalPolicy, RenewalPolicyId, Severity};
+use crate::domain::{
+    AuditAction, DeploymentWaves, FreezeWindow, IssuerId, IssuerRecord, RenewalPolicy, RenewalPolicyId, Severity,
+};
 use crate::entity::Json;
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation, check};
@@ -35,6 +37,8 @@ pub struct Create {
     pub freeze_windows: Vec<FreezeWindow>,
     /// Whom to ask when a certificate's own issuer fails too often or has no quota left, at most 5.
     pub fallback_issuer_ids: Vec<IssuerId>,
+    /// How new versions are spread over their targets; all at once when absent.
+    pub deployment_waves: Option<DeploymentWaves>,
 }
 
 #[async_trait]
@@ -58,6 +62,7 @@ impl Operation for Create {
             alert_channels: Json(self.alert_channels.clone()),
             freeze_windows: Json(self.freeze_windows.clone()),
             fallback_issuer_ids: Json(self.fallback_issuer_ids.clone()),
+            deployment_waves: self.deployment_waves.map(Json),
             created_at: now,
             updated_at: now,
         };
@@ -84,6 +89,7 @@ pub(super) fn check(policy: &RenewalPolicy) -> Result<(), Error> {
         .iter()
         .try_for_each(|days| check::within("/alert_thresholds_days", *days, 0..=3_650))?;
     alerts(policy)?;
+    policy.deployment_waves.as_deref().map_or(Ok(()), waves)?;
     freezes(&policy.freeze_windows)
 }
 
@@ -126,6 +132,16 @@ pub(super) async fn fallbacks_exist(cx: &mut Context<'_>, policy: &RenewalPolicy
         }
     }
     Ok(())
+}
+
+fn waves(waves: &DeploymentWaves) -> Result<(), Error> {
+    let most = DeploymentWaves::MOST;
+    check::within("/deployment_waves/canary", waves.canary, 0..=most)?;
+    let limits = [("batch_size", waves.batch_size), ("max_unavailable", waves.max_unavailable)];
+    for (name, number) in limits {
+        number.map_or(Ok(()), |number| check::within(&format!("/deployment_waves/{name}"), number, 1..=most))?;
+    }
+    check::within("/deployment_waves/pause_seconds", waves.pause_seconds, 0..=DeploymentWaves::LONGEST_PAUSE)
 }
 
 fn freezes(windows: &[FreezeWindow]) -> Result<(), Error> {

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::create::{check, fallbacks_exist};
-use crate::domain::{AuditAction, FreezeWindow, IssuerId, RenewalPolicy, RenewalPolicyId, Replan, Severity};
+use crate::domain::{
+    AuditAction, DeploymentWaves, FreezeWindow, IssuerId, RenewalPolicy, RenewalPolicyId, Replan, Severity,
+};
 use crate::engine::SETTLED;
+use crate::entity::Json;
 use crate::error::Error;
 use crate::ops::merge::Merge;
 use crate::ops::{Access, Context, Operation};
@@ -37,6 +40,8 @@ pub struct Update {
     pub freeze_windows: Option<Vec<FreezeWindow>>,
     /// All issuers to fall back on from now on, in this order.
     pub fallback_issuer_ids: Option<Vec<IssuerId>>,
+    /// How new versions are spread over their targets from now on; `Some(None)` for all at once.
+    pub deployment_waves: Option<Option<DeploymentWaves>>,
 }
 
 #[async_trait]
@@ -60,6 +65,8 @@ impl Operation for Update {
         merge.set("alert_channels", &mut policy.alert_channels.0, self.alert_channels.as_ref());
         merge.set("freeze_windows", &mut policy.freeze_windows.0, self.freeze_windows.as_ref());
         merge.set("fallback_issuer_ids", &mut policy.fallback_issuer_ids.0, self.fallback_issuer_ids.as_ref());
+        let waves = self.deployment_waves.map(|waves| waves.map(Json));
+        merge.set("deployment_waves", &mut policy.deployment_waves, waves.as_ref());
         check(&policy)?;
         if self.fallback_issuer_ids.is_some() {
             fallbacks_exist(cx, &policy).await?;

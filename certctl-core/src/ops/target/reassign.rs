@@ -15,6 +15,7 @@ use crate::jobs::open::{Opening, key_holders, open_issue_jobs, targets_of};
 use crate::jobs::order::Order;
 use crate::jobs::plan::replan_one;
 use crate::jobs::policy;
+use crate::jobs::rollout::{self, Ended};
 use crate::ops::Context;
 use crate::storage::Query;
 
@@ -97,7 +98,10 @@ impl Reassignment {
         }
         let after = key_holders(&certificate, &targets);
         if let Some(job) = deploy::open_one(&cx.unit, id, &self.target).await? {
-            self.call_off(cx, job, moved)?;
+            let job = self.call_off(cx, job, moved)?;
+            let (certificate, principal) = (&certificate, cx.principal);
+            let ended = Ended { certificate, principal, jobs: &[&job], called_off: false };
+            let _ = rollout::ended(cx.engine, &mut cx.unit, &ended).await?;
         }
         if !after.contains(&self.from)
             && let Some(job) = issuing(cx, id, &self.from).await?
@@ -117,12 +121,13 @@ impl Reassignment {
         Ok(())
     }
 
-    fn call_off(&self, cx: &mut Context<'_>, mut job: Record<Job>, moved: &mut Moved) -> Result<(), Error> {
+    fn call_off(&self, cx: &mut Context<'_>, mut job: Record<Job>, moved: &mut Moved) -> Result<Job, Error> {
         let why = format!("target {} went to agent {}", self.target, self.to);
         deploy::cancel(&mut job, cx.now(), &why)?;
         moved.cancelled.push(job.id.clone());
+        let cancelled = Job::clone(&job);
         cx.unit.update(job);
-        Ok(())
+        Ok(cancelled)
     }
 
     /// The agent has no key of this certificate yet: it makes one.

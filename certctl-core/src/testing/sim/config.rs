@@ -167,6 +167,7 @@ impl Pace {
                 job_processor: HOUR * 6,
                 job_timeout: HOUR * 6,
                 agent_health: HOUR * 6,
+                short_lived_expiry: HOUR * 6,
                 notification_process: HOUR * 6,
                 notification_retry: HOUR * 6,
                 long_poll: HOUR * 6,

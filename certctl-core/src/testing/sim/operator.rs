@@ -165,6 +165,7 @@ impl Operator {
                 alert_channels: BTreeMap::new(),
                 freeze_windows: Vec::new(),
                 fallback_issuer_ids: Vec::new(),
+                deployment_waves: None,
             };
             self.insist(create).await?;
         }

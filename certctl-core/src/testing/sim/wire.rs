@@ -13,7 +13,7 @@ use super::reply::reply;
 use crate::agent::{
     ControlError, ControlPlane, CsrAnswer, DiscoveryFound, HeartbeatReport, InProcess, VerificationReport,
 };
-use crate::domain::{AgentId, CertificateId, Chain, JobId};
+use crate::domain::{AgentId, CertificateId, Chain, JobId, VersionId};
 use crate::engine::Engine;
 use crate::ops::agent::{ReportedStatus, WorkItem};
 
@@ -125,11 +125,11 @@ impl ControlPlane for RemoteControl {
         .await
     }
 
-    async fn pickup(&self, certificate: &CertificateId) -> Result<Chain, ControlError> {
+    async fn pickup(&self, certificate: &CertificateId, version: Option<&VersionId>) -> Result<Chain, ControlError> {
         let chain = self
             .ask(|control| {
-                let certificate = certificate.clone();
-                async move { control.pickup(&certificate).await }
+                let (certificate, version) = (certificate.clone(), version.cloned());
+                async move { control.pickup(&certificate, version.as_ref()).await }
             })
             .await?;
         Ok(self.outdated(certificate, chain))

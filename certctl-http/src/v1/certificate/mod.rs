@@ -2,6 +2,8 @@
 
 pub(crate) mod accept_shape;
 pub(crate) mod archive;
+pub(crate) mod bulk_reassign;
+pub(crate) mod bulk_renew;
 pub(crate) mod create;
 pub(crate) mod csr;
 pub(crate) mod deploy;
@@ -10,6 +12,7 @@ pub(crate) mod explain;
 pub(crate) mod export_pem;
 pub(crate) mod export_pkcs12;
 pub(crate) mod get;
+pub(crate) mod import;
 pub(crate) mod list;
 pub(crate) mod renew;
 pub(crate) mod update;

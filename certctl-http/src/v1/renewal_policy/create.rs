@@ -32,6 +32,7 @@ pub(crate) async fn create(
         alert_channels: request.alert_channels.unwrap_or_default(),
         freeze_windows: request.freeze_windows.into_iter().map(Into::into).collect(),
         fallback_issuer_ids: request.fallback_issuer_ids,
+        deployment_waves: request.deployment_waves.map(Into::into),
     };
     Ok((
         StatusCode::CREATED,

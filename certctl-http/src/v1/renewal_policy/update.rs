@@ -38,6 +38,7 @@ pub(crate) async fn update(
         alert_channels,
         freeze_windows,
         fallback_issuer_ids,
+        deployment_waves,
     } = request;
     let freeze_windows = freeze_windows.map(|windows| windows.into_iter().map(Into::into).collect());
     let change = ops::renewal_policy::Update {
@@ -52,6 +53,7 @@ pub(crate) async fn update(
         alert_channels,
         freeze_windows,
         fallback_issuer_ids,
+        deployment_waves: deployment_waves.into_option().map(|waves| waves.map(Into::into)),
     };
     Ok(Tagged::written::<domain::RenewalPolicy, _>(&api, &principal, change, condition).await?)
 }

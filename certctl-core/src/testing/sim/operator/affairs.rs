@@ -146,6 +146,7 @@ fn policy(id: RenewalPolicyId) -> renewal_policy::Update {
         alert_channels: None,
         freeze_windows: None,
         fallback_issuer_ids: None,
+        deployment_waves: None,
     }
 }
 
