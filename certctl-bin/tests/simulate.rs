@@ -216,7 +216,7 @@ async fn what_would_expire_is_told_with_its_reason_and_the_store_is_left_alone()
     says("mc-lost", "agent", "was not heard of since 2026-01-01T00:");
     says("mc-four-eyes", "failure", "it waited too long for an approval");
 
-    // Two are renewed: one twice on its day, one before its freeze window begins, and perhaps said more at the last call.
+    // Two are renewed: one twice on its day, one before its freeze window begins, and perhaps once more at the last call.
     let issued: Vec<&Value> =
         report["timeline"].as_array().unwrap().iter().filter(|moment| moment["what"] == "issued").collect();
     let of = |id: &str| issued.iter().filter(|moment| moment["certificate_id"] == id).count();

@@ -16,7 +16,7 @@ use certctl_core::connector::{
     TargetPlugin, TargetSpec,
 };
 use certctl_core::domain::{CertificateStatus, Fingerprint, JobState, JobType, Principal, TargetId};
-use certctl_core::ops::{PageRequest, agent, certificate, job, target};
+use certctl_core::ops::{PageRequest, agent, certificate, issuer, job, target};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -220,4 +220,39 @@ async fn two_engines_in_one_process_do_not_meet() {
     let missing = two.execute(&me, certificate::Get { id: "mc-apart".parse().unwrap() }).await.unwrap_err();
     assert_eq!(missing.code(), "not_found");
     assert_ne!(one.agent_trust().await.unwrap().fingerprint, two.agent_trust().await.unwrap().fingerprint);
+}
+
+/// A renewal that fails leaves the key of the version before it where it is: what is in service can be deployed again.
+#[tokio::test]
+async fn sf12_a_renewal_that_fails_costs_no_key_that_is_in_service() {
+    let (engine, dir) = (engine().await, tempfile::tempdir().unwrap());
+    let me = Principal::embedder("test");
+    let agent = agent(&engine, "edge-1", dir.path()).await;
+    let target = shelf(&engine, "edge-1", "keeps").await;
+    engine.execute(&me, certificate("mc-keeps", vec![target.clone()])).await.unwrap();
+    agent.step(Duration::ZERO).await.unwrap();
+    agent.step(Duration::ZERO).await.unwrap();
+    let before = view(&engine, "mc-keeps").await.newest.unwrap();
+    let enabled = async |enabled| {
+        let update =
+            issuer::Update { id: "iss-local".parse().unwrap(), name: None, config: None, enabled: Some(enabled) };
+        engine.execute(&me, update).await.unwrap();
+    };
+    // The renewal begins, and then its issuer is none any more.
+    engine.execute(&me, certificate::Renew { id: "mc-keeps".parse().unwrap() }).await.unwrap();
+    enabled(false).await;
+    for _ in 0..3 {
+        let _ = agent.step(Duration::ZERO).await;
+    }
+    assert_eq!(view(&engine, "mc-keeps").await.newest.unwrap().id, before.id, "nothing was issued");
+    let key = dir.path().join("keys").join(format!("{}.pem", before.key_id));
+    assert!(key.is_file(), "the key of what is in service is gone: {}", key.display());
+    let deploy = certificate::Deploy { id: "mc-keeps".parse().unwrap(), target_id: None };
+    engine.execute(&me, deploy).await.unwrap();
+    for _ in 0..3 {
+        let _ = agent.step(Duration::ZERO).await;
+    }
+    let deployed = served("keeps");
+    assert_eq!(deployed.len(), 2, "it can be deployed again");
+    assert_eq!(deployed[0], deployed[1], "the same certificate with the same key");
 }

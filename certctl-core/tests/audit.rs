@@ -258,3 +258,44 @@ fn the_trail_is_for_auditors_and_administrators_alone() {
         }
     });
 }
+
+/// A part of the trail is told to be a part, never to be forged; and what was forged is found all the same.
+#[test]
+fn sf18_a_partial_export_is_no_forgery() {
+    block_on(async {
+        let world = world().await;
+        world.teams((0..300).map(|n| n.to_string())).await;
+        world.after(1).await;
+        world.after(61).await;
+        let read = |text: &str| {
+            let mut reader = ExportReader::default();
+            text.lines().try_for_each(|line| reader.line(line)).and_then(|()| reader.finish())
+        };
+        assert!(read(&world.export(whole()).await).unwrap().is_clean());
+        // By a filter: refused as no whole, before anything is judged.
+        let filter = audit::ListFilter { action: Some(AuditAction::TeamCreated), ..audit::ListFilter::default() };
+        let filtered = world.export(audit::Export { filter, ..whole() }).await;
+        let said = read(&filtered).unwrap_err().to_string();
+        assert!(said.contains("filter") && !said.to_lowercase().contains("tamper"), "{said}");
+        // From the middle on, and a first part: what is missing is missing, nothing is changed.
+        for part in [
+            world.export(audit::Export { after: 100, ..whole() }).await,
+            world.export(audit::Export { part: Some(20_000), ..whole() }).await,
+        ] {
+            match read(&part) {
+                Ok(outcome) => assert!(
+                    outcome
+                        .findings
+                        .iter()
+                        .all(|finding| finding.kind == FindingKind::Cut || finding.kind == FindingKind::Missing),
+                    "{:?}",
+                    outcome.findings
+                ),
+                Err(error) => assert!(!error.to_string().to_lowercase().contains("tamper"), "{error}"),
+            }
+        }
+        // The same check finds an edit.
+        let forged = world.export(whole()).await.replacen("create_team", "delete_team", 1);
+        assert!(!read(&forged).unwrap().is_clean());
+    });
+}

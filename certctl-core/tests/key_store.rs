@@ -78,3 +78,33 @@ fn a_key_that_is_not_there_or_no_key_is_an_error_and_no_panic() {
         assert_ne!(made(&store, "job-1").await, id);
     });
 }
+
+/// A damaged note is not read as an empty one and written over what there was: keys are never touched because of it.
+#[test]
+fn sf06_a_damaged_note_costs_no_key() {
+    block_on(async {
+        let world = FakePorts::seeded(1);
+        let store = KeyStore::new(Path::new(DIR), &world.ports());
+        store.prepare().await.unwrap();
+        let served = made(&store, "job-1").await;
+        let (path, note) = (format!("{DIR}/keys/{served}.pem"), format!("{DIR}/pending/mc-shop"));
+        let (key, good) = (world.files.contents(&path).unwrap(), world.files.contents(&note).unwrap());
+        let good = String::from_utf8(good).unwrap();
+        let mut made_since = Vec::new();
+        for damage in
+            ["", "{}", "}", "job-1", "job-1 ", "job-1 ../../etc/passwd\n", &good[..good.len() / 2], "\u{0}\u{0}"]
+        {
+            world.files.insert(&note, damage, 0o600);
+            let id = made(&store, "job-1").await;
+            assert_eq!(world.files.contents(&path).as_ref(), Some(&key), "{damage:?}: the key is what it was");
+            assert!(id != served && !made_since.contains(&id), "{damage:?}: a new key for what is not known");
+            made_since.push(id);
+        }
+        // Trailing junk, as of two writers, is not mended by guessing either.
+        world.files.insert(&note, format!("{good}}}"), 0o600);
+        made(&store, "job-1").await;
+        for id in made_since.iter().chain([&served]) {
+            assert!(store.open(id).await.is_ok(), "every key that was ever made is there");
+        }
+    });
+}

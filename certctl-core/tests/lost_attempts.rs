@@ -422,3 +422,157 @@ fn a_notice_that_kills_its_process_each_time_dies() {
         assert!(world.board.notices().is_empty());
     });
 }
+
+/// Answers when it is told to, and not before.
+struct Late {
+    to: Arc<dyn HttpClient>,
+    may: Arc<AtomicBool>,
+    clock: Arc<dyn certctl_core::ports::Clock>,
+}
+
+#[async_trait]
+impl HttpClient for Late {
+    async fn send(&self, request: HttpRequest, options: &HttpOptions) -> Result<HttpResponse, HttpError> {
+        while !self.may.load(Ordering::SeqCst) {
+            self.clock.sleep_until(self.clock.monotonic() + Duration::from_secs(1)).await;
+        }
+        self.to.send(request, options).await
+    }
+}
+
+/// Panics so often, and then does what it should.
+struct Panics {
+    to: Arc<dyn HttpClient>,
+    left: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+#[async_trait]
+impl HttpClient for Panics {
+    async fn send(&self, request: HttpRequest, options: &HttpOptions) -> Result<HttpResponse, HttpError> {
+        let counted = |left: usize| left.checked_sub(1);
+        assert!(self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, counted).is_err(), "a planted panic");
+        self.to.send(request, options).await
+    }
+}
+
+/// As a runtime does it: a task that panics ends, and the others go on.
+#[derive(Clone, Default)]
+struct Careful(InlineSpawner);
+
+impl Spawner for Careful {
+    fn spawn(&self, task: Task) {
+        self.0.spawn(Box::pin(std::panic::AssertUnwindSafe(task).catch_unwind().map(drop)));
+    }
+    fn blocking(&self, work: Box<dyn FnOnce() + Send>) -> Task {
+        self.0.blocking(work)
+    }
+}
+
+impl World {
+    /// An engine over the same store with another network and other tasks.
+    async fn engine(&self, http: Arc<dyn HttpClient>, spawner: Arc<dyn Spawner>) -> Engine {
+        let ports = Ports { spawner, http, ..self.fakes.ports() };
+        let secret = SetupSecret::Key(SealingKey::from_bytes(&[1; 32]).unwrap());
+        let registry =
+            Registry::new().issuer::<ScriptedIssuer>().notifier::<RecordingNotifier>().target_spec::<Shelf>();
+        Engine::builder(self.storage.clone(), ports, secret).connectors(registry).build().await.unwrap()
+    }
+
+    async fn versions(&self) -> usize {
+        let view = self.storage.read(View::Latest).await.unwrap();
+        view.list(Query::<certctl_core::domain::Version>::all().limit(500)).await.unwrap().records.len()
+    }
+}
+
+/// Whoever was slow and lost the lease finds that somebody else did the work, and stores nothing: the lease has a number.
+#[test]
+fn sf08_who_lost_the_lease_stores_nothing_beside_who_has_it() {
+    block_on(async {
+        let world = World::new(61);
+        world.prepare(false, vec![]).await;
+        let may = Arc::new(AtomicBool::new(false));
+        let clock = world.fakes.ports().clock;
+        let late = Late { to: Arc::new(world.fakes.http.clone()), may: Arc::clone(&may), clock };
+        let slow = world.engine(Arc::new(late), Arc::new(InlineSpawner::new())).await;
+        let submit = certificate::SubmitCsr { id: ID.parse().unwrap(), csr_pem: world.csr_pem().await };
+        slow.execute(&me(), submit).await.unwrap();
+        for _ in 0..3 {
+            slow.step().await.unwrap();
+        }
+        let first = world.job(JobType::Issuance).await;
+        assert_eq!(first.state, JobState::Running);
+        // A pause as of a process that was stopped: nothing of it runs, and the lease ends.
+        world.pass_a_lease(Cadence::default().lease);
+        let quick = world.life(true).await;
+        quick.work().await;
+        let second = world.job(JobType::Issuance).await;
+        assert_eq!(second.state, JobState::Completed);
+        assert!(second.attempt > first.attempt, "each lease has a number of its own");
+        may.store(true, Ordering::SeqCst);
+        for _ in 0..5 {
+            world.fakes.clock.advance(Duration::from_secs(2));
+            slow.step().await.unwrap();
+        }
+        assert_eq!((world.versions().await, world.ca.issued().len()), (1, 1));
+        assert_eq!(world.job(JobType::Issuance).await.attempts, second.attempts, "and writes nothing over it");
+    });
+}
+
+/// A network that swallows everything delays neither the start nor what needs no network.
+#[test]
+fn sf09_a_start_waits_for_nobody_outside() {
+    block_on(async {
+        let world = World::new(62);
+        world.prepare(false, vec![]).await;
+        let submit = certificate::SubmitCsr { id: ID.parse().unwrap(), csr_pem: world.csr_pem().await };
+        let life = world.life(false).await;
+        life.engine.execute(&me(), submit).await.unwrap();
+        life.die(&world);
+        // Nothing here lets time pass: what waited for an answer or a timeout would not be ready.
+        let life = world.life(false).now_or_never().expect("the start waits for somebody");
+        for _ in 0..3 {
+            life.engine.step().now_or_never().expect("a step waits for the CA").unwrap();
+        }
+        assert_eq!(world.job(JobType::Issuance).await.state, JobState::Running, "the CA is asked, in a task");
+        let other = certificate::Create {
+            issuer_id: "iss-far".parse().unwrap(),
+            certificate_profile_id: Some("prof-server".parse().unwrap()),
+            ..certificate::Create::new("b", "b.example.com")
+        };
+        life.engine.execute(&me(), other).now_or_never().expect("the API waits for the CA").unwrap();
+    });
+}
+
+/// More jobs panic than there are places for jobs at once: none of the places is lost, nor any of the names.
+#[test]
+fn sf11_a_job_that_panics_gives_back_its_place_and_its_name() {
+    block_on(async {
+        let world = World::new(63);
+        world.prepare(false, vec![]).await;
+        let left = Arc::new(std::sync::atomic::AtomicUsize::new(20));
+        let panics = Panics { to: Arc::new(world.fakes.http.clone()), left: Arc::clone(&left) };
+        let engine = world.engine(Arc::new(panics), Arc::new(Careful::default())).await;
+        assert!(Cadence::default().permits_per_partition < 20, "more than may run at once");
+        for number in 0..20 {
+            let id = format!("mc-{number}");
+            let name = format!("{id}.example.com");
+            let create = certificate::Create {
+                id: Some(id.parse().unwrap()),
+                issuer_id: "iss-far".parse().unwrap(),
+                certificate_profile_id: Some("prof-server".parse().unwrap()),
+                ..certificate::Create::new(id.clone(), name.clone())
+            };
+            engine.execute(&me(), create).await.unwrap();
+            let key = world.fakes.keys.generate(KeyAlgorithm::EcdsaP256, &*world.fakes.rng).await.unwrap();
+            let csr = pki::csr::build(&SubjectNames::new(&name, &[]).unwrap(), &*key.signer).await.unwrap();
+            let submit = certificate::SubmitCsr { id: id.parse().unwrap(), csr_pem: csr.to_pem() };
+            engine.execute(&me(), submit).await.unwrap();
+        }
+        for _ in 0..40 {
+            engine.step().await.unwrap();
+            world.pass_a_lease(Cadence::default().lease);
+        }
+        assert_eq!(left.load(Ordering::SeqCst), 0, "all panics were had");
+        assert_eq!(world.versions().await, 20, "and all certificates after them, on the same engine");
+    });
+}

@@ -3,7 +3,7 @@
 
 mod together;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Duration;
 
@@ -11,9 +11,17 @@ use certctl_core::domain::KeyAlgorithm;
 use certctl_core::testing::sim::{Faults, Sim, SimConfig, SimReport};
 use together::for_all;
 
-/// Seeds of the short form, and of the long one.
+/// Seeds of the short form, and of the long one; `CERTCTL_SEEDS=17..18` tries one again.
 fn seeds(short: u64, long: u64) -> std::ops::Range<u64> {
-    0..if std::env::var_os("CERTCTL_TEST_LONG").is_some() { long } else { short }
+    if let Ok(chosen) = std::env::var("CERTCTL_SEEDS") {
+        let (from, to) = chosen.split_once("..").expect("CERTCTL_SEEDS is a range such as 17..18");
+        return from.parse().expect("a number")..to.parse().expect("a number");
+    }
+    0..if is_long() { long } else { short }
+}
+
+fn is_long() -> bool {
+    std::env::var_os("CERTCTL_TEST_LONG").is_some()
 }
 
 fn held(config: SimConfig) -> SimReport {
@@ -51,20 +59,50 @@ fn other_seeds_tell_other_stories() {
     assert_eq!(digests.len(), 5);
 }
 
-/// The random world of a seed: each kind takes its turn.
+/// The random world of a seed: each kind takes its turn. `CERTCTL_SIM_LOG=FILE` keeps what happened in one that breaks.
 fn world(seed: u64) -> SimConfig {
-    match seed % 4 {
+    let config = kind_of_world(seed);
+    let longest = Duration::from_secs(86_400 * if is_long() { 30 } else { 10 });
+    let keep_log = std::env::var_os("CERTCTL_SIM_LOG").is_some();
+    SimConfig { keep_log, duration: config.duration.min(longest), ..config }
+}
+
+fn kind_of_world(seed: u64) -> SimConfig {
+    match seed % 20 {
         0 => SimConfig::production(seed),
-        _ => SimConfig::stormy(seed),
+        1..=9 => SimConfig::stormy(seed),
+        _ => SimConfig::eventful(seed),
     }
 }
+
+/// What must happen in some of these worlds, by its audit event.
+const EVENTS: &[&str] = &[
+    "expiration_alert_sent",
+    "issuer_breaker_opened",
+    "issuer_failed_over",
+    "job_approved",
+    "job_rejected",
+    "notification_requeued",
+    "policy_rule_updated",
+    "policy_violation_detected",
+    "renewal_advised",
+    "update_profile",
+    "update_renewal_policy",
+    "job_verification_failed",
+];
 
 #[test]
 fn no_random_world_breaks_a_promise() {
     let seeds: Vec<u64> = seeds(500, 20_000).collect();
     let outcomes = for_all(&seeds, |seed| Sim::new(world(*seed)).run());
     let failures: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
-    assert!(failures.is_empty(), "{} of {} seeds:\n{failures:?}", failures.len(), seeds.len());
+    for failure in &failures {
+        eprintln!("{failure}");
+        if let (Some(path), Some(log)) = (std::env::var_os("CERTCTL_SIM_LOG"), &failure.log) {
+            std::fs::write(path, log).unwrap();
+        }
+    }
+    assert!(failures.is_empty(), "{} of {} seeds: {:?}", failures.len(), seeds.len(), failures[0]);
     // Worlds in which nothing happens would promise little.
     let all = |count: fn(&SimReport) -> u64| outcomes.iter().flatten().map(count).sum::<u64>();
     let (crashes, failed) = (all(|report| report.crashes), all(|report| report.failed_attempts));
@@ -74,13 +112,20 @@ fn no_random_world_breaks_a_promise() {
         seeds.len()
     );
     let seeds = seeds.len() as u64;
+    let mut actions: BTreeMap<&str, u64> = BTreeMap::new();
+    for (action, count) in outcomes.iter().flatten().flat_map(|report| &report.actions) {
+        *actions.entry(action).or_default() += count;
+    }
+    eprintln!("{actions:?}");
+    for action in EVENTS {
+        assert!(actions.contains_key(action), "never: {action}");
+    }
     assert!(crashes > seeds && failed > seeds && versions > 10 * seeds, "{crashes} {failed} {versions}");
 }
 
 #[test]
 fn a_fleet_is_renewed_for_a_year_and_its_load_is_spread() {
-    let long = std::env::var_os("CERTCTL_TEST_LONG").is_some();
-    let (certificates, days) = if long { (1_000, 365) } else { (300, 100) };
+    let (certificates, days) = if is_long() { (1_000, 365) } else { (300, 100) };
     let report = held(SimConfig::fleet(1, certificates, Duration::from_secs(days * 86_400)));
     assert_eq!((report.failed_attempts, report.exhausted_jobs, report.crashes), (0, 0, 0), "{report:?}");
     // 47 days, of which two thirds go by from one renewal to the next, less up to a thirtieth: nothing is renewed twice.

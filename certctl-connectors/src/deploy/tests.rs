@@ -211,3 +211,44 @@ fn recovery_without_anything_to_recover_makes_nothing() {
     world.files().fail_next("read", FileErrorKind::PermissionDenied);
     assert!(world.recover().is_err(), "not knowing is no success");
 }
+
+/// A disk that is full when the lock is made, and what is left of the lock: one error for each attempt, and none once there is room.
+#[test]
+fn sf07_an_empty_lock_file_on_a_full_disk_ends_each_attempt_and_holds_up_none() {
+    let (world, certificates) = (World::new(), Certificates::make());
+    world.prepare(Before::Deployed, &certificates.old);
+    // As somebody who died on the full disk left it.
+    let lock = world.deploy.layout().lock();
+    world.files().insert(&lock, "", 0o600);
+    let before = world.commands().len();
+    world.files().set_capacity(Some(1));
+    for _ in 0..5 {
+        let error = world.deploy(&certificates.new).unwrap_err();
+        assert_eq!((error.cause, error.retryable), (DeployCause::DiskFull, true), "{error}");
+        assert_eq!(world.pair(), world.pair_of(&certificates.old));
+    }
+    assert_eq!(world.commands().len(), before, "nothing was run");
+    world.files().set_capacity(None);
+    world.files().insert(&lock, "", 0o600);
+    assert!(world.deploy(&certificates.new).is_ok(), "the file of the lock is not the lock");
+    assert_eq!(world.pair(), world.pair_of(&certificates.new));
+}
+
+/// What a target notes for itself only saves work: damaged, it costs nothing that is in service, and neither a deployment.
+#[test]
+fn sf06_damaged_notes_of_a_target_cost_nothing_that_is_in_service() {
+    for damage in ["", "{}", "{", "null", "[]", "{\"phase\":\"switching\"}}", "\u{0}"] {
+        for journal in [true, false] {
+            let (world, certificates) = (World::new(), Certificates::make());
+            world.prepare(Before::Deployed, &certificates.old);
+            let layout = world.deploy.layout();
+            let path = if journal { layout.journal() } else { layout.state() };
+            world.files().insert(&path, damage, 0o600);
+            // Recovery may say that it cannot know; what is served stays.
+            let _ = world.recover();
+            assert_eq!(world.pair(), world.pair_of(&certificates.old), "{damage:?}");
+            assert!(world.deploy(&certificates.new).is_ok(), "{damage:?}");
+            assert_eq!(world.pair(), world.pair_of(&certificates.new), "{damage:?}");
+        }
+    }
+}

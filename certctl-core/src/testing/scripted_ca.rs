@@ -149,6 +149,11 @@ impl ScriptedCa {
         self.state().steps.extend(steps);
     }
 
+    /// Forgets the steps that were to come: the next calls are answered with a certificate.
+    pub fn mend(&self) {
+        self.state().steps.clear();
+    }
+
     /// The next questions about renewals are answered like this, one after the other; without that, with a window of two days
     /// that starts a third of the lifetime before the end, as the certificate of the question has it.
     pub fn then_advise(&self, steps: impl IntoIterator<Item = AdviceStep>) {

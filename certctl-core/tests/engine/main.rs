@@ -4,6 +4,7 @@
 
 mod alerts;
 mod short_lived;
+mod silent_failures;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

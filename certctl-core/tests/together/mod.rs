@@ -6,7 +6,6 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// Does it to all; the results in the same order.
-#[expect(clippy::disallowed_methods, reason = "a simulation has one thread, and there are several cores")]
 pub(crate) fn for_all<T: Sync, R: Send>(all: &[T], does: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     let cores = thread::available_parallelism().map_or(2, |cores| cores.get().clamp(1, 16));

@@ -35,6 +35,7 @@ mod retirement;
 mod roles;
 mod settings;
 mod shape;
+mod silent_failures;
 mod stats;
 mod system;
 mod waves;

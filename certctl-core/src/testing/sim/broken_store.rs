@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::Defect;
 use super::chance::Chance;
 use super::clock::NodeClock;
-use crate::domain::{AuditEvent, Job, SCHEMAS, Version};
+use crate::domain::{AuditEvent, Job, Notification, SCHEMAS, Version};
 use crate::entity::{Entity, Row, Schema, Update};
 use crate::signal::Signal;
 use crate::storage::{
@@ -31,6 +31,7 @@ impl Store {
         let schemas = match defect {
             Some(Defect::SerialReused) => WITHOUT_UNIQUE_SERIALS,
             Some(Defect::NoUniqueOpenJob) => WITHOUT_UNIQUE_SLOTS,
+            Some(Defect::AlertsRepeated) => WITHOUT_UNIQUE_NOTICES,
             _ => SCHEMAS,
         };
         let inner = MemoryStorage::new(schemas, Arc::new(clock.clone()));
@@ -115,6 +116,15 @@ const LOOSE_VERSIONS: &Schema = &Schema {
 const LOOSE_JOBS: &Schema =
     &Schema { table: Job::SCHEMA.table, columns: Job::SCHEMA.columns, indexes: &[], references: &[], mutable: true };
 
+const LOOSE_NOTICES: &Schema = &Schema {
+    table: Notification::SCHEMA.table,
+    columns: Notification::SCHEMA.columns,
+    indexes: &[],
+    references: &[],
+    mutable: true,
+};
+
+const WITHOUT_UNIQUE_NOTICES: &[&Schema] = &replaced(Notification::SCHEMA.table, LOOSE_NOTICES);
 const WITHOUT_UNIQUE_SERIALS: &[&Schema] = &replaced(Version::SCHEMA.table, LOOSE_VERSIONS);
 const WITHOUT_UNIQUE_SLOTS: &[&Schema] = &replaced(Job::SCHEMA.table, LOOSE_JOBS);
 

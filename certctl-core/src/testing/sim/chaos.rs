@@ -18,6 +18,7 @@ pub(super) enum Relief {
     ClockRight(Node),
     AuthorityWell,
     MailboxEmpty,
+    PlacesSeen,
 }
 
 impl Sim {
@@ -25,7 +26,7 @@ impl Sim {
         self.misfortunes += 1;
         let engine = Node(1 + self.pick(self.site.config.engines));
         let agent = self.pick(self.site.config.agents);
-        let what = self.chaos.below(12);
+        let what = self.chaos.below(if self.site.config.affairs { 14 } else { 12 });
         self.site.recorder.note(&format!("misfortune {what} n{} agent-{agent}", engine.0));
         match what {
             0..=2 => self.crash_engine(engine),
@@ -52,6 +53,15 @@ impl Sim {
                 self.relieve_within(DAY * 10, Relief::ClockRight(engine));
             }
             9 => self.crash_agent(agent, true),
+            // For days, so that notices die.
+            12 => {
+                self.site.world.mailbox.set_full(true);
+                self.relieve_within(self.site.config.pace.outage() * 5, Relief::MailboxEmpty);
+            }
+            13 => {
+                self.site.served.set_veiled(true);
+                self.relieve_within(self.site.config.pace.outage(), Relief::PlacesSeen);
+            }
             _ => self.crash_agent(agent, false),
         }
     }
@@ -120,6 +130,7 @@ impl Sim {
             }
             Relief::AuthorityWell => self.site.world.authority.set_mood(Mood::Well),
             Relief::MailboxEmpty => self.site.world.mailbox.set_full(false),
+            Relief::PlacesSeen => self.site.served.set_veiled(false),
         }
     }
 

@@ -32,6 +32,9 @@ pub struct SimConfig {
     pub lifetime: Duration,
     /// What goes wrong.
     pub faults: Faults,
+    /// Whether things are on the move: freeze windows, approvals and rules that people change, a CA that suggests when to renew,
+    /// an issuer to fall back on, a second notifier, dead notices that are put back, and places that hide what they serve.
+    pub affairs: bool,
     /// How often everybody looks.
     pub pace: Pace,
     /// What keys are made: Ed25519 is the fastest, ECDSA signs as RFC 6979 says.
@@ -90,6 +93,7 @@ impl SimConfig {
             duration: DAY * 365,
             lifetime: DAY * 47,
             faults: Faults::NONE,
+            affairs: false,
             pace: Pace::Slow,
             key_algorithm: KeyAlgorithm::Ed25519,
             defect: None,
@@ -115,6 +119,12 @@ impl SimConfig {
         }
     }
 
+    /// A stormy world in which things are on the move, with two or three engines.
+    pub fn eventful(seed: u64) -> Self {
+        let engines = if seed.is_multiple_of(2) { 2 } else { 3 };
+        Self { certificates: 10, engines, affairs: true, ..Self::stormy(seed) }
+    }
+
     /// A stormy hour and a half at the pace of production, with certificates of an hour.
     pub fn production(seed: u64) -> Self {
         Self {
@@ -130,6 +140,11 @@ impl SimConfig {
     /// The same with this defect.
     pub fn with(self, defect: Defect) -> Self {
         Self { defect: Some(defect), ..self }
+    }
+
+    /// The names of the notifiers.
+    pub(super) fn notifiers(&self) -> &'static [&'static str] {
+        if self.affairs { &["mail", "pager"] } else { &["mail"] }
     }
 
     pub(super) fn has(&self, defect: Defect) -> bool {

@@ -15,9 +15,10 @@ use super::world::{HostFiles, Mailbox, RemoteAuthority};
 use crate::connector::{
     AuthorityOrigin, AuthorityRequest, ConfigError, ConnectorContext, ConnectorError, DeployCause, DeployError,
     DeployOutcome, Deployment, Issuance, IssueOrder, IssuePace, Issuer, IssuerCapabilities, IssuerPlugin, Notice,
-    Notifier, NotifierPlugin, OrderState, ProbePoint, Registry, Target, TargetContext, TargetPlugin, TargetSpec,
+    Notifier, NotifierPlugin, OrderState, ProbePoint, Registry, RenewalInfo, SuggestedWindow, Target, TargetContext,
+    TargetPlugin, TargetSpec,
 };
-use crate::domain::{Chain, KeyAlgorithm, KeyFamily, SanKind, Serial};
+use crate::domain::{Chain, IssuingAccount, KeyAlgorithm, KeyFamily, RenewalInfoId, SanKind, Serial, Timestamp};
 use crate::pki::certificate::{self, LeafRequest};
 use crate::pki::lint::Scope;
 use crate::ports::{
@@ -114,18 +115,29 @@ pub(super) struct NoConfig {}
 
 /// Places orders with the CA of the world.
 #[derive(Debug)]
-pub(super) struct RemoteIssuer(Ports);
+pub(super) struct RemoteIssuer {
+    ports: Ports,
+    advises: bool,
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RemoteConfig {
+    /// Whether the CA is asked when to renew.
+    #[serde(default)]
+    advises: bool,
+}
 
 impl IssuerPlugin for RemoteIssuer {
     const KIND: &'static str = "SimRemote";
     const DOCS: &'static str = "Places orders.";
-    type Config = NoConfig;
-    type Valid = ();
-    fn validate(_: NoConfig) -> Result<(), ConfigError> {
-        Ok(())
+    type Config = RemoteConfig;
+    type Valid = bool;
+    fn validate(config: RemoteConfig) -> Result<bool, ConfigError> {
+        Ok(config.advises)
     }
-    fn build((): (), cx: &ConnectorContext) -> Result<Arc<dyn Issuer>, ConnectorError> {
-        Ok(Arc::new(Self(cx.ports.clone())))
+    fn build(advises: bool, cx: &ConnectorContext) -> Result<Arc<dyn Issuer>, ConnectorError> {
+        Ok(Arc::new(Self { ports: cx.ports.clone(), advises }))
     }
 }
 
@@ -137,20 +149,43 @@ impl Issuer for RemoteIssuer {
 
     async fn issue(&self, order: IssueOrder<'_>) -> Result<Issuance, ConnectorError> {
         let path = format!("orders/{}", order.idempotency_key);
-        let answer = post(&*self.0.http, RemoteAuthority::HOST, &path, order.csr.der().to_vec()).await?;
+        let answer = post(&*self.ports.http, RemoteAuthority::HOST, &path, order.csr.der().to_vec()).await?;
         let state = OrderState(answer.body.to_vec());
         Ok(Issuance::Pending { state, serial: None, retry_after: Duration::ZERO })
     }
 
     async fn resume(&self, _: IssueOrder<'_>, state: &OrderState) -> Result<Issuance, ConnectorError> {
         let path = format!("orders/{}/finish", String::from_utf8_lossy(&state.0));
-        let answer = post(&*self.0.http, RemoteAuthority::HOST, &path, Vec::new()).await?;
+        let answer = post(&*self.ports.http, RemoteAuthority::HOST, &path, Vec::new()).await?;
         if answer.status == 202 {
             let retry_after = Duration::from_secs(90);
             return Ok(Issuance::Pending { state: state.clone(), serial: None, retry_after });
         }
         let chain = Chain::from_bytes(&answer.body);
         Ok(Issuance::Issued(chain.map_err(|error| ConnectorError::permanent(error.to_string()))?))
+    }
+
+    fn renewal_info(&self) -> Option<&dyn RenewalInfo> {
+        self.advises.then_some(self)
+    }
+}
+
+#[async_trait]
+impl RenewalInfo for RemoteIssuer {
+    async fn account(&self) -> Result<IssuingAccount, ConnectorError> {
+        let at = |path: &str| format!("https://{}/{path}", RemoteAuthority::HOST);
+        Ok(IssuingAccount { directory: at("directory"), account: at("account/1") })
+    }
+
+    /// The window as two numbers of microseconds; the CA answers with something else at times.
+    async fn suggest(&self, certificate: &RenewalInfoId) -> Result<SuggestedWindow, ConnectorError> {
+        let path = format!("renewal/{certificate}");
+        let answer = post(&*self.ports.http, RemoteAuthority::HOST, &path, Vec::new()).await?;
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        let moment = |text: &str| text.parse().ok().map(Timestamp);
+        let window = text.split_once(' ').and_then(|(start, end)| Some((moment(start)?, moment(end)?)));
+        let (start, end) = window.ok_or_else(|| ConnectorError::permanent(format!("`{text}` is no window")))?;
+        Ok(SuggestedWindow { start, end, explanation_url: None, retry_after: None })
     }
 }
 

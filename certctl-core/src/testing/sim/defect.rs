@@ -49,6 +49,18 @@ text_enum! {
         AttemptsGoBack = "attempts_go_back",
         /// A renewal is not planned again after one ended.
         RenewalUnplanned = "renewal_unplanned",
+        /// Engines do not see freeze windows.
+        FreezeIgnored = "freeze_ignored",
+        /// What was just renewed is planned for now.
+        RenewedTooSoon = "renewed_too_soon",
+        /// Engines do not find that somebody was told of an end already, and the store takes the same alert twice.
+        AlertsRepeated = "alerts_repeated",
+        /// Ends that people are to be told of are not found.
+        AlertsOverlooked = "alerts_overlooked",
+        /// One of several notifiers is not told of an end.
+        AlertSkipsANotifier = "alert_skips_a_notifier",
+        /// A dead notice that somebody puts back is never due.
+        RequeueForgets = "requeue_forgets",
         /// A deployment is reported as done and was not made.
         DeploymentSkipped = "deployment_skipped",
     }

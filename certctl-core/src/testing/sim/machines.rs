@@ -121,12 +121,12 @@ impl Site {
             saboteur,
         });
         let ports = self.ports(node, machine, incarnation);
-        let (servers, cadence) = (self.servers.clone(), config.pace.cadence());
+        let (servers, cadence, notifiers) = (self.servers.clone(), config.pace.cadence(), config.notifiers());
         self.executor.spawn(
             node,
             Box::pin(async move {
                 let engine = loop {
-                    match build(storage.clone(), ports.clone(), cadence.clone()).await {
+                    match build(storage.clone(), ports.clone(), cadence.clone(), notifiers).await {
                         Ok(engine) => break engine,
                         Err(error) => tracing::debug!(error = %error, "an engine cannot start yet"),
                     }
@@ -196,11 +196,14 @@ async fn build(
     storage: Arc<dyn Storage>,
     ports: Ports,
     cadence: crate::engine::Cadence,
+    notifiers: &[&str],
 ) -> Result<Engine, crate::Error> {
     let key = SealingKey::from_bytes(&[7; 32]).map_err(crate::Error::internal)?;
-    let mail = NotifierConfig { name: "mail".into(), kind: "SimMail".into(), config: json!({}) };
     let builder = Engine::builder(storage, ports, SetupSecret::Key(key)).connectors(connectors::registry());
     // Nothing is searched here, and looking for nothing would take time.
-    let builder = builder.network_scans(false);
-    builder.cadence(cadence).notifier(mail).build().await
+    let mut builder = builder.network_scans(false);
+    for name in notifiers {
+        builder = builder.notifier(NotifierConfig { name: (*name).into(), kind: "SimMail".into(), config: json!({}) });
+    }
+    builder.cadence(cadence).build().await
 }

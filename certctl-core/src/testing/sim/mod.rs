@@ -44,6 +44,7 @@ use recorder::{Recorder, Rest, Setting};
 use world::{AuthorityTerms, Mailbox, RemoteAuthority, Sabotaged, Served, Verdict, World};
 
 use crate::ports::{Clock, Monotonic};
+use crate::storage::Storage;
 use crate::testing::{ManualClock, TestKeys, block_on};
 
 /// So many polls at one moment are a loop without end.
@@ -80,9 +81,23 @@ impl Sim {
     /// # Panics
     /// When the key of the simulated CA cannot be made, such as for an RSA size that nobody makes.
     pub fn new(config: SimConfig) -> Self {
+        let (seed, defect) = (config.seed, config.defect);
+        Self::with_store(config, |truth| Arc::new(broken_store::Store::new(truth, seed, defect)))
+    }
+
+    /// The same over a store of yours, whose clock is the simulated one. The store answers before its future is polled a second
+    /// time: what waits for real time would wait for ever, because simulated time stands still meanwhile.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new) does.
+    pub fn over(config: SimConfig, store: impl FnOnce(Arc<dyn Clock>) -> Arc<dyn Storage>) -> Self {
+        Self::with_store(config, |truth| store(Arc::new(truth.clone())))
+    }
+
+    fn with_store(config: SimConfig, store: impl FnOnce(&ManualClock) -> Arc<dyn Storage>) -> Self {
         let (truth, verdict, executor) = (ManualClock::new(), Verdict::default(), Executor::default());
         let world = Arc::new(world(&config, &truth, &verdict));
-        let store = Arc::new(broken_store::Store::new(&truth, config.seed, config.defect));
+        let store = store(&truth);
         let prompt = config.faults == Faults::NONE && config.engines == 1;
         let setting = Setting {
             clock: truth.clone(),
@@ -147,6 +162,7 @@ impl Sim {
             failed_attempts: counts.failed_attempts,
             exhausted_jobs: counts.exhausted_jobs,
             crashes: self.crashes,
+            actions: model.actions.iter().map(|(action, count)| ((*action).to_owned(), *count)).collect(),
             log,
         })
     }
@@ -229,6 +245,8 @@ impl Sim {
             certificates: config.certificates.into(),
             served: &self.site.served,
             settled: config.pace.settled(),
+            notifiers: config.notifiers(),
+            requeued: config.affairs,
             flawless: config.faults == Faults::NONE,
         });
         // Loops, and long polls of agents that went away; no more.

@@ -1,5 +1,7 @@
 //! People: they set up the world, and meddle with it now and then.
 
+mod affairs;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +32,11 @@ const REMOTE: &str = "iss-sim-remote";
 const POLICY: &str = "rp-sim";
 const MANUAL: &str = "rp-sim-manual";
 const PROFILE: &str = "prof-sim";
+/// Somebody has to approve.
+const FOUR_EYES: &str = "prof-four-eyes";
+/// Somebody would have to approve renewals, and nobody does.
+pub(super) const UNATTENDED: &str = "prof-unattended";
+const TAGGED: &str = "pr-tagged";
 
 /// The operator's machine.
 pub(super) const DESK: Node = Node(0);
@@ -53,23 +60,30 @@ struct Kind {
     targets: &'static [u16],
     /// Whether its own agent holds the key where there is no target; else whoever sends requests.
     held: bool,
+    profile: &'static str,
 }
 
 const KINDS: &[Kind] = &[
-    Kind { issuer: LOCAL, policy: POLICY, targets: &[0], held: true },
-    Kind { issuer: REMOTE, policy: POLICY, targets: &[0], held: true },
-    Kind { issuer: REMOTE, policy: POLICY, targets: &[0, 1], held: true },
-    Kind { issuer: LOCAL, policy: POLICY, targets: &[0, 1], held: true },
-    Kind { issuer: LOCAL, policy: POLICY, targets: &[0, 0], held: true },
-    Kind { issuer: REMOTE, policy: MANUAL, targets: &[0], held: true },
-    Kind { issuer: LOCAL, policy: POLICY, targets: &[], held: true },
-    Kind { issuer: LOCAL, policy: POLICY, targets: &[], held: false },
+    Kind { issuer: LOCAL, policy: POLICY, targets: &[0], held: true, profile: PROFILE },
+    Kind { issuer: REMOTE, policy: POLICY, targets: &[0], held: true, profile: PROFILE },
+    Kind { issuer: REMOTE, policy: POLICY, targets: &[0, 1], held: true, profile: PROFILE },
+    Kind { issuer: LOCAL, policy: POLICY, targets: &[0, 1], held: true, profile: PROFILE },
+    Kind { issuer: LOCAL, policy: POLICY, targets: &[0, 0], held: true, profile: PROFILE },
+    Kind { issuer: REMOTE, policy: MANUAL, targets: &[0], held: true, profile: PROFILE },
+    Kind { issuer: LOCAL, policy: POLICY, targets: &[], held: true, profile: PROFILE },
+    Kind { issuer: LOCAL, policy: POLICY, targets: &[], held: false, profile: PROFILE },
+];
+
+/// Those that come first where things are on the move.
+const APPROVED: &[Kind] = &[
+    Kind { issuer: REMOTE, policy: POLICY, targets: &[0], held: true, profile: FOUR_EYES },
+    Kind { issuer: LOCAL, policy: POLICY, targets: &[], held: true, profile: UNATTENDED },
 ];
 
 const PLAIN: &[Kind] = &[
-    Kind { issuer: LOCAL, policy: POLICY, targets: &[0], held: true },
-    Kind { issuer: REMOTE, policy: POLICY, targets: &[0], held: true },
-    Kind { issuer: LOCAL, policy: POLICY, targets: &[], held: true },
+    Kind { issuer: LOCAL, policy: POLICY, targets: &[0], held: true, profile: PROFILE },
+    Kind { issuer: REMOTE, policy: POLICY, targets: &[0], held: true, profile: PROFILE },
+    Kind { issuer: LOCAL, policy: POLICY, targets: &[], held: true, profile: PROFILE },
 ];
 
 impl Operator {
@@ -95,6 +109,9 @@ impl Operator {
                 loop {
                     for certificate in &external {
                         self.bring_request(certificate).await;
+                    }
+                    if self.config.affairs {
+                        self.look_after().await;
                     }
                     let meddles = self.config.faults.misfortune != 0 && !self.weather.is_calm();
                     if meddles && self.clock.monotonic() >= meddle_at {
@@ -154,31 +171,43 @@ impl Operator {
         }
         let ecdsa = self.config.key_algorithm != KeyAlgorithm::Ed25519;
         let rule = KeyRule { algorithm: if ecdsa { KeyFamily::Ecdsa } else { KeyFamily::Ed25519 }, min_size: 256 };
-        let create = profile::Create {
-            id: Some(parse(PROFILE)?),
-            name: PROFILE.into(),
-            description: String::new(),
-            allowed_key_algorithms: Some(vec![rule]),
-            max_ttl_seconds: i64::try_from(self.config.lifetime.as_secs()).unwrap_or(86_400),
-            allowed_ekus: Some(vec![ExtendedKeyUsage::ServerAuth]),
-            required_san_patterns: Vec::new(),
-            spiffe_uri_pattern: String::new(),
-            allow_short_lived: false,
-            must_staple: false,
-            requires_approval: false,
-            enabled: true,
-        };
-        self.insist(create).await?;
-        for (id, kind, config) in [(LOCAL, "SimLocal", json!({ "ecdsa": ecdsa })), (REMOTE, "SimRemote", json!({}))] {
+        let profiles: &[&str] = if self.config.affairs { &[PROFILE, FOUR_EYES, UNATTENDED] } else { &[PROFILE] };
+        for id in profiles {
+            let create = profile::Create {
+                id: Some(parse(id)?),
+                name: (*id).into(),
+                description: String::new(),
+                allowed_key_algorithms: Some(vec![rule]),
+                max_ttl_seconds: i64::try_from(self.config.lifetime.as_secs()).unwrap_or(86_400),
+                allowed_ekus: Some(vec![ExtendedKeyUsage::ServerAuth]),
+                required_san_patterns: Vec::new(),
+                spiffe_uri_pattern: String::new(),
+                allow_short_lived: false,
+                must_staple: false,
+                requires_approval: *id != PROFILE,
+                enabled: true,
+            };
+            self.insist(create).await?;
+        }
+        for (id, kind, config) in [
+            (LOCAL, "SimLocal", json!({ "ecdsa": ecdsa })),
+            (REMOTE, "SimRemote", json!({ "advises": self.config.affairs })),
+        ] {
             let (id, name, kind) = (Some(parse(id)?), id.to_owned(), kind.to_owned());
             self.insist(issuer::Create { id, name, kind, config, enabled: true }).await?;
         }
-        Ok(())
+        if self.config.affairs { self.affairs_begin().await } else { Ok(()) }
     }
 
     /// Gives the certificate back if it is the operator who brings its requests.
     async fn certificate(&self, number: u16) -> Result<Option<CertificateId>, Error> {
-        let kinds = if self.config.arrivals.is_zero() { KINDS } else { PLAIN };
+        let kinds: Vec<&Kind> = if !self.config.arrivals.is_zero() {
+            PLAIN.iter().collect()
+        } else if self.config.affairs {
+            APPROVED.iter().chain(KINDS).collect()
+        } else {
+            KINDS.iter().collect()
+        };
         let Some(kind) = kinds.get(usize::from(number) % kinds.len()) else { return Ok(None) };
         let agents = self.config.agents.max(1);
         let mut targets = Vec::new();
@@ -211,7 +240,7 @@ impl Operator {
             team_id: parse("team-default")?,
             issuer_id: parse(kind.issuer)?,
             renewal_policy_id: parse(kind.policy)?,
-            certificate_profile_id: Some(parse(PROFILE)?),
+            certificate_profile_id: Some(parse(kind.profile)?),
             target_ids: targets,
             agent_id: if held { Some(parse(&agent_name(number % agents))?) } else { None },
             tags: BTreeMap::new(),
@@ -236,9 +265,13 @@ impl Operator {
     }
 
     async fn ask<O: Operation + Clone>(&self, operation: O) -> Option<Result<O::Output, Error>> {
+        self.ask_as("operator", operation).await
+    }
+
+    async fn ask_as<O: Operation + Clone>(&self, who: &'static str, operation: O) -> Option<Result<O::Output, Error>> {
         let ask = |engine: Engine| {
             let operation = operation.clone();
-            async move { engine.execute(&Principal::embedder("operator"), operation).await }
+            async move { engine.execute(&Principal::embedder(who), operation).await }
         };
         self.wire.call(ask).await
     }
@@ -279,7 +312,8 @@ impl Operator {
     async fn meddle(&self) {
         let number = self.chance.below(self.config.certificates.into());
         let Ok(id) = parse::<CertificateId>(&format!("mc-{number}")) else { return };
-        match self.chance.below(3) {
+        match self.chance.below(if self.config.affairs { 6 } else { 3 }) {
+            3..=5 => self.change_rules().await,
             0 => drop(self.ask(certificate::Renew { id }).await),
             1 => drop(self.ask(certificate::Deploy { id, target_id: None }).await),
             _ => {

@@ -1,5 +1,6 @@
 //! How a simulation ended.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A simulation that held: the same for the same configuration.
@@ -31,6 +32,8 @@ pub struct SimReport {
     pub exhausted_jobs: u64,
     /// Crashes of engines and agents.
     pub crashes: u64,
+    /// How often each kind of thing was done, by the name of its audit event.
+    pub actions: BTreeMap<String, u64>,
     /// The whole event log, if it was asked for.
     pub log: Option<String>,
 }

@@ -6,8 +6,11 @@ use super::Defect;
 use super::broken_store::rebased;
 use super::chance::Chance;
 use super::recorder::Recorder;
-use crate::domain::{Certificate, Job, JobState, Timestamp, Version};
-use crate::entity::{Cell, Entity, Record, Row, Update};
+use crate::domain::{
+    Certificate, FreezeWindow, Job, JobState, Lifecycle, Notification, NotificationState, NotificationType,
+    RenewalPolicy, Timestamp, Version,
+};
+use crate::entity::{Cell, Entity, Json, Record, Row, Update, Value};
 use crate::storage::{Changes, Query, Select, View};
 
 /// Spoils now and then what passes, if a defect is planted.
@@ -20,9 +23,33 @@ pub(super) struct Saboteur {
 impl Saboteur {
     /// Whether this look is answered with "nothing".
     pub(super) fn overlooks(&self, select: &Select) -> bool {
-        self.defect == Some(Defect::RenewalsOverlooked)
-            && select.schema.table == Certificate::SCHEMA.table
-            && select.schema.columns.get(select.sort).is_some_and(|column| column.name == "renew_at")
+        let (table, column) = match self.defect {
+            Some(Defect::RenewalsOverlooked) => (Certificate::SCHEMA.table, "renew_at"),
+            Some(Defect::AlertsOverlooked) => (Certificate::SCHEMA.table, "alert_at"),
+            Some(Defect::AlertsRepeated) => (Notification::SCHEMA.table, "dedup_key"),
+            _ => return false,
+        };
+        select.schema.table == table && select.schema.columns.get(select.sort).is_some_and(|c| c.name == column)
+    }
+
+    /// Takes away what an engine should see.
+    pub(super) fn blind(&self, select: &Select, rows: &mut [Row]) {
+        let (table, column) = (select.schema.table, |name| select.schema.position(name));
+        if self.defect == Some(Defect::FreezeIgnored) && table == RenewalPolicy::SCHEMA.table {
+            for row in rows.iter_mut() {
+                set(select.schema, row, "freeze_windows", &Json(Vec::<FreezeWindow>::new()));
+            }
+        }
+        // Seems to live long, and to be old.
+        if self.defect == Some(Defect::RenewedTooSoon) && table == Version::SCHEMA.table {
+            for row in rows.iter_mut() {
+                let begin = match column("not_before").and_then(|position| row.values.get(position)) {
+                    Some(Value::Integer(begin)) => *begin,
+                    _ => continue,
+                };
+                set(select.schema, row, "not_before", &Timestamp(begin - 40_000_000_000_000));
+            }
+        }
     }
 
     pub(super) async fn spoil(&self, recorder: &Recorder, mut changes: Changes) -> Changes {
@@ -47,6 +74,25 @@ impl Saboteur {
             Defect::IllegalTransition => each::<Job>(&mut changes, |job| {
                 if job.state == JobState::Failed {
                     job.state = JobState::AwaitingApproval;
+                }
+            }),
+            Defect::RenewedTooSoon => each::<Certificate>(&mut changes, |certificate| {
+                if certificate.lifecycle == Lifecycle::Issued && certificate.renew_at != Timestamp::NEVER {
+                    certificate.renew_at = Timestamp(1);
+                }
+            }),
+            Defect::AlertSkipsANotifier => {
+                for table in changes.tables_mut().filter(|table| table.schema.table == Notification::SCHEMA.table) {
+                    table.inserts.retain(|row| {
+                        Notification::from_values(row.values.clone()).is_ok_and(|notice| {
+                            notice.kind != NotificationType::ExpirationWarning || notice.notifier == "mail"
+                        })
+                    });
+                }
+            }
+            Defect::RequeueForgets => each::<Notification>(&mut changes, |notice| {
+                if notice.state == NotificationState::Pending {
+                    notice.due_at = Timestamp::NEVER;
                 }
             }),
             Defect::AttemptsGoBack => each::<Job>(&mut changes, |job| job.attempts = (job.attempts - 1).max(0)),

@@ -132,7 +132,9 @@ impl Snapshot for NodeSnapshot {
         if self.saboteur.overlooks(select) {
             return Ok(Vec::new());
         }
-        self.inner.select(select).await
+        let mut rows = self.inner.select(select).await?;
+        self.saboteur.blind(select, &mut rows);
+        Ok(rows)
     }
     async fn count(&self, select: &Select) -> Result<u64, StorageError> {
         cross(&self.link).await?;

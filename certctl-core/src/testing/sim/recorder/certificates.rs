@@ -19,7 +19,7 @@ impl Model {
                 self.broken(format!("the renewal of {id} was due and overlooked for {late:?}"));
             }
         }
-        if after.lifecycle == Lifecycle::Issued && self.renews(after) {
+        if after.lifecycle == Lifecycle::Issued && after.expires_at > self.clock.now() {
             self.ends.insert((after.expires_at, id.to_string()));
         }
         set.touched.insert(id.to_string());
@@ -63,6 +63,8 @@ impl Model {
         if !self.serials.insert((version.issuer_id.to_string(), version.serial_number.clone())) {
             self.broken(format!("serial {} of {} was used twice", version.serial_number, version.issuer_id));
         }
+        let holder = (version.certificate_id.to_string(), version.key_holder.clone());
+        self.renewed.insert(holder, self.clock.now());
         let key = self.get::<CertificateKey>(version.key_id.as_str());
         if key.is_some_and(|key| key.certificate_id != version.certificate_id || key.key_holder != version.key_holder) {
             self.broken(format!("version {id} has the key of another certificate or holder"));

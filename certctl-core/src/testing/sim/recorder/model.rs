@@ -8,7 +8,8 @@ use super::Setting;
 use super::log::{self, EventLog};
 use crate::domain::{
     ActorType, Agent, ApiKey, AuditEvent, AuthorityRecord, Certificate, EngineKey, IssuerHealth, Job, JobState,
-    LoopState, Notification, RenewalPolicy, Serial, Setting as StoredSetting, Timestamp, Version,
+    LoopState, Notification, RenewalAdvice, RenewalPolicy, Replan, Serial, Setting as StoredSetting, Timestamp,
+    Version,
 };
 use crate::entity::{Entity, Row, Schema};
 use crate::ports::{Clock, Monotonic};
@@ -16,6 +17,7 @@ use crate::storage::{AUDIT_TABLE, ApplyError, Changes, Claim, Claimed, Fence, Le
 use crate::testing::ManualClock;
 use crate::testing::sim::config::LONGEST_HOLD;
 use crate::testing::sim::executor::Node;
+use crate::testing::sim::operator::UNATTENDED;
 use crate::testing::sim::sabotage::set;
 use crate::testing::sim::world::{Verdict, World};
 
@@ -48,8 +50,16 @@ pub(in super::super) struct Model {
     pub(super) serials: BTreeSet<(String, Serial)>,
     /// Since when a job is held by one claim.
     pub(super) holds: BTreeMap<String, Monotonic>,
-    /// Renewed certificates in use by their end.
+    /// Certificates in use by their end.
     pub(super) ends: BTreeSet<(Timestamp, String)>,
+    /// Alerts that were raised, by what makes each one and the same.
+    pub(super) alerted: BTreeSet<String>,
+    /// When each key holder of a certificate last got a version.
+    pub(super) renewed: BTreeMap<(String, String), Timestamp>,
+    /// When an issuing job of a certificate last ended without one.
+    pub(super) failed: BTreeMap<String, Timestamp>,
+    /// How often each kind of thing was done, by the name of its audit event.
+    pub(in super::super) actions: BTreeMap<&'static str, u64>,
 }
 
 /// One set of changes, while its rules are checked.
@@ -78,6 +88,10 @@ impl Model {
             serials: BTreeSet::new(),
             holds: BTreeMap::new(),
             ends: BTreeSet::new(),
+            alerted: BTreeSet::new(),
+            renewed: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            actions: BTreeMap::new(),
         }
     }
 
@@ -107,12 +121,19 @@ impl Model {
         self.time = self.time.max(now);
     }
 
-    /// A promise that every moment makes: nothing in use expires.
-    pub(in super::super) fn check_ends(&self) {
-        if let Some((end, certificate)) = self.ends.first()
-            && *end <= self.clock.now()
-        {
-            self.broken(format!("certificate {certificate} expired in use at {end}"));
+    /// A promise that every moment makes: nothing in use expires, and of what nobody renews people were told before.
+    pub(in super::super) fn check_ends(&mut self) {
+        while let Some((end, id)) = self.ends.first().filter(|(end, _)| *end <= self.clock.now()).cloned() {
+            self.ends.remove(&(end, id.clone()));
+            let Some(certificate) = self.get::<Certificate>(&id) else { continue };
+            if self.renews(&certificate) && !is_unattended(&certificate) {
+                self.broken(format!("certificate {id} expired in use at {end}"));
+                return;
+            }
+            let version = certificate.newest_version_id.map(|version| version.to_string()).unwrap_or_default();
+            if !self.alerted.iter().any(|key| key.contains(&version)) {
+                self.broken(format!("certificate {id} expired at {end}, and nobody was told before"));
+            }
         }
     }
 
@@ -122,6 +143,9 @@ impl Model {
         let mut line = format!("{} n{} apply", self.clock.monotonic().0, node.0);
         for event in &events {
             line.push_str(&format!(" {}:{}/{}", event.actor_type, event.action, event.resource_id));
+        }
+        for event in &events {
+            *self.actions.entry(event.action.name()).or_default() += 1;
         }
         let mut set = Set {
             actors: events.iter().map(|event| event.actor_type).collect(),
@@ -213,7 +237,9 @@ impl Model {
             return;
         }
         // That an issuer failed is told by the job, and that its breaker opened by an event of its own.
-        if [StoredSetting::SCHEMA.table, IssuerHealth::SCHEMA.table, LoopState::SCHEMA.table].contains(&schema.table) {
+        let untold =
+            [StoredSetting::SCHEMA, IssuerHealth::SCHEMA, LoopState::SCHEMA, RenewalAdvice::SCHEMA, Replan::SCHEMA];
+        if untold.iter().any(|table| table.table == schema.table) {
             return;
         }
         let step = |job: Option<Job>, next: Option<Job>| match (job, next) {
@@ -225,9 +251,12 @@ impl Model {
         if schema.table == Job::SCHEMA.table && step(before.and_then(entity), entity(after)) {
             return;
         }
-        // When people are told next: there was nothing to tell of.
+        // When it is renewed and when people are told next: of the change that moved it there is an event.
         let planned = |certificate: Option<Certificate>, next: Option<Certificate>| match (certificate, next) {
-            (Some(certificate), Some(next)) => Certificate { alert_at: next.alert_at, ..certificate } == next,
+            (Some(certificate), Some(next)) => {
+                let Certificate { expiring_at, renew_at, alert_at, updated_at, .. } = next;
+                Certificate { expiring_at, renew_at, alert_at, updated_at, ..certificate } == next
+            }
             _ => false,
         };
         if schema.table == Certificate::SCHEMA.table && planned(before.and_then(entity), entity(after)) {
@@ -360,6 +389,11 @@ impl Model {
         let policy = self.get::<RenewalPolicy>(certificate.renewal_policy_id.as_str());
         policy.is_some_and(|policy| policy.auto_renew)
     }
+}
+
+/// Whether nobody approves its renewals.
+pub(super) fn is_unattended(certificate: &Certificate) -> bool {
+    certificate.certificate_profile_id.as_ref().is_some_and(|profile| profile.as_str() == UNATTENDED)
 }
 
 /// Agents ask when they do; only engines promise to be prompt.

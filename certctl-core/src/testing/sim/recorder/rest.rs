@@ -1,9 +1,9 @@
 //! What must be done when the world has been quiet for long: liveness, which no check along the way can see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::model::Model;
+use super::model::{Model, is_unattended};
 use crate::domain::{
     Certificate, CertificateTarget, Job, JobState, Lifecycle, Notification, NotificationState, Timestamp, Version,
 };
@@ -17,6 +17,10 @@ pub(in super::super) struct Rest<'a> {
     pub(in super::super) served: &'a Served,
     /// What is younger than this may be under way.
     pub(in super::super) settled: Duration,
+    /// The names of the notifiers: each is told of each end.
+    pub(in super::super) notifiers: &'a [&'a str],
+    /// Whether somebody puts dead notices back.
+    pub(in super::super) requeued: bool,
     /// Whether nothing ever went wrong, so that each notice arrives exactly once.
     pub(in super::super) flawless: bool,
 }
@@ -30,16 +34,19 @@ impl Model {
             undone.push(format!("{} certificates of {}", certificates.len(), rest.certificates));
         }
         undone.extend(certificates.iter().filter_map(|certificate| self.unfit(certificate, since)));
-        let open = self.all::<Job>().filter(|job| job.is_open() && job.created_at < since);
+        // What nobody approves waits for a week.
+        let waits = |job: &Job| job.state == JobState::AwaitingApproval;
+        let open = self.all::<Job>().filter(|job| job.is_open() && job.created_at < since && !waits(job));
         undone.extend(open.map(|job| format!("{} {} is {}: {:?}", job.kind, job.id, job.state, job.last_error)));
-        undone.extend(self.all::<Notification>().filter_map(|notice| self.untold(&notice, since, rest.flawless)));
+        undone.extend(self.all::<Notification>().filter_map(|notice| self.untold(&notice, since, rest)));
+        undone.extend(self.unalerted(rest));
         undone.extend(self.unserved(rest.served, since));
         undone
     }
 
     fn unfit(&self, certificate: &Certificate, since: Timestamp) -> Option<String> {
         let (id, now) = (&certificate.id, self.clock.now());
-        if self.is_left_to_people(certificate) {
+        if self.is_left_to_people(certificate) || is_unattended(certificate) {
             return None;
         }
         if certificate.lifecycle != Lifecycle::Issued && certificate.created_at < since {
@@ -60,15 +67,29 @@ impl Model {
         certificate.lifecycle == Lifecycle::Failed && !self.renews(certificate) && self.all::<Job>().any(is_given_up)
     }
 
-    fn untold(&self, notice: &Notification, since: Timestamp, flawless: bool) -> Option<String> {
+    /// Each end that one notifier was told of, all were.
+    fn unalerted(&self, rest: &Rest<'_>) -> Vec<String> {
+        let mut told: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for key in &self.alerted {
+            if let Some((what, notifier)) = key.rsplit_once(':') {
+                told.entry(what).or_default().insert(notifier);
+            }
+        }
+        let all: BTreeSet<&str> = rest.notifiers.iter().copied().collect();
+        let some = told.into_iter().filter(|(_, told)| *told != all);
+        some.map(|(what, told)| format!("of {what} only {told:?} was told")).collect()
+    }
+
+    fn untold(&self, notice: &Notification, since: Timestamp, rest: &Rest<'_>) -> Option<String> {
         let id = &notice.id;
         let under_way =
             matches!(notice.state, NotificationState::Pending | NotificationState::Failed | NotificationState::Sending);
-        if under_way && notice.created_at < since {
+        let forgotten = rest.requeued && notice.state == NotificationState::Dead;
+        if (under_way || forgotten) && notice.created_at < since {
             return Some(format!("notification {id} is {}", notice.state));
         }
         let received = self.world.mailbox.received(id.as_str());
-        (flawless && notice.state == NotificationState::Sent && received != 1)
+        (rest.flawless && notice.state == NotificationState::Sent && received != 1)
             .then(|| format!("notification {id} arrived {received} times"))
     }
 

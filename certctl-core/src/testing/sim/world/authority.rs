@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{Verdict, answer};
-use crate::domain::{Chain, Csr, ExtendedKeyUsage, Serial};
+use crate::domain::{Chain, Csr, ExtendedKeyUsage, RenewalInfoId, Serial, Timestamp};
 use crate::pki::certificate::{self, Authority, AuthorityRequest, DistinguishedName, LeafRequest};
 use crate::pki::{PkiError, csr};
 use crate::ports::{Clock, HttpRequest, HttpResponse, KeyError, Signer};
@@ -48,6 +48,8 @@ struct State {
     talks: BTreeMap<String, u32>,
     last: Option<(Serial, Chain)>,
     signed: u64,
+    /// When each certificate begins and ends, by how it is asked for (RFC 9773 §4.1).
+    lives: BTreeMap<String, (Timestamp, Timestamp)>,
 }
 
 struct Order {
@@ -87,7 +89,9 @@ impl RemoteAuthority {
         };
         let root = certificate::root(&request).map_err(text)?.sign(&*signer).await.map_err(|e| e.to_string())?;
         let parent = Authority::from_certificate(&root).map_err(text)?;
-        let state = State { mood: Mood::Well, orders: BTreeMap::new(), talks: BTreeMap::new(), last: None, signed: 0 };
+        let lives = BTreeMap::new();
+        let state =
+            State { mood: Mood::Well, orders: BTreeMap::new(), talks: BTreeMap::new(), last: None, signed: 0, lives };
         let (chance, state) = (Chance::derive(seed, "CA", 0), Mutex::new(state));
         Ok(Self { clock, chance, rng, signer, root, parent, latency, lifetime, reuses_serials, verdict, state })
     }
@@ -116,6 +120,9 @@ impl RemoteAuthority {
             Mood::Stuck => self.pause(DAY).await,
             Mood::Flaky if self.chance.one_in(3) => return answer(503, "come back later"),
             Mood::Well | Mood::Flaky | Mood::Confused => {}
+        }
+        if let Some(id) = request.url.path().strip_prefix("/renewal/") {
+            return self.suggest(id);
         }
         let key = order_of(request);
         if !request.url.path().ends_with("/finish") {
@@ -161,6 +168,22 @@ impl RemoteAuthority {
         Ok(answer(200, chain.to_bytes()))
     }
 
+    /// When it would like to see a certificate renewed; one answer of three is of no use, too early or too late.
+    fn suggest(&self, id: &str) -> HttpResponse {
+        let Some((begin, end)) = self.state().lives.get(id).copied() else { return answer(404, "no such certificate") };
+        let life = end.since(begin);
+        let part = |hundredths: u32| begin + life * hundredths / 100;
+        let window = |start: Timestamp, end: Timestamp| answer(200, format!("{} {}", start.0, end.0));
+        match self.chance.below(12) {
+            0 => answer(503, "ask again later"),
+            1 => window(part(50), part(20)),
+            2 => answer(200, "soon"),
+            3 => window(begin - DAY * 30, begin - DAY * 20),
+            4 => window(part(150), part(200)),
+            _ => window(part(30), part(45)),
+        }
+    }
+
     async fn sign(&self, csr: &Csr) -> Result<Chain, String> {
         let serial = self.serial();
         let not_before = self.clock.now().floor_to_second();
@@ -180,7 +203,13 @@ impl RemoteAuthority {
         let leaf = certificate::leaf(&request, &self.parent).map_err(text)?;
         let leaf = leaf.sign(&*self.signer).await.map_err(|error| error.to_string())?;
         let chain = Chain::from_der(vec![leaf, self.root.clone()]).map_err(|error| error.to_string())?;
-        self.state().last = Some((serial, chain.clone()));
+        let facts = certificate::parse(chain.leaf()).map_err(text)?;
+        let mut state = self.state();
+        if let Some(id) = RenewalInfoId::of(&facts) {
+            state.lives.insert(id.to_string(), (facts.not_before, facts.not_after));
+        }
+        state.last = Some((serial, chain.clone()));
+        drop(state);
         Ok(chain)
     }
 

@@ -1,6 +1,7 @@
 //! What the hosts serve, and an oracle over it: the key fits, and nothing older follows something newer.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -17,6 +18,8 @@ use crate::testing::sim::link::Link;
 pub(in super::super) struct Served {
     places: Arc<Mutex<BTreeMap<String, Place>>>,
     verdict: Verdict,
+    /// Nobody gets to see what is served.
+    veiled: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
@@ -29,12 +32,16 @@ struct Place {
 
 impl Served {
     pub(in super::super) fn new(verdict: Verdict) -> Self {
-        Self { places: Arc::default(), verdict }
+        Self { places: Arc::default(), verdict, veiled: Arc::default() }
     }
 
     /// The fingerprint of what a place serves.
     pub(in super::super) fn fingerprint(&self, place: &str) -> Option<Fingerprint> {
         self.places().get(place).map(|place| place.chain.fingerprint())
+    }
+
+    pub(in super::super) fn set_veiled(&self, veiled: bool) {
+        self.veiled.store(veiled, Ordering::SeqCst);
     }
 
     /// How many times something else was put in service anywhere.
@@ -93,6 +100,9 @@ impl TlsProbe for HostTls {
             |reason: &str| ProbeError::Unreachable { endpoint: request.endpoint.clone(), reason: reason.to_owned() };
         if !self.link.cross().await {
             return Err(unreachable("the connection broke"));
+        }
+        if self.served.veiled.load(Ordering::SeqCst) {
+            return Err(unreachable("a firewall is in the way"));
         }
         let place = self.served.places().get(&request.endpoint.host).cloned();
         let place = place.ok_or_else(|| unreachable("nobody listens there"))?;
