@@ -12,6 +12,9 @@ use crate::router::Api;
 use crate::wire::{Deploy, DeployTriggered};
 
 /// Deploys the newest version again, to one target or to all
+///
+/// Where the renewal policy has `deployment_waves`, all means a rollout: one that was halted goes on with what it did not come to, one
+/// that is under way is left to itself, and else a new one begins with its canary. One target is deployed to now, whatever its turn.
 #[utoipa::path(
     post, path = "/api/v1/certificates/{id}/deploy", operation_id = "triggerDeployment", tag = "Certificates",
     params(("id" = String, Path, description = "Which")),

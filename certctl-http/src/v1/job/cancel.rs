@@ -11,6 +11,8 @@ use crate::router::Api;
 use crate::wire::StatusResponse;
 
 /// Calls an open job off
+///
+/// A deployment of a rollout that has begun halts the rollout; one that waits for its turn is left out.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{id}/cancel", operation_id = "cancelJob", tag = "Jobs",
     params(("id" = String, Path, description = "Which")),

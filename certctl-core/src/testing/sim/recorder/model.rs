@@ -254,8 +254,8 @@ impl Model {
         // When it is renewed and when people are told next: of the change that moved it there is an event.
         let planned = |certificate: Option<Certificate>, next: Option<Certificate>| match (certificate, next) {
             (Some(certificate), Some(next)) => {
-                let Certificate { renew_at, expiring_at, alert_at, updated_at, .. } = next;
-                Certificate { renew_at, expiring_at, alert_at, updated_at, ..certificate } == next
+                let Certificate { expiring_at, renew_at, alert_at, updated_at, .. } = next;
+                Certificate { expiring_at, renew_at, alert_at, updated_at, ..certificate } == next
             }
             _ => false,
         };
