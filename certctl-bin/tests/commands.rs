@@ -213,6 +213,18 @@ fn many_at_once(server: &Running) {
     let given = ask(&["bulk-reassign", "--issuer-id", "iss-local", "--new-team-id", "t-2"]);
     assert_eq!((&given["total_matched"], &given["total_reassigned"]), (&json!(4), &json!(4)), "{given}");
     assert_eq!(json_of(&server.answer(&["certs", "list", "--team-id", "t-2", "-o", "json"]))["total"], 4);
+
+    let held = ask(&["bulk-revoke", "--issuer-id", "iss-local", "--reason", "certificateHold"]);
+    assert_eq!(
+        (&held["total_revoked"], &held["total_failed"]),
+        (&json!(2), &json!(2)),
+        "two were never issued: {held}"
+    );
+    let id = held["certificate_ids"][0].as_str().unwrap();
+    assert_eq!(ask(&["release", id])["status"], "released");
+    assert_eq!(ask(&["get", id])["status"], "Active");
+    assert_eq!(ask(&["revoke", id, "--reason", "superseded"])["status"], "revoked");
+    assert_eq!(ask(&["get", id])["revocation_reason"], "superseded");
 }
 
 /// A certificate from somewhere else.

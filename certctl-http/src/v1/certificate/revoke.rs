@@ -17,7 +17,7 @@ use crate::wire::{RevokeCertificate, StatusResponse};
 #[utoipa::path(
     post, path = "/api/v1/certificates/{id}/revoke", operation_id = "revokeCertificate", tag = "Certificates",
     params(("id" = String, Path, description = "Which")),
-    request_body(content = RevokeCertificate, description = "Why; `unspecified` when absent"),
+    request_body = Option<RevokeCertificate>,
     responses((status = 200, description = "It is revoked", body = StatusResponse)),
 )]
 pub(crate) async fn revoke(
