@@ -5,6 +5,7 @@
 
 mod authorities;
 mod openssl;
+mod revocation_lists;
 mod trust_stores;
 
 use std::sync::Arc;
@@ -50,6 +51,7 @@ fn main() {
             move || openssl.map_or_else(|| Err("openssl is not installed".into()), |o| chains_verify(&o, issuer));
         trials.push(Trial::test(name, verify).with_ignored_flag(absent));
     }
+    trials.extend(revocation_lists::trials(openssl.as_ref()));
     trials.extend(trust_stores::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -67,10 +67,13 @@ impl Profile {
 
 /// A root and an authority below it.
 pub(crate) struct Authorities {
-    runtime: tokio::runtime::Runtime,
+    /// For one thread.
+    pub(crate) runtime: tokio::runtime::Runtime,
     root: Vec<u8>,
-    issuing: Vec<u8>,
-    issuing_key: GeneratedKey,
+    /// The issuing authority's certificate.
+    pub(crate) issuing: Vec<u8>,
+    /// Its key.
+    pub(crate) issuing_key: GeneratedKey,
 }
 
 /// A runtime for one thread.

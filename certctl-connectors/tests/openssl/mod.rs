@@ -1,7 +1,7 @@
 //! OpenSSL with a directory for its files.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::Arc;
 
 /// The program, with a directory for its files.
@@ -37,16 +37,30 @@ impl Openssl {
         self.run_raw(arguments).map(|output| String::from_utf8_lossy(&output).into_owned())
     }
 
+    /// What it prints and what it reports, as text.
+    pub(crate) fn run_both(&self, arguments: &[&str]) -> Result<String, String> {
+        let output = self.output(arguments)?;
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        if output.status.success() {
+            return Ok(format!("{out}{err}"));
+        }
+        Err(format!("openssl {}: {out}{err}", arguments.join(" ")))
+    }
+
     /// What it prints.
     pub(crate) fn run_raw(&self, arguments: &[&str]) -> Result<Vec<u8>, String> {
-        let mut command = Command::new("openssl");
-        // Whatever it leaves behind stays in the directory.
-        command.args(arguments).current_dir(self.directory.path());
-        let output = command.output().map_err(|error| error.to_string())?;
+        let output = self.output(arguments)?;
         if output.status.success() {
             return Ok(output.stdout);
         }
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         Err(format!("openssl {}: {out}{err}", arguments.join(" ")))
+    }
+
+    fn output(&self, arguments: &[&str]) -> Result<Output, String> {
+        let mut command = Command::new("openssl");
+        // Whatever it leaves behind stays in the directory.
+        command.args(arguments).current_dir(self.directory.path());
+        command.output().map_err(|error| error.to_string())
     }
 }

@@ -6,6 +6,7 @@
 pub mod algorithm;
 pub mod certificate;
 pub mod chain;
+pub mod crl;
 pub mod csr;
 pub mod key;
 pub mod lint;

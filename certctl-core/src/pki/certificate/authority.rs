@@ -3,7 +3,7 @@
 use const_oid::db::rfc5280;
 
 use crate::domain::{KeyAlgorithm, SignatureAlgorithm, Timestamp};
-use crate::pki::certificate::extension::KEY_CERT_SIGN;
+use crate::pki::certificate::extension::{CRL_SIGN, KEY_CERT_SIGN};
 use crate::pki::certificate::{MAX_CERTIFICATE_OCTETS, is_ca, subject_key_id};
 use crate::pki::parts::{Certificate, Tbs};
 use crate::pki::tlv::{self, Damage, Tlv};
@@ -19,6 +19,7 @@ pub struct Authority {
     pub(super) spki: Vec<u8>,
     pub(super) algorithm: KeyAlgorithm,
     pub(super) not_after: Timestamp,
+    pub(in crate::pki) signs_crls: bool,
 }
 
 impl Authority {
@@ -37,6 +38,7 @@ impl Authority {
         lent.may_issue().map_err(|why| PkiError::Malformed { what: WHAT, why: why.to_owned() })?;
         Ok(Self {
             subject: tbs.subject.to_vec(),
+            signs_crls: lent.key_usage.is_none_or(|bits| bits & CRL_SIGN != 0),
             key_id: lent.key_id.map_or_else(|| key::identifier(tbs.spki), Ok)?,
             spki: tbs.spki.to_vec(),
             algorithm: key::algorithm(tbs.spki)?,
@@ -62,6 +64,11 @@ impl Authority {
     /// What it signs with.
     pub fn signature_algorithm(&self) -> SignatureAlgorithm {
         self.algorithm.signature_algorithm()
+    }
+
+    /// Whether it may sign revocation lists (RFC 5280 §4.2.1.3).
+    pub fn signs_crls(&self) -> bool {
+        self.signs_crls
     }
 
     /// The last moment of its own validity: nothing that it signs outlives it.

@@ -66,6 +66,7 @@ pub fn root(request: &AuthorityRequest) -> Result<UnsignedCertificate, PkiError>
         spki: request.spki.clone(),
         algorithm: key::algorithm(&request.spki)?,
         not_after: request.not_after,
+        signs_crls: true,
     };
     authority_parts(request, &itself.subject, &itself)?.signed_by(&itself)
 }

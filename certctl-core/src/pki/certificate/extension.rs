@@ -23,7 +23,7 @@ pub(crate) const CRL_SIGN: u8 = 0x02;
 
 /// Whether software that does not know an extension must refuse the certificate.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Criticality {
+pub(in crate::pki) enum Criticality {
     Critical,
     NotCritical,
 }
@@ -37,7 +37,7 @@ impl Criticality {
 }
 
 /// Extension ::= SEQUENCE { extnID, critical DEFAULT FALSE, extnValue } (§4.1.2.9).
-fn extension(oid: ObjectIdentifier, criticality: Criticality, value: &[u8]) -> Vec<u8> {
+pub(in crate::pki) fn extension(oid: ObjectIdentifier, criticality: Criticality, value: &[u8]) -> Vec<u8> {
     let oid = write(tlv::OBJECT_IDENTIFIER, &[oid.as_bytes()]);
     let critical: &[u8] = if criticality == Critical { &[tlv::BOOLEAN, 1, 0xff] } else { &[] };
     write(tlv::SEQUENCE, &[&oid, critical, &write(tlv::OCTET_STRING, &[value])])
@@ -96,7 +96,7 @@ pub(super) fn subject_key_identifier(key_id: &[u8]) -> Vec<u8> {
 }
 
 /// §4.2.1.1, with the keyIdentifier alone.
-pub(super) fn authority_key_identifier(key_id: &[u8]) -> Vec<u8> {
+pub(in crate::pki) fn authority_key_identifier(key_id: &[u8]) -> Vec<u8> {
     let value = write(tlv::SEQUENCE, &[&write(0x80, &[key_id])]);
     extension(rfc5280::ID_CE_AUTHORITY_KEY_IDENTIFIER, NotCritical, &value)
 }

@@ -5,7 +5,7 @@
 
 mod authority;
 mod build;
-mod extension;
+pub(super) mod extension;
 mod parse;
 mod request;
 mod unsigned;
