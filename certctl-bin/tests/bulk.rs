@@ -1,4 +1,4 @@
-//! Many certificates at once, on both databases: imported, renewed, given to others, and looked at for their end.
+//! Many certificates at once, on both databases: imported, renewed, given to others, looked at for their end, and revoked.
 
 #![expect(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
@@ -7,10 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certctl_core::Engine;
-use certctl_core::domain::{AuditAction, AuditEvent, Certificate, Job, Principal, SCHEMAS, Version, pem};
+use certctl_core::domain::{
+    AuditAction, AuditEvent, Certificate, Job, Principal, Revocation, RevocationReason, SCHEMAS, Version, pem,
+};
 use certctl_core::engine::SetupSecret;
 use certctl_core::entity::Entity;
-use certctl_core::ops::certificate::{BulkCriteria, BulkReassign, BulkRenew, Effect, Import, ImportTerms};
+use certctl_core::ops::certificate::{
+    BulkCriteria, BulkReassign, BulkRenew, BulkRevoke, Effect, Import, ImportTerms, Release,
+};
 use certctl_core::ops::{agent, profile, team};
 use certctl_core::seal::SealingKey;
 use certctl_core::storage::{Query, View};
@@ -27,12 +31,12 @@ fn main() -> std::process::ExitCode {
     let server = Arc::new(if arguments.list { None } else { TemporaryPostgres::start() });
     let (missing, postgres) = (server.is_none(), Arc::clone(&server));
     let trials = vec![
-        Trial::test("sqlite::many_are_imported_renewed_and_reassigned", || {
+        Trial::test("sqlite::many_are_imported_renewed_reassigned_and_revoked", || {
             let directory = tempfile::tempdir()?;
             run(&format!("sqlite:{}", directory.path().join("certctl.db").display()));
             Ok(())
         }),
-        Trial::test("postgresql::many_are_imported_renewed_and_reassigned", move || {
+        Trial::test("postgresql::many_are_imported_renewed_reassigned_and_revoked", move || {
             let server = postgres.as_ref().as_ref().ok_or("there is no PostgreSQL")?;
             run(&server.database("bulk").ok_or("the database cannot be made")?);
             Ok(())
@@ -118,6 +122,34 @@ async fn many(url: &str) {
     assert_eq!(engine.step().await.unwrap().short_lived_ended, 0);
     let due = engine.next_due().await.unwrap().unwrap();
     assert!(due <= 20 * MINUTE, "{due:?}");
+    revoked(&engine).await;
+}
+
+/// All of them put on hold with their open renewals called off, one released, and all revoked for good.
+async fn revoked(engine: &Engine) {
+    let of = |reason, effect| {
+        let issuer_id = Some("iss-local".parse().unwrap());
+        BulkRevoke::new(BulkCriteria { issuer_id, ..BulkCriteria::default() }, reason, effect)
+    };
+    let rows = async || total(engine, Query::<Revocation>::all()).await;
+    let hold = RevocationReason::CertificateHold;
+    let preview = engine.execute(&me(), of(hold, Effect::Preview)).await.unwrap();
+    assert_eq!((preview.done.len(), rows().await), (MANY + 3, 0));
+    let done = engine.execute(&me(), of(hold, Effect::Real)).await.unwrap();
+    assert_eq!(done, preview, "what was foretold is what was done: {:?}", done.failed.first());
+    let open = Query::<Job>::all().filter(Job::FIELDS.open_slot.is_set());
+    assert_eq!((rows().await, total(engine, open).await), (MANY + 3, 0));
+    assert_eq!(told(engine, AuditAction::CertificateRevoked).await, MANY + 3);
+    let short = Query::<Revocation>::all().filter(Revocation::FIELDS.short_lived.equals(true));
+    assert_eq!(total(engine, short).await, 3);
+    let again = engine.execute(&me(), of(hold, Effect::Real)).await.unwrap();
+    assert_eq!((again.done.len(), again.skipped.len()), (0, MANY + 3));
+    engine.execute(&me(), Release { id: done.done[0].clone() }).await.unwrap();
+    assert_eq!(rows().await, MANY + 2);
+    let last = engine.execute(&me(), of(RevocationReason::CaCompromise, Effect::Real)).await.unwrap();
+    assert_eq!((last.done.len(), rows().await), (MANY + 3, MANY + 3), "{:?}", last.failed.first());
+    let held = Query::<Revocation>::all().filter(Revocation::FIELDS.reason.equals(hold));
+    assert_eq!(total(engine, held).await, 0);
 }
 
 /// Certificates of ninety days, and three of ten minutes, each with its chain, by the store's clock.
