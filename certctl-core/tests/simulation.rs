@@ -14,8 +14,8 @@ use together::for_all;
 /// Seeds of the short form, and of the long one; `CERTCTL_SEEDS=17..18` tries one again.
 fn seeds(short: u64, long: u64) -> std::ops::Range<u64> {
     if let Ok(chosen) = std::env::var("CERTCTL_SEEDS") {
-        let (from, to) = chosen.split_once("..").expect("CERTCTL_SEEDS is a range such as 17..18");
-        return from.parse().expect("a number")..to.parse().expect("a number");
+        let range = chosen.split_once("..").and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
+        return range.unwrap_or_else(|| panic!("CERTCTL_SEEDS is a range such as 17..18, not {chosen}"));
     }
     0..if is_long() { long } else { short }
 }
