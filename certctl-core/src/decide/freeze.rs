@@ -96,6 +96,12 @@ fn earliest(windows: &[(Timestamp, Timestamp)], span: Span) -> Timestamp {
     earliest
 }
 
+/// Until when a window that has begun holds back whatever is renewed by itself: its end, or the last call.
+pub(super) fn held(windows: &[FreezeWindow], now: Timestamp, last_call: Timestamp) -> Option<Timestamp> {
+    let (_, end) = frozen(&joined(windows), now).filter(|_| now < last_call)?;
+    Some(end.min(last_call))
+}
+
 fn frozen(windows: &[(Timestamp, Timestamp)], at: Timestamp) -> Option<(Timestamp, Timestamp)> {
     windows.iter().find(|(start, end)| *start <= at && at < *end).copied()
 }

@@ -116,6 +116,8 @@ pub struct Stages {
     pub limited_until: Option<Timestamp>,
     /// What the freeze windows did.
     pub thaw: Thaw,
+    /// Until when a freeze window that has begun holds back what is tried again, whenever it was planned.
+    pub frozen_until: Option<Timestamp>,
     /// From this moment on no freeze window holds the renewal back: half of the policy's time before the end is left.
     pub last_call: Timestamp,
 }
@@ -141,12 +143,14 @@ const LONGEST_REST: Duration = Duration::from_secs(86_400);
 pub fn decide(input: &RenewalInput<'_>) -> RenewalVerdict {
     let (left, reason) = policy(input);
     let deadline = (input.not_after - left).max(input.not_before);
+    let last_call = input.not_after - left / 2;
     let stages = Stages {
         deadline: (deadline, reason),
         advised: None,
         limited_until: None,
         thaw: Thaw::NotFrozen,
-        last_call: input.not_after - left / 2,
+        frozen_until: freeze::held(input.freezes, input.now, last_call),
+        last_call,
     };
     if !input.auto_renew {
         let expiring_at = (input.not_after - input.first_alert).max(input.not_before);

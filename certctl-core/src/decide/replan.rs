@@ -78,7 +78,9 @@ pub fn is_due(input: &ReplanInput<'_>) -> bool {
     match certificate.lifecycle {
         Lifecycle::Issued => match verdict(input) {
             Some(verdict) if certificate.failed_renewals > 0 => {
-                input.policy.auto_renew && verdict.held_until().is_none_or(|until| until <= now)
+                // It may be tried again long before its planned moment, which then says nothing of the window that has begun.
+                let held_until = verdict.held_until().max(verdict.stages.frozen_until);
+                input.policy.auto_renew && held_until.is_none_or(|until| until <= now)
             }
             Some(verdict) => verdict.is_due(now),
             None => input.policy.auto_renew && limited(input).is_none(),
@@ -257,6 +259,11 @@ mod tests {
         let failed = Certificate { failed_renewals: 1, renew_at: day(10), ..certificate };
         assert!(is_due(&at(10, &failed, &policy(true, 0))));
         assert!(!is_due(&at(10, &failed, &policy(false, 0))));
+        // Nor is it tried again while nothing is to be renewed, although its planned moment lies behind that.
+        let window = FreezeWindow { starts_at: day(9), ends_at: day(20), reason: String::new() };
+        let frozen = RenewalPolicy { freeze_windows: Json(vec![window]), ..policy(true, 0) };
+        assert!(!is_due(&at(10, &failed, &frozen)) && is_due(&at(20, &failed, &frozen)));
+        assert!(decide(&at(10, &failed, &frozen)).renew_at >= day(20));
     }
 
     #[test]
