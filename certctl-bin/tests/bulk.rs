@@ -148,8 +148,8 @@ async fn revoked(engine: &Engine) {
     assert_eq!(rows().await, MANY + 2);
     let last = engine.execute(&me(), of(RevocationReason::CaCompromise, Effect::Real)).await.unwrap();
     assert_eq!((last.done.len(), rows().await), (MANY + 3, MANY + 3), "{:?}", last.failed.first());
-    let held = Query::<Revocation>::all().filter(Revocation::FIELDS.reason.equals(hold));
-    assert_eq!(total(engine, held).await, 0);
+    let left = Query::<Revocation>::all().filter(Revocation::FIELDS.reason.equals(hold));
+    assert_eq!(total(engine, left).await, 0);
 }
 
 /// Certificates of ninety days, and three of ten minutes, each with its chain, by the store's clock.

@@ -132,6 +132,7 @@ entity! {
     }
     indexes [
         Index::on("revocation_notices_due", &["partition", "due_at", "id"]).only("state", RevocationNotice::CLAIMABLE),
+        Index::on("revocation_notices_by_due", &["due_at", "id"]),
         Index::on("revocation_notices_of", &["certificate_id", "id"]),
     ]
     references []

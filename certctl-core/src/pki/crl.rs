@@ -215,6 +215,7 @@ fn unsigned(number: u64) -> Vec<u8> {
 }
 
 #[cfg(all(test, feature = "testing"))]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 mod tests {
     use std::time::Duration;
 

@@ -287,7 +287,7 @@ mod tests {
 
     impl Subject for Scripted {
         fn config(&self) -> Value {
-            json!({"immediate": self.immediate, "token": "the-token-of-the-suite"})
+            json!({"immediate": self.immediate, "revocation": true, "token": "the-token-of-the-suite"})
         }
         fn secrets(&self) -> Vec<String> {
             vec!["the-token-of-the-suite".to_owned()]

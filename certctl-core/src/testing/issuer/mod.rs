@@ -8,6 +8,7 @@ mod issued;
 mod life;
 mod ordering;
 mod refused;
+mod revoked;
 
 use std::sync::Arc;
 
@@ -84,6 +85,7 @@ pub const CASES: &[Case] = &[
         name: "a_connection_test_says_whether_orders_would_work",
         run: life::a_connection_test_says_whether_orders_would_work,
     },
+    Case { name: "what_is_revoked_twice_is_revoked", run: revoked::what_is_revoked_twice_is_revoked },
     Case { name: "its_pace_is_as_it_says", run: life::its_pace_is_as_it_says },
     Case { name: "building_calls_nobody", run: life::building_calls_nobody },
     Case { name: "an_issuer_built_again_is_the_same_ca", run: life::an_issuer_built_again_is_the_same_ca },
