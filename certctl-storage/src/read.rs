@@ -185,7 +185,9 @@ fn condition(column: &SimpleExpr, test: &Test) -> Condition {
     match test {
         Test::Below(Value::Null) => never(),
         Test::Equals(Value::Null) => column().is_null().into_condition(),
-        Test::Differs(Value::Null) | Test::AtLeast(Value::Null) => column().is_not_null().into_condition(),
+        Test::Differs(Value::Null) | Test::AtLeast(Value::Null) | Test::NotBelow(Value::Null) => {
+            column().is_not_null().into_condition()
+        }
         Test::Equals(value) if before_nul(value).is_some() => never(),
         Test::Equals(value) => column().eq(bind(value)).into_condition(),
         Test::Differs(value) if before_nul(value).is_some() => Condition::all(),
@@ -196,10 +198,11 @@ fn condition(column: &SimpleExpr, test: &Test) -> Condition {
             Some(before) => column().lte(before).into_condition(),
             None => column().lt(bind(value)).into_condition(),
         },
-        Test::AtLeast(value) => match before_nul(value) {
-            Some(before) => column().gt(before).into_condition(),
-            None => column().gte(bind(value)).into_condition(),
-        },
+        Test::AtLeast(value) | Test::NotBelow(value) if before_nul(value).is_some() => {
+            column().gt(before_nul(value)).into_condition()
+        }
+        Test::AtLeast(value) => column().gte(bind(value)).into_condition(),
+        Test::NotBelow(value) => Condition::all().not().add(column().lt(bind(value))),
     }
 }
 

@@ -36,7 +36,8 @@ pub fn filter(status: CertificateStatus, now: Timestamp) -> Vec<Condition<Certif
         }
         CertificateStatus::Expired => with(at_rest(), vec![fields.expires_at.below(after)]),
         CertificateStatus::Expiring => {
-            with(at_rest(), vec![fields.expires_at.at_least(after), fields.expiring_at.below(after)])
+            // Few are warned of, and nearly none have ended.
+            with(at_rest(), vec![fields.expires_at.not_below(after), fields.expiring_at.below(after)])
         }
         CertificateStatus::Active => {
             with(at_rest(), vec![fields.expires_at.at_least(after), fields.expiring_at.at_least(after)])

@@ -33,6 +33,8 @@ pub enum Test {
     Below(Value),
     /// This or above, and not null.
     AtLeast(Value),
+    /// The same, said so that no database looks for an index of it.
+    NotBelow(Value),
 }
 
 /// The order of a list. Ties are broken by the id, so the order is total.
@@ -98,6 +100,11 @@ impl<E: Entity, T: Cell> Field<E, T> {
     pub fn at_least(&self, value: T) -> Condition<E> {
         self.condition(Test::AtLeast(value.to_value()))
     }
+    /// Holds where the cell is the value or above it, as nearly all are: a database that knows nothing of the numbers is not led
+    /// to an index by it, but by the other conditions.
+    pub fn not_below(&self, value: T) -> Condition<E> {
+        self.condition(Test::NotBelow(value.to_value()))
+    }
     /// Holds where the cell is null.
     pub fn is_null(&self) -> Condition<E> {
         self.condition(Test::Equals(Value::Null))
@@ -150,7 +157,7 @@ impl Test {
             Self::Differs(unwanted) => value != unwanted,
             Self::OneOf(wanted) => wanted.contains(value),
             Self::Below(limit) => *value != Value::Null && value < limit,
-            Self::AtLeast(limit) => *value != Value::Null && value >= limit,
+            Self::AtLeast(limit) | Self::NotBelow(limit) => *value != Value::Null && value >= limit,
         }
     }
 }

@@ -30,7 +30,16 @@ pub(super) async fn filters_select(store: Store) {
     assert_eq!(ids(all().filter(fields.note.one_of([None]))).await, ["i1", "i3", "i5"]);
     assert!(ids(all().filter(fields.note.one_of([]))).await.is_empty());
     assert_eq!(ids(all().filter(fields.rank.below(3)).filter(fields.note.is_null())).await, ["i1"]);
-    assert_eq!(ids(all().filter(fields.rank.at_least(4))).await, ["i4", "i5"]);
+    for wanted in [fields.rank.at_least(4), fields.rank.not_below(4)] {
+        assert_eq!(ids(all().filter(wanted)).await, ["i4", "i5"]);
+    }
+    // What is not there is neither below nor not below.
+    let seen = ids(all().filter(fields.seen_at.at_least(Some(Timestamp(5))))).await;
+    assert_eq!(ids(all().filter(fields.seen_at.not_below(Some(Timestamp(5))))).await, seen);
+    assert_eq!(
+        ids(all().filter(fields.seen_at.not_below(None))).await,
+        ids(all().filter(fields.seen_at.is_set())).await
+    );
     assert_eq!(ids(all().filter(fields.seen_at.below(Some(Timestamp(5))))).await, ["i4"]);
     assert_eq!(ids(all().filter(fields.flag.equals(true))).await, ["i4"]);
     assert_eq!(ids(all().filter(fields.data.equals(vec![3]))).await, ["i3"]);

@@ -71,6 +71,7 @@ pub(super) async fn a_text_with_nul_is_refused(store: Store) {
     assert_eq!(ids(&store, Query::all().filter(fields.name.differs(text()))).await, ["i"]);
     assert_eq!(ids(&store, Query::all().filter(fields.id.below(text()))).await, ["i"]);
     assert!(ids(&store, Query::all().filter(fields.id.at_least(text()))).await.is_empty());
+    assert!(ids(&store, Query::all().filter(fields.id.not_below(text()))).await.is_empty());
 }
 
 pub(super) async fn a_record_is_inserted_updated_and_deleted(store: Store) {
