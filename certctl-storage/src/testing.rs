@@ -28,6 +28,7 @@ impl TemporaryPostgres {
         let binaries = binaries()?;
         // PostgreSQL refuses to run as root.
         let user = if is_root() { Some(["postgres", "nobody"].into_iter().find(|name| exists(name))?) } else { None };
+        // Not below the caller's own directory for temporary files: the other user must reach it, and the path of a socket is short.
         let directory = output(user, "mktemp", &["-d", "/tmp/certctl-postgres-XXXXXX"])?;
         let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
         let mut server =
