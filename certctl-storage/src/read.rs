@@ -183,7 +183,7 @@ fn day(column: &str) -> SimpleExpr {
 fn condition(column: &SimpleExpr, test: &Test) -> Condition {
     let column = || column.clone();
     match test {
-        Test::Below(Value::Null) => never(),
+        Test::Below(Value::Null) | Test::NotAtLeast(Value::Null) => never(),
         Test::Equals(Value::Null) => column().is_null().into_condition(),
         Test::Differs(Value::Null) | Test::AtLeast(Value::Null) | Test::NotBelow(Value::Null) => {
             column().is_not_null().into_condition()
@@ -194,10 +194,11 @@ fn condition(column: &SimpleExpr, test: &Test) -> Condition {
         // Null differs from every value.
         Test::Differs(value) => Condition::any().add(column().ne(bind(value))).add(column().is_null()),
         Test::OneOf(values) => one_of(&column, values),
-        Test::Below(value) => match before_nul(value) {
-            Some(before) => column().lte(before).into_condition(),
-            None => column().lt(bind(value)).into_condition(),
-        },
+        Test::Below(value) | Test::NotAtLeast(value) if before_nul(value).is_some() => {
+            column().lte(before_nul(value)).into_condition()
+        }
+        Test::Below(value) => column().lt(bind(value)).into_condition(),
+        Test::NotAtLeast(value) => Condition::all().not().add(column().gte(bind(value))),
         Test::AtLeast(value) | Test::NotBelow(value) if before_nul(value).is_some() => {
             column().gt(before_nul(value)).into_condition()
         }

@@ -16,10 +16,12 @@ pub(crate) fn table(dialect: Dialect, schema: &Schema) -> TableCreateStatement {
             definition.primary_key();
         }
         table.col(definition);
-    }
-    if schema.mutable {
-        let integer = dialect.sql_type(Kind::Integer);
-        table.col(ColumnDef::new(Alias::new("row_version")).custom(Alias::new(integer)).not_null());
+        if position == 0 && schema.mutable {
+            // Before what may be large: a row that does not fit on its page is read up to the last column that is wanted, and
+            // this one always is.
+            let integer = dialect.sql_type(Kind::Integer);
+            table.col(ColumnDef::new(Alias::new("row_version")).custom(Alias::new(integer)).not_null());
+        }
     }
     for reference in schema.references {
         table.foreign_key(

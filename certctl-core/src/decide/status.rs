@@ -57,3 +57,16 @@ pub fn active_along_a_list(now: Timestamp) -> Vec<Condition<Certificate>> {
     conditions.extend([fields.expires_at.at_least(after), fields.expiring_at.at_least(after)]);
     conditions
 }
+
+/// The conditions of [`filter`] for expiring certificates, for a store in which many are: a page of them is soonest found along
+/// the order of the list. Where few are, the way along the list is long, and they are soonest found by their moments and sorted.
+pub fn expiring_along_a_list(now: Timestamp) -> Vec<Condition<Certificate>> {
+    let fields = Certificate::FIELDS;
+    let after = Timestamp(now.0.saturating_add(1));
+    vec![
+        fields.lifecycle.equals(Lifecycle::Issued),
+        fields.renewing.equals(false),
+        fields.expires_at.not_below(after),
+        fields.expiring_at.not_at_least(after),
+    ]
+}

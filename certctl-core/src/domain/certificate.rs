@@ -122,7 +122,11 @@ entity! {
         Index::on("managed_certificates_by_update", &["updated_at", "id"]),
         Index::on("managed_certificates_by_expiry", &["expires_at", "id"]),
         Index::on("managed_certificates_by_state", &["lifecycle", "renewing", "expires_at", "expiring_at"]),
-        Index::on("managed_certificates_by_rest", &["lifecycle", "renewing", "created_at", "id"]),
+        // With the moments behind the order of lists: where many are warned of, a page of them is found along it, without rows.
+        Index::on(
+            "managed_certificates_by_rest",
+            &["lifecycle", "renewing", "created_at", "id", "expiring_at", "expires_at"],
+        ),
         // With the order of lists behind the conditions: what is near its end is found and sorted without its rows.
         Index::on(
             "managed_certificates_by_warning",
@@ -185,10 +189,6 @@ entity! {
         not_after: Timestamp,
         /// SHA-256 of the DER.
         fingerprint_sha256: Fingerprint,
-        /// The certificate and those above it.
-        chain: Chain,
-        /// The DER of the request.
-        csr: Vec<u8>,
         /// The public key.
         key_id: KeyId,
         /// The family of the key, such as `ECDSA`.
@@ -207,6 +207,11 @@ entity! {
         shape_findings: Json<Vec<ShapeFinding>>,
         /// When it was issued, by the store's clock.
         created_at: Timestamp,
+        // Last, because they are large: lists read what is before them, and no more of the row.
+        /// The certificate and those above it.
+        chain: Chain,
+        /// The DER of the request.
+        csr: Vec<u8>,
     }
     indexes [
         Index::unique("certificate_versions_serial", &["issuer_id", "serial_number"]),

@@ -269,6 +269,7 @@ impl EngineBuilder {
             auth: super::Recent::default(),
             rules: super::RuleBook::default(),
             census: super::census::Kept::default(),
+            warned: super::warned::Warned::default(),
             in_flight: InFlight::default(),
             events: EventSink::default(),
             trail,

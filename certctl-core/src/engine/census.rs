@@ -114,15 +114,22 @@ impl Census {
 /// Certificates near their end: those whose warning has begun without those that have ended. Asked for in one go, a database
 /// may walk along the ends, past all that are active.
 async fn expiring(view: &dyn Snapshot, now: Timestamp) -> Result<u64, StorageError> {
+    let after = Timestamp(now.0.saturating_add(1));
+    let fields = Certificate::FIELDS;
+    let warned = warned_of(now);
+    let ended = warned.clone().filter(fields.expires_at.below(after));
+    Ok(view.total(&warned).await?.saturating_sub(view.total(&ended).await?))
+}
+
+/// Certificates whose warning has begun, also those that have ended since.
+pub(super) fn warned_of(now: Timestamp) -> Query<Certificate> {
     let fields = Certificate::FIELDS;
     let after = Timestamp(now.0.saturating_add(1));
-    let warned = all(vec![
+    all(vec![
         fields.lifecycle.equals(Lifecycle::Issued),
         fields.renewing.equals(false),
         fields.expiring_at.below(after),
-    ]);
-    let ended = warned.clone().filter(fields.expires_at.below(after));
-    Ok(view.total(&warned).await?.saturating_sub(view.total(&ended).await?))
+    ])
 }
 
 fn all<E: crate::entity::Entity>(conditions: Vec<Condition<E>>) -> Query<E> {

@@ -19,6 +19,7 @@ mod rules;
 mod run;
 mod sealing;
 mod system;
+mod warned;
 
 pub use builder::{AgentAuth, ConfiguredKey, DiscoverySourceConfig, EngineBuilder, NotifierConfig, SetupSecret};
 pub use cadence::{Cadence, HealthCadence};
@@ -86,6 +87,7 @@ pub(crate) struct Inner {
     auth: Recent<Principal>,
     rules: RuleBook,
     census: census::Kept,
+    warned: warned::Warned,
     pub(crate) in_flight: InFlight,
     pub(crate) events: EventSink,
     trail: Trail,

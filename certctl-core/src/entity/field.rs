@@ -35,6 +35,8 @@ pub enum Test {
     AtLeast(Value),
     /// The same, said so that no database looks for an index of it.
     NotBelow(Value),
+    /// Below this and not null, said so that no database looks for an index of it.
+    NotAtLeast(Value),
 }
 
 /// The order of a list. Ties are broken by the id, so the order is total.
@@ -105,6 +107,11 @@ impl<E: Entity, T: Cell> Field<E, T> {
     pub fn not_below(&self, value: T) -> Condition<E> {
         self.condition(Test::NotBelow(value.to_value()))
     }
+    /// Holds where the cell is below the value, said so that a database is led by the other conditions and by the order of the
+    /// list: where those that pass are many.
+    pub fn not_at_least(&self, value: T) -> Condition<E> {
+        self.condition(Test::NotAtLeast(value.to_value()))
+    }
     /// Holds where the cell is null.
     pub fn is_null(&self) -> Condition<E> {
         self.condition(Test::Equals(Value::Null))
@@ -156,7 +163,7 @@ impl Test {
             Self::Equals(wanted) => value == wanted,
             Self::Differs(unwanted) => value != unwanted,
             Self::OneOf(wanted) => wanted.contains(value),
-            Self::Below(limit) => *value != Value::Null && value < limit,
+            Self::Below(limit) | Self::NotAtLeast(limit) => *value != Value::Null && value < limit,
             Self::AtLeast(limit) | Self::NotBelow(limit) => *value != Value::Null && value >= limit,
         }
     }

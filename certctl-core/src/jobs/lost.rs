@@ -4,10 +4,11 @@
 use serde_json::json;
 
 use super::failed::{self, Failure};
+use super::queue::Insistence;
 use crate::domain::{AuditAction, Job, Principal};
 use crate::engine::Engine;
 use crate::entity::Record;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::ops::context::audit_event;
 use crate::ports::{Monotonic, within};
 use crate::storage::{Lease, UnitOfWork};
@@ -25,18 +26,16 @@ pub(super) async fn count(engine: &Engine, lease: &Lease<Job>, asked_at: Monoton
     let clock = &engine.ports().clock;
     let left = clock.monotonic().until(asked_at + engine.cadence().lease * 9 / 10);
     let counted = async {
-        let mut pause = engine.cadence().retry;
+        let mut insistence = Insistence::new(engine);
         loop {
-            match record(engine, lease).await {
-                Ok(goes_on) => return goes_on,
-                Err(error) if error.kind() == ErrorKind::Unavailable || error.code() == "changed_meanwhile" => {
-                    clock.sleep_until(clock.monotonic() + pause).await;
-                    pause *= 2;
-                }
-                Err(error) => {
+            let attempt = record(engine, lease).await;
+            match insistence.settled(attempt).await {
+                Some(Ok(goes_on)) => return goes_on,
+                Some(Err(error)) => {
                     tracing::error!(job = %lease.record.id, error = %error, "a lost attempt cannot be counted");
                     return false;
                 }
+                None => {}
             }
         }
     };

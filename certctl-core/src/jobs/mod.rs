@@ -14,6 +14,7 @@ pub(crate) mod order;
 mod permit;
 pub(crate) mod plan;
 pub(crate) mod policy;
+pub(crate) mod queue;
 pub(crate) mod rollout;
 mod runner;
 pub(crate) mod scope;

@@ -1,30 +1,28 @@
 //! Claims leased issuing jobs and performs one step of each: one call to the issuer, one commit.
 
-use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::select;
 use serde_json::json;
 
 use super::descent::Descent;
 use super::failed::{self, Failure};
 use super::health;
 use super::issued::{self, Issued};
-use super::lease::keep;
 use super::lost;
 use super::order::Order;
 use super::permit::Permit;
 use super::policy;
+use super::queue::{Insistence, Queue, while_held};
 use super::step::Step;
 use super::subject::Subject;
 use crate::connector::{ConnectorErrorKind, Issuance, IssueOrder};
 use crate::decide::fallback::Asking;
 use crate::domain::{AuditAction, IssuerRecord, Job, JobState, Principal};
-use crate::engine::{Engine, Underway};
+use crate::engine::Engine;
 use crate::entity::Record;
 use crate::error::{Error, ErrorKind};
 use crate::ops::context::audit_event;
-use crate::storage::{Claim, DueQuery, Hint, Lease, Leased, Query, UnitOfWork, View};
+use crate::storage::{Hint, Lease, Query, UnitOfWork, View};
 
 /// Issuing jobs are few kinds of partitions: one for each issuer.
 async fn partitions(engine: &Engine) -> Result<Vec<String>, Error> {
@@ -33,56 +31,40 @@ async fn partitions(engine: &Engine) -> Result<Vec<String>, Error> {
     Ok(issuers.records.iter().map(|issuer| Job::issuer_partition(issuer.id.as_str())).collect())
 }
 
+const QUEUE: Queue<Job> = Queue {
+    permit: |job| job.partition.clone(),
+    work: |engine, lease, asked_at| {
+        Box::pin(async move {
+            if !lease.abandoned || lost::count(engine, lease, asked_at).await {
+                while_held(engine, &lease.fence, asked_at, Box::pin(perform(engine, lease))).await;
+            }
+        })
+    },
+};
+
+async fn free(engine: &Engine) -> Result<Vec<(String, u32)>, Error> {
+    Ok(Permit::free(engine, engine.cadence().permits_per_partition, partitions(engine).await?))
+}
+
 pub(crate) async fn next_due(engine: &Engine) -> Result<Option<Duration>, Error> {
-    let free = Permit::free(engine, engine.cadence().permits_per_partition, partitions(engine).await?);
-    let partitions = free.into_iter().map(|(partition, _)| partition).collect();
-    Ok(engine.storage().next_due(&DueQuery { queue: Job::QUEUE, partitions }).await?)
+    Queue::<Job>::next_due(engine, free(engine).await?).await
 }
 
 pub(crate) async fn claim_and_start(engine: &Engine) -> Result<usize, Error> {
-    let free = Permit::free(engine, engine.cadence().permits_per_partition, partitions(engine).await?);
-    if free.is_empty() {
-        return Ok(0);
-    }
-    // The lease counts from before the question.
-    let asked_at = engine.ports().clock.monotonic();
-    let claim =
-        Claim { queue: Job::QUEUE, holder: engine.0.holder.clone(), partitions: free, lease: engine.cadence().lease };
-    let leases = engine.storage().claim(claim).await?.leases::<Job>()?;
-    let started = leases.len();
-    for lease in leases {
-        let permit = Permit::take(engine, &lease.record.partition);
-        let (engine, underway) = (engine.clone(), Underway::begin(engine));
-        let spawner = engine.ports().spawner.clone();
-        spawner.spawn(Box::pin(async move {
-            if !lease.abandoned || lost::count(&engine, &lease, asked_at).await {
-                let keeper = keep(&engine, &lease.fence, asked_at);
-                // Losing the lease drops the work at its next await: the connector's future is cancelled.
-                select(pin!(perform(&engine, &lease)), pin!(keeper)).await;
-            }
-            drop((permit, underway));
-        }));
-    }
-    Ok(started)
+    QUEUE.claim_and_start(engine, free(engine).await?).await
 }
 
-/// What happened in the world must reach the store: repeated on a store that cannot be reached until the lease ends.
 async fn perform(engine: &Engine, lease: &Lease<Job>) {
-    let mut pause = engine.cadence().retry;
-    loop {
-        match step(engine, lease).await {
-            Ok(()) => return,
-            Err(error) if error.kind() == ErrorKind::Unavailable || error.code() == "changed_meanwhile" => {
-                let clock = &engine.ports().clock;
-                clock.sleep_until(clock.monotonic() + pause).await;
-                pause *= 2;
-            }
-            Err(error) => {
-                // The lease runs out and the job is taken up again.
-                tracing::error!(job = %lease.record.id, error = %error, source = ?std::error::Error::source(&error), "a job step failed");
-                return;
-            }
+    let mut insistence = Insistence::new(engine);
+    let outcome = loop {
+        let attempt = step(engine, lease).await;
+        if let Some(outcome) = insistence.settled(attempt).await {
+            break outcome;
         }
+    };
+    if let Err(error) = outcome {
+        // The lease runs out and the job is taken up again.
+        tracing::error!(job = %lease.record.id, error = %error, source = ?std::error::Error::source(&error), "a job step failed");
     }
 }
 

@@ -1,77 +1,51 @@
 //! Delivering notifications: leased, repeated with growing distance, dead after the fifth failure.
 
-use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::select;
 use serde_json::json;
 
 use crate::connector::{ConnectorError, Notice};
 use crate::decide::backoff;
 use crate::domain::{AuditAction, Notification, NotificationState, Principal, Timestamp};
-use crate::engine::{Engine, Underway};
-use crate::error::{Error, ErrorKind};
-use crate::jobs::{Permit, keep, lost};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::jobs::queue::{Insistence, Queue, while_held};
+use crate::jobs::{Permit, lost};
 use crate::ops::context::audit_event;
-use crate::storage::{Claim, DueQuery, Lease, Leased, UnitOfWork};
+use crate::storage::{Lease, UnitOfWork};
 
-fn partitions(engine: &Engine) -> Vec<(String, u32)> {
+const QUEUE: Queue<Notification> = Queue {
+    permit: |notification| notification.partition.clone(),
+    work: |engine, lease, asked_at| Box::pin(while_held(engine, &lease.fence, asked_at, deliver(engine, lease))),
+};
+
+fn free(engine: &Engine) -> Vec<(String, u32)> {
     let partitions = engine.0.notifiers.keys().map(|name| super::partition(name));
     Permit::free(engine, engine.cadence().notifiers.concurrency, partitions)
 }
 
 pub(crate) async fn next_due(engine: &Engine) -> Result<Option<Duration>, Error> {
-    let partitions: Vec<String> = partitions(engine).into_iter().map(|(partition, _)| partition).collect();
-    if partitions.is_empty() {
-        return Ok(None);
-    }
-    Ok(engine.storage().next_due(&DueQuery { queue: Notification::QUEUE, partitions }).await?)
+    Queue::<Notification>::next_due(engine, free(engine)).await
 }
 
 pub(crate) async fn claim_and_start(engine: &Engine) -> Result<usize, Error> {
-    let partitions = partitions(engine);
-    if partitions.is_empty() {
-        return Ok(0);
-    }
-    let asked_at = engine.ports().clock.monotonic();
-    let (queue, holder, lease) = (Notification::QUEUE, engine.0.holder.clone(), engine.cadence().lease);
-    let claimed = engine.storage().claim(Claim { queue, holder, partitions, lease }).await?;
-    let leases = claimed.leases::<Notification>()?;
-    let started = leases.len();
-    for lease in leases {
-        let permit = Permit::take(engine, &lease.record.partition);
-        let (engine, underway) = (engine.clone(), Underway::begin(engine));
-        let spawner = engine.ports().spawner.clone();
-        spawner.spawn(Box::pin(async move {
-            {
-                let keeper = keep(&engine, &lease.fence, asked_at);
-                select(pin!(deliver(&engine, &lease)), pin!(keeper)).await;
-            }
-            drop((permit, underway));
-        }));
-    }
-    Ok(started)
+    QUEUE.claim_and_start(engine, free(engine)).await
 }
 
 async fn deliver(engine: &Engine, lease: &Lease<Notification>) {
     // A lost attempt counts as a failed one: a notice that kills its process each time must die, too.
     let outcome =
         if lease.abandoned { Err(ConnectorError::transient(lost::LOST)) } else { send(engine, &lease.record).await };
-    let mut pause = engine.cadence().retry;
     // What was delivered must reach the store, or it is delivered again.
-    loop {
-        match record(engine, lease, &outcome).await {
-            Ok(()) => return,
-            Err(error) if error.kind() == ErrorKind::Unavailable || error.code() == "changed_meanwhile" => {
-                let clock = &engine.ports().clock;
-                clock.sleep_until(clock.monotonic() + pause).await;
-                pause *= 2;
-            }
-            Err(error) => {
-                tracing::error!(notification = %lease.record.id, error = %error, "the outcome of a delivery cannot be stored");
-                return;
-            }
+    let mut insistence = Insistence::new(engine);
+    let stored = loop {
+        let attempt = record(engine, lease, &outcome).await;
+        if let Some(stored) = insistence.settled(attempt).await {
+            break stored;
         }
+    };
+    if let Err(error) = stored {
+        tracing::error!(notification = %lease.record.id, error = %error, "the outcome of a delivery cannot be stored");
     }
 }
 

@@ -16,13 +16,14 @@ use crate::domain::{
 };
 use crate::engine::{Engine, Underway, lock};
 use crate::error::{Error, ErrorKind};
+use crate::jobs::queue::{Insistence, Queue};
 use crate::jobs::{Permit, keep};
 use crate::ops::discovery::Recorder;
 use crate::ops::network_scan;
 use crate::ports::Monotonic;
 pub(crate) use sources::enlist as enlist_sources;
 
-use crate::storage::{Claim, DueQuery, Fence, Lease, Leased, UnitOfWork, View};
+use crate::storage::{Fence, Lease, Leased, UnitOfWork, View};
 
 impl Leased for DiscoverySchedule {
     const OPEN: &'static [&'static str] = DiscoverySchedule::CLAIMABLE;
@@ -36,38 +37,25 @@ const MOST_ASKED_FOR: u32 = 4;
 /// After a search that came to nothing, or that its process did not survive.
 const AFTER_FAILURE: Duration = Duration::from_secs(900);
 
+const SEARCHES: Queue<DiscoverySchedule> = Queue {
+    permit: |schedule| permit(&schedule.partition),
+    work: |engine, lease, asked_at| {
+        Box::pin(async move {
+            if let Err(error) = held(engine, lease, asked_at, &Mutex::default()).await {
+                tracing::warn!(schedule = %lease.record.id, %error, "a search for certificates broke off");
+            }
+        })
+    },
+};
+
 /// How long until there may be a search to begin.
 pub(crate) async fn next_due(engine: &Engine) -> Result<Option<Duration>, Error> {
-    let partitions: Vec<String> = free(engine).into_iter().map(|(partition, _)| partition).collect();
-    if partitions.is_empty() {
-        return Ok(None);
-    }
-    Ok(engine.storage().next_due(&DueQuery { queue: DiscoverySchedule::QUEUE, partitions }).await?)
+    Queue::<DiscoverySchedule>::next_due(engine, free(engine)).await
 }
 
 /// Begins the searches that are due.
 pub(crate) async fn claim_and_start(engine: &Engine) -> Result<usize, Error> {
-    let partitions = free(engine);
-    let asked_at = engine.ports().clock.monotonic();
-    let mut started = 0;
-    if !partitions.is_empty() {
-        let (queue, holder, lease) = (DiscoverySchedule::QUEUE, engine.0.holder.clone(), engine.cadence().lease);
-        let claimed = engine.storage().claim(Claim { queue, holder, partitions, lease }).await?;
-        for lease in claimed.leases::<DiscoverySchedule>()? {
-            started += 1;
-            let permit = Permit::take(engine, &permit(&lease.record.partition));
-            let (engine, underway) = (engine.clone(), Underway::begin(engine));
-            let spawner = engine.ports().spawner.clone();
-            spawner.spawn(Box::pin(async move {
-                let outcome = held(&engine, &lease, asked_at, &Mutex::default()).await;
-                if let Err(error) = outcome {
-                    tracing::warn!(schedule = %lease.record.id, %error, "a search for certificates broke off");
-                }
-                drop((permit, underway));
-            }));
-        }
-    }
-    Ok(started)
+    SEARCHES.claim_and_start(engine, free(engine)).await
 }
 
 /// What the permits of searches begin with.
@@ -260,7 +248,7 @@ async fn note(engine: &Engine, id: &NetworkScanTargetId, scan: &DiscoveryScan) -
 /// Plans the next search and lets go of the lease, if it is still held. Repeated while the store cannot be reached: the keeper
 /// ends it in time.
 async fn plan(engine: &Engine, lease: &Lease<DiscoverySchedule>, pause: Option<Duration>) {
-    let mut wait = engine.cadence().retry;
+    let mut insistence = Insistence::new(engine);
     loop {
         let planned = async {
             let mut unit = UnitOfWork::begin(engine.storage()).await?.bookkeeping();
@@ -270,17 +258,14 @@ async fn plan(engine: &Engine, lease: &Lease<DiscoverySchedule>, pause: Option<D
             unit.update(schedule);
             Ok::<(), Error>(engine.commit(unit).await?)
         };
-        match planned.await {
-            Err(error) if error.kind() == ErrorKind::Unavailable || error.code() == "changed_meanwhile" => {
-                let clock = &engine.ports().clock;
-                clock.sleep_until(clock.monotonic() + wait).await;
-                wait *= 2;
-            }
-            Err(error) => {
+        let planned = planned.await;
+        match insistence.settled(planned).await {
+            Some(Err(error)) => {
                 tracing::error!(schedule = %lease.record.id, %error, "the end of a search cannot be stored");
                 return;
             }
-            Ok(()) => return,
+            Some(Ok(())) => return,
+            None => {}
         }
     }
 }

@@ -1,9 +1,7 @@
 //! Telling issuers of revocations: leased, repeated with growing distance for as long as what is revoked would be valid.
 
-use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::select;
 use serde_json::json;
 
 use crate::connector::{ConnectorError, ConnectorErrorKind, ReleasedCertificate, RevokedCertificate};
@@ -11,11 +9,12 @@ use crate::decide::backoff;
 use crate::domain::{
     AuditAction, IssuerRecord, Principal, RevocationNotice, RevocationNoticeState, Timestamp, Version,
 };
-use crate::engine::{Engine, Underway};
-use crate::error::{Error, ErrorKind};
-use crate::jobs::{Permit, keep, lost};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::jobs::queue::{Insistence, Queue, while_held};
+use crate::jobs::{Permit, lost};
 use crate::ops::context::audit_event;
-use crate::storage::{Claim, DueQuery, Lease, Leased, Query, UnitOfWork, View};
+use crate::storage::{Lease, Query, UnitOfWork, View};
 
 /// The first pause between attempts; each further one is twice as long, up to an hour.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -24,7 +23,12 @@ const ISSUERS: usize = 1_000;
 /// Longest error text that is kept, in characters.
 const LONGEST: usize = 2_000;
 
-async fn partitions(engine: &Engine) -> Result<Vec<(String, u32)>, Error> {
+const QUEUE: Queue<RevocationNotice> = Queue {
+    permit: |notice| notice.partition.clone(),
+    work: |engine, lease, asked_at| Box::pin(while_held(engine, &lease.fence, asked_at, perform(engine, lease))),
+};
+
+async fn free(engine: &Engine) -> Result<Vec<(String, u32)>, Error> {
     let view = engine.storage().read(View::Latest).await?;
     let issuers = view.list(Query::<IssuerRecord>::all().limit(ISSUERS)).await?.records;
     let partitions = issuers.iter().map(|issuer| RevocationNotice::partition(&issuer.id));
@@ -39,58 +43,28 @@ pub(crate) async fn next_due(engine: &Engine) -> Result<Option<Duration>, Error>
     if engine.storage().read(View::Latest).await?.first(first).await?.is_none() {
         return Ok(None);
     }
-    let partitions: Vec<String> = partitions(engine).await?.into_iter().map(|(partition, _)| partition).collect();
-    if partitions.is_empty() {
-        return Ok(None);
-    }
-    Ok(engine.storage().next_due(&DueQuery { queue: RevocationNotice::QUEUE, partitions }).await?)
+    Queue::<RevocationNotice>::next_due(engine, free(engine).await?).await
 }
 
 /// Takes up what is due, each in a task of its own; gives how many.
 pub(crate) async fn claim_and_start(engine: &Engine) -> Result<usize, Error> {
-    let partitions = partitions(engine).await?;
-    if partitions.is_empty() {
-        return Ok(0);
-    }
-    let asked_at = engine.ports().clock.monotonic();
-    let (queue, holder, lease) = (RevocationNotice::QUEUE, engine.0.holder.clone(), engine.cadence().lease);
-    let claimed = engine.storage().claim(Claim { queue, holder, partitions, lease }).await?;
-    let leases = claimed.leases::<RevocationNotice>()?;
-    let started = leases.len();
-    for lease in leases {
-        let permit = Permit::take(engine, &lease.record.partition);
-        let (engine, underway) = (engine.clone(), Underway::begin(engine));
-        let spawner = engine.ports().spawner.clone();
-        spawner.spawn(Box::pin(async move {
-            {
-                let keeper = keep(&engine, &lease.fence, asked_at);
-                select(pin!(perform(&engine, &lease)), pin!(keeper)).await;
-            }
-            drop((permit, underway));
-        }));
-    }
-    Ok(started)
+    QUEUE.claim_and_start(engine, free(engine).await?).await
 }
 
 async fn perform(engine: &Engine, lease: &Lease<RevocationNotice>) {
-    let mut pause = engine.cadence().retry;
     // A lost attempt counts as a failed one: a notice that kills its process each time must not do so without a pause.
     let mut outcome = lease.abandoned.then(|| Err(ConnectorError::transient(lost::LOST)));
     // What the issuer was told must reach the store, or it is told again.
-    loop {
-        match attempt(engine, lease, &mut outcome).await {
-            Ok(()) => return,
-            Err(error) if error.kind() == ErrorKind::Unavailable || error.code() == "changed_meanwhile" => {
-                let clock = &engine.ports().clock;
-                clock.sleep_until(clock.monotonic() + pause).await;
-                pause *= 2;
-            }
-            Err(error) => {
-                // The lease runs out and the notice is taken up again.
-                tracing::error!(version = %lease.record.id, %error, source = ?std::error::Error::source(&error), "the telling of a revocation cannot be stored");
-                return;
-            }
+    let mut insistence = Insistence::new(engine);
+    let stored = loop {
+        let attempt = attempt(engine, lease, &mut outcome).await;
+        if let Some(stored) = insistence.settled(attempt).await {
+            break stored;
         }
+    };
+    if let Err(error) = stored {
+        // The lease runs out and the notice is taken up again.
+        tracing::error!(version = %lease.record.id, %error, source = ?std::error::Error::source(&error), "the telling of a revocation cannot be stored");
     }
 }
 

@@ -3,7 +3,7 @@
 //! A cell is its length in bytes, a colon, and its bytes; one that is null has no length. So no content can be taken for
 //! anything else, whatever was written to the file.
 
-use certctl_core::entity::{Kind, Row, Value};
+use certctl_core::entity::{Index, Kind, Row, Test, Value};
 use certctl_core::storage::Select;
 use sea_orm::Statement;
 use sea_orm::sea_query::{Alias, Expr, SqliteQueryBuilder, Values};
@@ -26,9 +26,54 @@ pub(super) fn rows_of(select: &Select) -> (String, Values) {
     let cells = rows::column_names(select.schema).map(|name| format!("octet_length(\"{name}\"), ':', \"{name}\""));
     let cells = format!("concat({})", cells.collect::<Vec<_>>().join(", "));
     let mut statement = paged(select);
+    let together = |rows: &str| format!("SELECT CAST(group_concat(cells, '') AS BLOB) FROM ({rows})");
+    if let Some(index) = index_of_page(select) {
+        // In whatever order: they are sorted when they are taken apart.
+        let (table, id) = (select.schema.table, name(select, 0));
+        statement.column(Alias::new(id));
+        let (sql, parameters) = statement.build(SqliteQueryBuilder);
+        let from = format!("FROM \"{table}\"");
+        let ids = sql.replacen(&from, &format!("{from} INDEXED BY \"{}\"", index.name), 1) + &limit(select);
+        let rows = format!("SELECT {cells} AS cells FROM \"{table}\" WHERE \"{id}\" IN ({ids})");
+        return (together(&rows), parameters);
+    }
     statement.expr_as(Expr::cust(cells), Alias::new("cells"));
     let (sql, parameters) = statement.build(SqliteQueryBuilder);
-    (format!("SELECT CAST(group_concat(cells, '') AS BLOB) FROM ({sql}{})", limit(select)), parameters)
+    (together(&format!("{sql}{}", limit(select))), parameters)
+}
+
+/// The index in which the ids of a page are found without a row: it begins with columns that the select sets equal to something,
+/// and holds all others that it looks at. So what is looked at and passed over costs an entry and not a row, and what is sorted
+/// are ids and not rows.
+///
+/// Behind the equal columns is the one that the select limits, or, where it asks for no limit to be used, the one that it sorts
+/// by. The index is named, because SQLite, which knows nothing of the numbers, would rather sort nothing and walk past all.
+fn index_of_page(select: &Select) -> Option<&'static Index> {
+    let is_equal = |wanted: &&&str| {
+        select.tests.iter().any(|(at, test)| name(select, *at) == **wanted && matches!(test, Test::Equals(_)))
+    };
+    if select.tests.iter().any(|(_, test)| matches!(test, Test::AtLeast(_))) {
+        // What lies ahead is nearly all that there is.
+        return None;
+    }
+    let limits = |(at, test): &(usize, Test)| matches!(test, Test::Below(_)) && *at != select.sort;
+    let limited: Vec<&str> = select.tests.iter().filter(|test| limits(test)).map(|(at, _)| name(select, *at)).collect();
+    select.schema.indexes.iter().filter(|index| index.only.is_none()).find(|index| {
+        let equal = index.columns.iter().take_while(is_equal).count();
+        let (first, rest) = index.columns.split_at(equal);
+        let Some(next) = rest.first() else { return false };
+        let leads = if limited.is_empty() { *next == name(select, select.sort) } else { limited.contains(next) };
+        let looked_at = select.tests.iter().map(|(at, _)| *at).chain([select.sort, 0]).map(|at| name(select, at));
+        // With nothing but the order behind the equal ones, no entry is passed over.
+        equal > 0
+            && leads
+            && select.tests.len() > equal
+            && looked_at.into_iter().all(|column| first.contains(&column) || rest.contains(&column))
+    })
+}
+
+fn name(select: &Select, position: usize) -> &'static str {
+    select.schema.columns.get(position).map_or("", |column| column.name)
 }
 
 /// The rows; `None` for an answer that cannot be taken apart.

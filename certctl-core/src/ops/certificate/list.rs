@@ -114,6 +114,11 @@ impl List {
             Some(CertificateStatus::Active) if matches!(self.page, PageRequest::Cursor { .. }) => {
                 status::active_along_a_list(cx.now())
             }
+            Some(CertificateStatus::Expiring)
+                if matches!(self.page, PageRequest::Cursor { .. }) && cx.engine.warns_of_many().await? =>
+            {
+                status::expiring_along_a_list(cx.now())
+            }
             Some(status) => status::filter(status, cx.now()),
             None => vec![fields.lifecycle.differs(Lifecycle::Archived)],
         };

@@ -320,7 +320,9 @@ impl Operator {
                 let open = self.jobs(|| Query::<Job>::all().filter(Job::FIELDS.open_slot.is_set())).await;
                 // A first issuance that is called off is for people to begin again.
                 let open: Vec<Job> = open.into_iter().filter(|job| job.kind != JobType::Issuance).collect();
-                if let Some(job) = self.chance.of(&open) {
+                let Some(job) = self.chance.of(&open) else { return };
+                let certificate = self.certificate_of(job).await;
+                if certificate.is_some_and(|certificate| !self.is_urgent(&certificate)) {
                     drop(self.ask(job::Cancel { id: job.id.clone() }).await);
                 }
             }

@@ -40,7 +40,10 @@ pub(super) async fn filters_select(store: Store) {
         ids(all().filter(fields.seen_at.not_below(None))).await,
         ids(all().filter(fields.seen_at.is_set())).await
     );
-    assert_eq!(ids(all().filter(fields.seen_at.below(Some(Timestamp(5))))).await, ["i4"]);
+    for wanted in [fields.seen_at.below(Some(Timestamp(5))), fields.seen_at.not_at_least(Some(Timestamp(5)))] {
+        assert_eq!(ids(all().filter(wanted)).await, ["i4"]);
+    }
+    assert!(ids(all().filter(fields.seen_at.not_at_least(None))).await.is_empty());
     assert_eq!(ids(all().filter(fields.flag.equals(true))).await, ["i4"]);
     assert_eq!(ids(all().filter(fields.data.equals(vec![3]))).await, ["i3"]);
     assert_eq!(ids(all().filter(fields.state.differs(ItemState::Fresh))).await, ["i0", "i1"]);

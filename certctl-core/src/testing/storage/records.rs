@@ -70,6 +70,7 @@ pub(super) async fn a_text_with_nul_is_refused(store: Store) {
     assert!(ids(&store, Query::all().filter(fields.name.one_of([text()]))).await.is_empty());
     assert_eq!(ids(&store, Query::all().filter(fields.name.differs(text()))).await, ["i"]);
     assert_eq!(ids(&store, Query::all().filter(fields.id.below(text()))).await, ["i"]);
+    assert_eq!(ids(&store, Query::all().filter(fields.id.not_at_least(text()))).await, ["i"]);
     assert!(ids(&store, Query::all().filter(fields.id.at_least(text()))).await.is_empty());
     assert!(ids(&store, Query::all().filter(fields.id.not_below(text()))).await.is_empty());
 }

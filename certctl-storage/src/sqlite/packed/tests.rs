@@ -1,4 +1,8 @@
-use certctl_core::entity::{Entity, Test};
+use std::collections::BTreeSet;
+
+use certctl_core::decide::status;
+use certctl_core::domain::{Certificate, CertificateStatus, Timestamp};
+use certctl_core::entity::{Condition, Entity, Test};
 use certctl_core::storage::Snapshot;
 use certctl_core::testing::storage::{Event, Item, SCHEMAS};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
@@ -93,13 +97,80 @@ async fn a_packed_page_has_the_same_rows() {
     assert_eq!(packed(&connection, &all::<Item>(1_000)).await.map(|rows| rows.len()), Some(TEXTS.len()));
 }
 
+/// The conditions of a status, as a select of a page, newest first.
+fn certificates(conditions: Vec<Condition<Certificate>>) -> Select {
+    let tests = conditions.into_iter().map(Condition::into_parts).collect();
+    let sort = Certificate::SCHEMA.position("created_at").unwrap();
+    Select { tests, sort, descending: true, ..all::<Certificate>(100) }
+}
+
+#[test]
+fn what_is_warned_of_is_found_by_its_moments_or_along_the_list_and_the_rest_as_sqlite_likes() {
+    let now = Timestamp(1);
+    let index = |conditions| index_of_page(&certificates(conditions)).map(|index| index.name);
+    assert_eq!(index(status::filter(CertificateStatus::Expiring, now)), Some("managed_certificates_by_warning"));
+    assert_eq!(index(status::expiring_along_a_list(now)), Some("managed_certificates_by_rest"));
+    for other in CertificateStatus::ALL.iter().filter(|status| **status != CertificateStatus::Expiring) {
+        assert_eq!(index(status::filter(*other, now)), None, "{other}");
+    }
+    assert_eq!(index(status::active_along_a_list(now)), None);
+}
+
+#[tokio::test]
+async fn a_page_found_in_an_index_has_the_same_rows() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("certctl.db");
+    let config = DatabaseConfig::new(format!("sqlite:{}", path.display()));
+    let connection = connect(&path, &config, false).await.unwrap();
+    migrations::open(&connection, Dialect::Sqlite, certctl_core::domain::SCHEMAS).await.unwrap();
+    connection.execute_unprepared("PRAGMA foreign_keys = OFF").await.unwrap();
+    let columns = rows::column_names(Certificate::SCHEMA).collect::<Vec<_>>();
+    for n in 0..300 {
+        let cells = columns.iter().map(|column| match *column {
+            "id" | "name" => format!("'mc-{n:03}'"),
+            "lifecycle" => if n % 11 == 0 { "'Revoked'" } else { "'Issued'" }.into(),
+            "renewing" => u8::from(n % 7 == 0).to_string(),
+            "expires_at" => (n * 37 % 300).to_string(),
+            "expiring_at" => (n * 37 % 300 - 100).to_string(),
+            "created_at" => (n / 2).to_string(),
+            "sans" => "'[]'".into(),
+            "tags" => "'{}'".into(),
+            _ => match Certificate::SCHEMA.columns.iter().find(|known| known.name == *column) {
+                Some(known) if known.kind == Kind::Text && !known.nullable => "'x-1'".into(),
+                Some(known) if known.nullable => "NULL".into(),
+                _ => "1".into(),
+            },
+        });
+        let (columns, cells) = (columns.join(", "), cells.collect::<Vec<_>>().join(", "));
+        let insert = format!("INSERT INTO managed_certificates ({columns}) VALUES ({cells})");
+        connection.execute_unprepared(&insert).await.unwrap();
+    }
+    let now = Timestamp(120);
+    let mut found = BTreeSet::new();
+    for conditions in [status::filter(CertificateStatus::Expiring, now), status::expiring_along_a_list(now)] {
+        let select = certificates(conditions);
+        let last = Some((Value::Integer(77), "mc-154".to_owned()));
+        for select in [
+            Select { limit: 1_000, ..select.clone() },
+            Select { after: last, ..select.clone() },
+            Select { limit: 25, ..select },
+        ] {
+            let plain = plain(&connection, &select).await.unwrap();
+            assert!(plain.len() > 20, "{}", plain.len());
+            found.insert(plain.len());
+            assert_eq!(packed(&connection, &select).await, Some(plain), "{select:?}");
+        }
+    }
+    assert_eq!(found.len(), 3, "both ways to the same rows");
+}
+
 #[tokio::test]
 async fn what_cannot_be_unpacked_is_read_row_by_row() {
     let (_directory, connection) = opened().await;
     let broken = "UPDATE sample_items SET note = CAST(x'ff' AS TEXT)";
     connection.execute_unprepared(broken).await.unwrap();
     assert_eq!(packed(&connection, &all::<Item>(1_000)).await, None);
-    let now = Box::new(|| certctl_core::domain::Timestamp(0));
+    let now = Box::new(|| Timestamp(0));
     let snapshot = SeaSnapshot { connection, now, together: together::TOGETHER };
     assert!(snapshot.select(&all::<Item>(1_000)).await.is_err(), "no text, as row by row");
     assert_eq!(snapshot.select(&all::<Event>(1_000)).await.unwrap().len(), TEXTS.len());

@@ -62,12 +62,14 @@ impl Operator {
 
     async fn decide(&self, waiting: Job) {
         let id = waiting.id.clone();
-        let Some(profile) = self.profile_of(&waiting).await else { return };
+        let Some(certificate) = self.certificate_of(&waiting).await else { return };
+        let profile = certificate.certificate_profile_id.as_ref().map(AsRef::<str>::as_ref);
         // The first version is approved, and what follows is forgotten.
-        if profile == UNATTENDED && waiting.kind != JobType::Issuance {
+        if profile == Some(UNATTENDED) && waiting.kind != JobType::Issuance {
             return;
         }
-        let late = self.clock.now().since(waiting.created_at) > PATIENCE;
+        let now = self.clock.now();
+        let late = now.since(waiting.created_at) > PATIENCE || self.is_urgent(&certificate);
         match self.chance.below(6) {
             0 if !late && waiting.kind == JobType::Renewal && !self.weather.is_calm() => {
                 drop(self.ask_as("boss", job::Reject { id, reason: Some("not today".into()) }).await);
@@ -77,14 +79,19 @@ impl Operator {
         }
     }
 
-    async fn profile_of(&self, job: &Job) -> Option<String> {
+    /// Whether the end is so near that nobody puts a renewal off, forgets it or calls it off: what machines do wrong may take a
+    /// day, and certificates that end because people want it so prove nothing.
+    pub(super) fn is_urgent(&self, certificate: &Certificate) -> bool {
+        certificate.expires_at.since(self.clock.now()) < self.config.lifetime / 4
+    }
+
+    pub(super) async fn certificate_of(&self, job: &Job) -> Option<Certificate> {
         let id = job.certificate_id.to_string();
         let get = |engine: crate::engine::Engine| {
             let id = id.clone();
             async move { engine.storage().read(View::Latest).await?.get::<Certificate>(&id).await }
         };
-        let found = self.wire.call(get).await?.ok()??;
-        Record::into_entity(found).certificate_profile_id.map(|profile| profile.to_string())
+        self.wire.call(get).await?.ok()?.map(Record::into_entity)
     }
 
     /// Edits a renewal policy or a profile, or switches a rule.
