@@ -1,7 +1,6 @@
 //! Sealing the audit trail and verifying it, where it is and as an export (W12).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use certctl_connectors::host::{HostConfig, ports};
@@ -17,6 +16,7 @@ use certctl_storage::testing::TemporaryPostgres;
 use certctl_storage::{DatabaseConfig, SeaStorage};
 use serde_json::json;
 
+use crate::process::Peak;
 use crate::{Failure, Scale, process};
 
 /// Entries.
@@ -88,32 +88,6 @@ async fn measure(name: &str, url: &str, count: usize) -> Result<(), Failure> {
         begun.elapsed().as_secs_f64()
     );
     Ok(())
-}
-
-/// The largest resident memory of this process, looked at all the time.
-struct Peak {
-    most: Arc<AtomicU64>,
-    over: Arc<AtomicBool>,
-}
-
-impl Peak {
-    fn watch() -> Self {
-        let peak = Self { most: Arc::default(), over: Arc::default() };
-        let (most, over) = (Arc::clone(&peak.most), Arc::clone(&peak.over));
-        std::thread::spawn(move || {
-            while !over.load(Ordering::Relaxed) {
-                most.fetch_max(process::resident(std::process::id()).unwrap_or(0), Ordering::Relaxed);
-                std::thread::sleep(Duration::from_millis(5));
-            }
-        });
-        peak
-    }
-
-    /// In KiB.
-    fn end(self) -> u64 {
-        self.over.store(true, Ordering::Relaxed);
-        self.most.load(Ordering::Relaxed)
-    }
 }
 
 fn rate(count: usize, elapsed: Duration) -> f64 {

@@ -14,6 +14,9 @@ use crate::Failure;
 /// The key that the measured servers are configured with.
 pub(crate) const KEY: &str = "key-of-the-load-generator";
 
+/// The media type of signed messages.
+const JOSE: &str = "application/jose+json";
+
 pub(crate) struct Connection {
     stream: Box<dyn Stream>,
     key: String,
@@ -26,6 +29,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// The status line and the headers, where they were asked for.
+    pub(crate) head: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -46,20 +51,43 @@ impl Connection {
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Result<Answer, Failure> {
-        self.send("GET", path, "").await
+        self.send("GET", path, ("application/json", "")).await
+    }
+
+    /// Posts a signed message, and keeps the headers of the answer (RFC 8555 §6.2).
+    pub(crate) async fn post_jose(&mut self, path: &str, message: &str) -> Result<Answer, Failure> {
+        self.send("POST", path, (JOSE, message)).await
+    }
+
+    /// The same as a GET whose headers are asked for.
+    pub(crate) async fn get_head(&mut self, path: &str) -> Result<Answer, Failure> {
+        self.send("GET", path, (JOSE, "")).await
     }
 
     pub(crate) async fn post(&mut self, path: &str, json: &str) -> Result<Answer, Failure> {
-        self.send("POST", path, json).await
+        self.send("POST", path, ("application/json", json)).await
     }
 
-    async fn send(&mut self, method: &str, path: &str, json: &str) -> Result<Answer, Failure> {
-        let (length, key) = (json.len(), &self.key);
+    /// Sends octets of a media type.
+    pub(crate) async fn post_octets(&mut self, path: &str, media_type: &str, body: &[u8]) -> Result<Answer, Failure> {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {media_type}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        self.exchange(media_type, &[head.as_bytes(), body].concat()).await
+    }
+
+    async fn send(&mut self, method: &str, path: &str, (kind, body): (&str, &str)) -> Result<Answer, Failure> {
+        let (length, key) = (body.len(), &self.key);
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\n\
-             content-type: application/json\r\ncontent-length: {length}\r\n\r\n{json}"
+             content-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}"
         );
-        self.stream.write_all(request.as_bytes()).await?;
+        self.exchange(kind, request.as_bytes()).await
+    }
+
+    async fn exchange(&mut self, kind: &str, request: &[u8]) -> Result<Answer, Failure> {
+        self.stream.write_all(request).await?;
         self.buffer.clear();
         let head = loop {
             if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -67,12 +95,14 @@ impl Connection {
             }
             self.fill().await?;
         };
-        let (status, length) = parse(std::str::from_utf8(self.buffer.get(..head).unwrap_or_default())?)?;
+        let text = std::str::from_utf8(self.buffer.get(..head).unwrap_or_default())?;
+        let (status, length) = parse(text)?;
+        let kept = if kind == JOSE { text.to_owned() } else { String::new() };
         let end = head + 4 + length;
         while self.buffer.len() < end {
             self.fill().await?;
         }
-        Ok(Answer { status, body: self.buffer.get(head + 4..end).unwrap_or_default().to_vec() })
+        Ok(Answer { status, head: kept, body: self.buffer.get(head + 4..end).unwrap_or_default().to_vec() })
     }
 
     async fn fill(&mut self) -> Result<(), Failure> {
@@ -99,6 +129,15 @@ async fn connect(address: &str) -> Result<TcpStream, Failure> {
 }
 
 impl Answer {
+    /// A header of an answer whose headers were asked for.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let value = |line: &'_ str| -> Option<(usize, usize)> {
+            let (found, value) = line.split_once(':')?;
+            found.eq_ignore_ascii_case(name).then(|| (found.len() + 1, value.len()))
+        };
+        self.head.lines().find_map(|line| value(line).and_then(|(at, _)| line.get(at..)).map(str::trim))
+    }
+
     /// The answer, if it has this status.
     pub(crate) fn expect(self, status: u16) -> Result<Self, Failure> {
         if self.status == status {
@@ -114,5 +153,7 @@ fn parse(head: &str) -> Result<(u16, usize), Failure> {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
     };
-    Ok((status, head.lines().find_map(header).ok_or("no content-length")?))
+    // 204 has no body and says nothing of its length (RFC 9110 §8.6).
+    let length = if status == 204 { Some(0) } else { head.lines().find_map(header) };
+    Ok((status, length.ok_or("no content-length")?))
 }

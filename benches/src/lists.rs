@@ -294,6 +294,8 @@ pub(crate) fn of(number: usize, id: VersionId, certificate: &Certificate) -> Res
         id,
         certificate_id: certificate.id.clone(),
         issuer_id: certificate.issuer_id.clone(),
+        issuer_key_id: Some(KeyId::of(b"an authority")),
+        crl_shard: None,
         key_holder: AGENT.into(),
         serial_number: Serial::from_magnitude(&[&[0x4f], &octets[..]].concat())?,
         not_before: certificate.created_at,

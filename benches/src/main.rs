@@ -1,6 +1,6 @@
 //! Measures certctl against the limits of the machine it runs on; prints Markdown tables.
 //!
-//! `certctl-bench all` does everything in order but `lists`, `notifications` and `sweep`, which fill databases for minutes, with a calibration before and
+//! `certctl-bench all` does everything in order but `acme`, `crl`, `lists`, `notifications`, `ocsp` and `sweep`, most of which fill databases for minutes, with a calibration before and
 //! after. `scripts/bench` builds and runs it.
 //! `certctl-bench drive HOST:PORT CLIENTS COUNT` has a server that is running issue certificates, to look at it with perf.
 
@@ -10,16 +10,19 @@
     reason = "a measurement is made of real time, processes, files and sockets, and is printed"
 )]
 
+mod acme;
 mod agents;
 mod audit;
 mod calibrate;
 mod closed_loop;
 mod connection;
+mod crl;
 mod footprint;
 mod issue;
 mod jobs;
 mod lists;
 mod notifications;
+mod ocsp;
 mod process;
 mod scan;
 mod sealing;
@@ -53,18 +56,21 @@ async fn main() -> ExitCode {
     }
 }
 
-const USAGE: &str = "usage: certctl-bench audit | agents | calibrate | issue | jobs | lists | notifications | scan | sealing | sweep | footprint | all | drive HOST:PORT CLIENTS COUNT";
+const USAGE: &str = "usage: certctl-bench acme | audit | agents | calibrate | crl | issue | jobs | lists | notifications | ocsp | scan | sealing | sweep | footprint | all | drive HOST:PORT CLIENTS COUNT";
 
 async fn run(what: &str) -> Result<(), Failure> {
     let scale = std::env::var("BENCH_SCALE").ok().and_then(|text| text.parse().ok());
     let scale = Scale(scale.unwrap_or(1.0));
     match what {
+        "acme" => acme::run(scale).await,
         "audit" => audit::run(scale).await,
         "calibrate" => calibrate::run(scale).await,
         "issue" => issue::run(scale).await,
+        "crl" => crl::run(scale).await,
         "jobs" => jobs::run(scale).await,
         "lists" => lists::run(scale).await,
         "notifications" => notifications::run(scale).await,
+        "ocsp" => ocsp::run(scale).await,
         "sweep" => sweep::run(scale).await,
         "sealing" => sealing::run(scale).await,
         "footprint" => footprint::run(scale).await,

@@ -1,5 +1,7 @@
 //! What the kernel says of processes: CPU time and memory, from `/proc` (proc(5)).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::Failure;
@@ -61,4 +63,30 @@ pub(crate) fn resident(pid: u32) -> Result<u64, Failure> {
 pub(crate) fn per_operation(before: Duration, after: Duration, operations: usize) -> f64 {
     let used = after.saturating_sub(before).as_secs_f64();
     used * 1e6 / f64::from(u32::try_from(operations.max(1)).unwrap_or(u32::MAX))
+}
+
+/// The largest resident memory of this process, looked at all the time.
+pub(crate) struct Peak {
+    most: Arc<AtomicU64>,
+    over: Arc<AtomicBool>,
+}
+
+impl Peak {
+    pub(crate) fn watch() -> Self {
+        let peak = Self { most: Arc::default(), over: Arc::default() };
+        let (most, over) = (Arc::clone(&peak.most), Arc::clone(&peak.over));
+        std::thread::spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                most.fetch_max(resident(std::process::id()).unwrap_or(0), Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        peak
+    }
+
+    /// In KiB.
+    pub(crate) fn end(self) -> u64 {
+        self.over.store(true, Ordering::Relaxed);
+        self.most.load(Ordering::Relaxed)
+    }
 }

@@ -33,7 +33,10 @@ pub(crate) async fn run(scale: Scale) -> Result<(), Failure> {
     let addresses = (0..count).map(|number| address(number * step % count)).collect::<Result<Vec<_>, _>>()?;
     let endpoints = Endpoints::open(crowd, &addresses).await?;
     let before = memory("VmRSS:")?;
-    let config = HostConfig { egress: serde_json::from_value(serde_json::json!({ "allow": ["127.0.0.0/8"] }))? };
+    let config = HostConfig {
+        egress: serde_json::from_value(serde_json::json!({ "allow": ["127.0.0.0/8"] }))?,
+        ..HostConfig::default()
+    };
     let ports = host::ports(&config)?;
     let ranges = (0..networks)
         .map(|number| ScanRange::parse(&format!("127.0.{}.0/20", number * 16), ScanPolicy::with_loopback()))

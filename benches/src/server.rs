@@ -30,6 +30,13 @@ impl Server {
         Self::spawn(command)
     }
 
+    /// The same with variables of its own, on SQLite.
+    pub(crate) fn start_with(directory: &Path, variables: &[(&str, &str)]) -> Result<Self, Failure> {
+        let mut command = Self::command(directory)?;
+        command.env("CERTCTL_INSECURE_HTTP", "true").envs(variables.iter().copied());
+        Self::spawn(command)
+    }
+
     /// The same with TLS, on SQLite. The root to trust is `ca.pem` in the directory.
     pub(crate) fn start_tls(directory: &Path) -> Result<Self, Failure> {
         Self::spawn(Self::command(directory)?)

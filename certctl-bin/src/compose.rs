@@ -6,7 +6,7 @@ use std::sync::Arc;
 use certctl_connectors::host::{self, EgressPolicy, HostConfig};
 use certctl_core::connector::Registry;
 use certctl_core::domain::SCHEMAS;
-use certctl_core::engine::{Engine, SetupSecret};
+use certctl_core::engine::{Cadence, Engine, SetupSecret};
 use certctl_core::ports::Ports;
 use certctl_core::testing::sim::forecast::StoreCopy;
 use certctl_storage::{DatabaseConfig, MigrationStatus, OpenError, SeaStorage};
@@ -17,7 +17,8 @@ use crate::failure::Failure;
 
 /// The production ports of a server.
 pub(crate) fn server_ports(config: &ValidConfig) -> Result<Ports, Failure> {
-    Ok(host::ports(&HostConfig { egress: config.egress.clone() })?)
+    let programs = Some(config.issuers.programs.clone());
+    Ok(host::ports(&HostConfig { egress: config.egress.clone(), programs })?)
 }
 
 /// The production ports of a client, with nothing allowed beyond the rule.
@@ -28,7 +29,7 @@ pub(crate) fn client_ports() -> Result<Ports, Failure> {
 /// The production ports of an agent, which may look at what its own host serves.
 pub(crate) fn agent_ports() -> Result<Ports, Failure> {
     let egress: EgressPolicy = serde_json::from_value(serde_json::json!({ "allow": ["127.0.0.0/8", "::1/128"] }))?;
-    Ok(host::ports(&HostConfig { egress })?)
+    Ok(host::ports(&HostConfig { egress, programs: None })?)
 }
 
 /// The connectors that are compiled in.
@@ -46,10 +47,13 @@ pub(crate) async fn engine(config: &ValidConfig, dir: &DataDir, ports: Ports) ->
     let mut builder = Engine::builder(Arc::new(storage), ports, secret)
         .connectors(connectors())
         .agent_auth(config.agent_auth)
-        .cadence(config.cadence.clone())
+        .cadence(cadence(config))
         .keys(config.keys.clone())
         .network_scans(config.network_scans)
         .audit_checkpoints(dir.path("audit-checkpoints.ndjson"));
+    for issuer in &config.issuers.made {
+        builder = builder.issuer(issuer.clone());
+    }
     for notifier in &config.notifiers {
         builder = builder.notifier(notifier.clone());
     }
@@ -62,7 +66,19 @@ pub(crate) async fn engine(config: &ValidConfig, dir: &DataDir, ports: Ports) ->
     for source in &config.sources {
         builder = builder.discovery_source(source.clone());
     }
+    if let Some(acme) = &config.acme_server {
+        builder = builder.acme(acme.config.clone());
+    }
+    if let Some(url) = &config.public_url {
+        builder = builder.public_url(url.clone());
+    }
     Ok(builder.build().await?)
+}
+
+/// The periods of the loops.
+fn cadence(config: &ValidConfig) -> Cadence {
+    let acme_gc = config.acme_server.as_ref().map(|acme| acme.gc_interval);
+    Cadence { acme_gc: acme_gc.unwrap_or(config.cadence.acme_gc), ..config.cadence.clone() }
 }
 
 /// How things stand in the store, which is left as it is.

@@ -17,6 +17,7 @@ mod migrate;
 mod openapi;
 mod operations;
 mod output;
+mod scep;
 mod serve;
 mod server_identity;
 mod server_trust;

@@ -6,21 +6,24 @@ use std::pin::pin;
 
 use certctl_core::domain::{SubjectNames, Timestamp};
 use certctl_core::engine::{AgentAuth, Engine};
+use certctl_core::enrol::acme::AcmeAuthMode;
 use certctl_http::{Limits, Options, ServerCertificate, Tls};
 use tokio::net::TcpListener;
 
 use crate::arguments::ServeArguments;
-use crate::config::{Authentication, Config, Environment, ValidConfig};
+use crate::config::{Authentication, Config, Environment, EstServer, Listen, ValidConfig};
 use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::server_identity::{ServerIdentity, names};
 use crate::shutdown::Shutdown;
-use crate::{compose, log, output};
+use crate::{compose, log, output, scep};
 
 /// A server that listens and is ready to run.
 pub(crate) struct Server {
     engine: Engine,
     listener: TcpListener,
+    /// Where answers to challenges of CAs are given over plain HTTP.
+    challenges: Option<TcpListener>,
     tls: Option<Certified>,
     options: Options,
     address: SocketAddr,
@@ -72,6 +75,7 @@ impl Server {
                 certctl_http::Authentication::Off
             }
         };
+        warn_of_trust(config);
         offer_setup_token(config, &engine, &dir).await?;
         let tls = if config.insecure_http {
             None
@@ -79,15 +83,23 @@ impl Server {
             let names = names(config.server_names.as_deref(), &config.listen.host)?;
             Some(certified(&engine, &dir, names).await?)
         };
-        let listener = bind(config).await?;
+        let listener = bind(&config.listen, "listen").await?;
+        let challenges = match &config.issuers.acme_http_listen {
+            Some(listen) => Some(bind(listen, "issuers.acme_http_listen").await?),
+            None => None,
+        };
         let address = listener.local_addr()?;
         if config.authentication == Authentication::Nobody && !address.ip().is_loopback() {
             let why = format!("auth_type: `none` makes everybody an administrator, and {address} is not loopback");
             return Err(Failure::new(why));
         }
         let (rate_limit, origins) = (config.rate_limit, config.origins.clone());
-        let options = Options { authentication, rate_limit, origins };
-        Ok(Self { engine, listener, tls, options, address })
+        let est = config.est.iter().map(EstServer::open).collect::<Result<Vec<_>, _>>()?;
+        let scep = scep::profiles(&config.scep, &*engine.ports().files).await?;
+        let acme_url = config.acme_server.as_ref().and_then(|acme| acme.url.clone());
+        let ocsp_per_minute = config.ocsp_per_minute;
+        let options = Options { authentication, rate_limit, origins, est, scep, ocsp_per_minute, acme_url };
+        Ok(Self { engine, listener, challenges, tls, options, address })
     }
 
     /// Where clients find it.
@@ -98,14 +110,23 @@ impl Server {
 
     /// Serves until shutdown, then lets requests and jobs under way end.
     pub(crate) async fn run(self, shutdown: Shutdown) -> Result<(), Failure> {
-        let Self { engine, listener, tls, options, .. } = self;
+        let Self { engine, listener, challenges, tls, options, .. } = self;
+        // A renewal by EST is proven by the certificate that is renewed.
+        let asks_clients = !options.est.is_empty();
+        let challenge_router = certctl_http::challenge_router(engine.clone(), options.clone());
         let router = certctl_http::router(engine.clone(), options);
+        let answering = async {
+            if let Some(listener) = challenges {
+                certctl_http::serve_challenges(listener, challenge_router, Limits::default(), shutdown.begun()).await;
+            }
+        };
         let listening = async {
             let served = match tls {
                 None => certctl_http::serve_plain(listener, router, Limits::default(), shutdown.begun()).await,
                 Some(Certified { identity, certificate, renew_at }) => {
                     let renewals = pin!(identity.keep_renewed(&certificate, renew_at));
-                    let tls = Tls::new(certificate.clone());
+                    let tls = Tls::new(certificate.clone()).with_challenges(engine.clone());
+                    let tls = if asks_clients { tls.with_client_certificates() } else { tls };
                     let served = pin!(certctl_http::serve(listener, router, tls, shutdown.begun()));
                     tokio::select! {
                         biased;
@@ -118,7 +139,7 @@ impl Server {
             shutdown.begin();
             served
         };
-        let (served, ()) = tokio::join!(listening, engine.run_until(shutdown.begun()));
+        let (served, (), ()) = tokio::join!(listening, answering, engine.run_until(shutdown.begun()));
         Ok(served?)
     }
 }
@@ -130,6 +151,20 @@ async fn certified(engine: &Engine, dir: &DataDir, names: SubjectNames) -> Resul
     let identity = ServerIdentity::open(engine.clone(), dir, names).await?;
     let (certificate, renew_at) = identity.certify().await?;
     Ok(Certified { identity, certificate, renew_at })
+}
+
+/// Where accounts prove nothing, the network around the server is what protects names.
+fn warn_of_trust(config: &ValidConfig) {
+    let Some(acme) = &config.acme_server else { return };
+    for (id, profile) in &acme.config.profiles {
+        if profile.auth_mode == AcmeAuthMode::TrustAuthenticated && !profile.external_account_required {
+            tracing::warn!(
+                profile = %id,
+                "the ACME server gives whoever reaches it certificates of this profile without any proof; set its auth_mode to \
+                 `challenge`, or eab_required, unless its network is trusted"
+            );
+        }
+    }
 }
 
 /// A store without an administrator gets a token that makes the first one (requirements D1).
@@ -153,9 +188,9 @@ async fn offer_setup_token(config: &ValidConfig, engine: &Engine, dir: &DataDir)
     Ok(())
 }
 
-async fn bind(config: &ValidConfig) -> Result<TcpListener, Failure> {
-    let (host, port) = (config.listen.host.as_str(), config.listen.port);
+async fn bind(listen: &Listen, setting: &str) -> Result<TcpListener, Failure> {
+    let (host, port) = (listen.host.as_str(), listen.port);
     TcpListener::bind((host, port)).await.map_err(|error| {
-        Failure::during(format!("cannot listen on {host}:{port}; choose another address with --listen"), error)
+        Failure::during(format!("cannot listen on {host}:{port}; choose another address for `{setting}`"), error)
     })
 }

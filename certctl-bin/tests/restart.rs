@@ -298,6 +298,10 @@ fn order(name: &str) -> Result<certificate::Create, Failed> {
 }
 
 async fn close(store: Arc<SeaStorage>) -> Result<(), Failed> {
+    // What was begun beside a step has to end first.
+    while Arc::strong_count(&store) > 1 {
+        tokio::task::yield_now().await;
+    }
     Arc::into_inner(store).ok_or("something still uses the store")?.close().await;
     Ok(())
 }

@@ -268,7 +268,9 @@ fn planted_secrets_appear_nowhere(database: Option<(&TemporaryPostgres, &str)>) 
         desk.plant("hook-secret"),
         desk.plant("hook-header"),
     );
-    std::fs::write(&config, notifier).unwrap();
+    let machines = desk.plant("est-password");
+    let est = format!("[[est]]\nenrollment_password = \"{machines}\"\n");
+    std::fs::write(&config, notifier + &est).unwrap();
     let mut command = serve_command(&data);
     command.arg("--config").arg(&config).env("CERTCTL_INSECURE_HTTP", "true").env("CERTCTL_LOG_LEVEL", "trace");
     command.env("CERTCTL_API_KEYS_NAMED", named.join(",")).env("CERTCTL_AUTH_SECRET", administrators.join(","));
@@ -287,6 +289,14 @@ fn planted_secrets_appear_nowhere(database: Option<(&TemporaryPostgres, &str)>) 
         desk.done(key, "GET /api/v1/auth/check", None);
     }
     let admin = keys[0].as_str();
+
+    // Machines that enrol, with the right password and a wrong one.
+    for password in [machines, desk.plant("wrong-est-password")] {
+        let credentials = base64::engine::general_purpose::STANDARD.encode(format!("machine:{password}"));
+        let authorization = format!("Basic {credentials}");
+        let (status, _) = desk.send("POST /.well-known/est/simpleenroll", &[("authorization", &authorization)], None);
+        assert!(matches!(status, 400 | 401), "{status}");
+    }
 
     // What requests hold: keys of CAs, keys that are no keys, secrets in the wrong place.
     for seed in 1..=4 {

@@ -8,11 +8,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use certctl_connectors::host::TokioSpawner;
 use certctl_core::Engine;
 use certctl_core::domain::{CertificateStatus, JobState, JobType, KeyAlgorithm, Principal, SCHEMAS, SubjectNames};
 use certctl_core::engine::SetupSecret;
 use certctl_core::ops::{agent, certificate, job};
 use certctl_core::pki;
+use certctl_core::ports::Ports;
 use certctl_core::seal::SealingKey;
 use certctl_core::testing::FakePorts;
 use certctl_storage::{DatabaseConfig, SeaStorage};
@@ -25,7 +27,8 @@ fn me() -> Principal {
 
 /// An engine over a SQLite file, with the CA that every store has.
 async fn open(file: &Path, fakes: &FakePorts) -> (Engine, Arc<SeaStorage>) {
-    let ports = fakes.ports();
+    // What is begun beside a step has to end for the file to be closed.
+    let ports = Ports { spawner: Arc::new(TokioSpawner), ..fakes.ports() };
     let config = DatabaseConfig::new(format!("sqlite:{}", file.display()));
     let store = Arc::new(SeaStorage::connect(&config, SCHEMAS, ports.clock.clone()).await.unwrap());
     let secret = SetupSecret::Key(SealingKey::from_bytes(&[7; 32]).unwrap());
@@ -35,6 +38,9 @@ async fn open(file: &Path, fakes: &FakePorts) -> (Engine, Arc<SeaStorage>) {
 
 async fn close((engine, store): (Engine, Arc<SeaStorage>)) {
     drop(engine);
+    while Arc::strong_count(&store) > 1 {
+        tokio::task::yield_now().await;
+    }
     Arc::into_inner(store).unwrap().close().await;
 }
 

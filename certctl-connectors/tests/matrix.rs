@@ -8,13 +8,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(all(feature = "issuers-all", feature = "targets-all", feature = "notifiers-all", feature = "discovery-all"))]
 
+use certctl_core::connector::{ConnectorInfo, IssuerCapabilities, Registry};
+use certctl_core::testing::{FakePorts, connector_context};
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::Arc;
-
-use certctl_core::connector::{ConnectorContext, ConnectorInfo, IssuerCapabilities, Registry};
-use certctl_core::testing::{FakePorts, MemoryAuthorities};
-use serde_json::{Value, json};
 
 #[test]
 fn the_matrix_is_up_to_date() {
@@ -68,8 +66,7 @@ fn matrix(registry: &Registry) -> String {
 /// Those of an issuer for which an empty configuration is complete.
 fn capabilities(registry: &Registry, kind: &str) -> Option<IssuerCapabilities> {
     let ports = FakePorts::seeded(1).ports();
-    let authorities = Arc::new(MemoryAuthorities::new(ports.clone()));
-    let cx = ConnectorContext { id: "matrix".to_owned(), ports, authorities };
+    let cx = connector_context("matrix", ports);
     registry.find_issuer(kind).unwrap().build(&json!({}), &cx).ok().map(|issuer| issuer.capabilities())
 }
 

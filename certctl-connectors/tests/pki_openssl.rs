@@ -4,6 +4,8 @@
 #![expect(clippy::disallowed_methods, reason = "OpenSSL is a process and reads files")]
 
 mod authorities;
+mod messages;
+mod ocsp_responses;
 mod openssl;
 mod revocation_lists;
 mod trust_stores;
@@ -52,6 +54,8 @@ fn main() {
         trials.push(Trial::test(name, verify).with_ignored_flag(absent));
     }
     trials.extend(revocation_lists::trials(openssl.as_ref()));
+    trials.extend(messages::trials(openssl.as_ref()));
+    trials.extend(ocsp_responses::trials(openssl.as_ref()));
     trials.extend(trust_stores::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

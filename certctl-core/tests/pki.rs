@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use certctl_core::domain::{Chain, ExtendedKeyUsage, KeyAlgorithm, Serial, SubjectNames, Timestamp, pem};
+use certctl_core::domain::{
+    Chain, ExtendedKeyUsage, KeyAlgorithm, NameConstraints, NameSubtrees, Serial, SubjectNames, Timestamp, pem,
+};
 use certctl_core::pki::certificate::{
     self, Authority, AuthorityRequest, DistinguishedName, LeafRequest, OcspResponderRequest, SigningError,
     UnsignedCertificate,
@@ -12,6 +14,7 @@ use certctl_core::pki::certificate::{
 use certctl_core::pki::chain::{self, ChainError, Expected, Root};
 use certctl_core::pki::csr::{self, CsrError};
 use certctl_core::pki::lint::Scope;
+use certctl_core::pki::path::{self, PathFault};
 use certctl_core::ports::{GeneratedKey, Keys};
 use certctl_core::testing::{SeededRng, TestKeys, block_on};
 
@@ -156,6 +159,52 @@ fn a_chain_that_does_not_fit_is_refused_for_its_reason() {
     let authority = Chain::from_der(vec![world.issuing.clone(), world.root]).unwrap();
     assert!(chain::check(&authority, &expected).is_err());
     assert!(chain::check_links(&authority, NOW).is_ok());
+}
+
+#[test]
+fn a_chain_keeps_what_those_above_it_say() {
+    let world = World::new(KeyAlgorithm::EcdsaP256);
+    let root = Authority::from_certificate(&world.root).unwrap();
+    let root_key = key(KeyAlgorithm::EcdsaP256, &SeededRng::new(11));
+    let limited_key = key(KeyAlgorithm::EcdsaP256, &world.rng);
+    let mut request = authority_request("Limited", limited_key.signer.public_key(), &world.rng);
+    request.not_after = NOW + DAY * 1000;
+    let permitted = NameSubtrees { dns: vec!["shop.example.com".into()], ..NameSubtrees::default() };
+    let constraints = NameConstraints { permitted, excluded: NameSubtrees::default() };
+    let limited = certificate::subordinate_within(&request, &constraints, &root).unwrap();
+    let limited = block_on(limited.lint_and_sign(Scope::Always, &*root_key.signer)).unwrap();
+    let authority = Authority::from_certificate(&limited).unwrap();
+    let above = Chain::from_der(vec![limited.clone(), world.root.clone()]).unwrap();
+    chain::check_links(&above, NOW).unwrap();
+    assert!(path::limits_what_is_below(&above));
+    let issue = |name: &str| {
+        let names = SubjectNames::new(name, &[]).unwrap();
+        let leaf_key = key(KeyAlgorithm::EcdsaP256, &world.rng);
+        certificate::leaf(&world.leaf_request(&names, leaf_key.signer.public_key()), &authority).unwrap()
+    };
+    let sign = |unsigned: UnsignedCertificate| block_on(unsigned.sign(&*limited_key.signer)).unwrap();
+    let inside = issue("a.shop.example.com");
+    inside.check_below(&above).unwrap();
+    let inside = sign(inside);
+    assert!(chain::assemble_fit(&inside, above.certificates(), Root::Omit).is_ok());
+    let outside = issue("blog.example.com");
+    let told = outside.check_below(&above).unwrap_err();
+    assert_eq!((told.position, told.fault), (0, PathFault::NotPermitted("dNSName:blog.example.com".into())));
+    let outside = sign(outside);
+    // Its links are in order, and still it is no valid chain.
+    let whole = chain::assemble(&outside, above.certificates(), Root::Omit).unwrap();
+    assert_eq!(whole.certificates(), [outside.clone(), limited]);
+    assert!(matches!(chain::check_links(&whole, NOW), Err(ChainError::Path(_))));
+    let told = chain::assemble_fit(&outside, above.certificates(), Root::Omit);
+    assert!(matches!(told, Err(ChainError::Path(error)) if error.position == 0));
+    // Alone it is as good as before: nobody says what stands above it.
+    assert!(chain::assemble_fit(&outside, &[], Root::Omit).is_ok());
+    // More authorities below one another than its path length allows.
+    let deeper = authority_request("Deeper", limited_key.signer.public_key(), &world.rng);
+    let deeper = AuthorityRequest { not_after: NOW + DAY, ..deeper };
+    let below = certificate::subordinate(&deeper, &world.authority()).unwrap();
+    let issuing = Chain::from_der(vec![world.issuing.clone(), world.root.clone()]).unwrap();
+    assert_eq!(below.check_below(&issuing).unwrap_err().fault, PathFault::PathLength);
 }
 
 #[test]

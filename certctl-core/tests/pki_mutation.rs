@@ -8,6 +8,7 @@ use certctl_core::domain::{Chain, KeyAlgorithm, Serial, SubjectAltName, SubjectN
 use certctl_core::pki::certificate::{self, Authority, AuthorityRequest, DistinguishedName, LeafRequest};
 use certctl_core::pki::chain::{self, Root};
 use certctl_core::pki::lint::{self, Scope};
+use certctl_core::pki::ocsp::{self, IssuerHashes, OcspRequest, Written};
 use certctl_core::pki::{algorithm, csr, key, private_key};
 use certctl_core::ports::{Keys, SecureRng};
 use certctl_core::testing::{SeededRng, TestKeys, block_on};
@@ -22,6 +23,7 @@ struct Seeds {
     leaf: Vec<u8>,
     tbs: Vec<u8>,
     private_key: Vec<u8>,
+    ocsp: Vec<u8>,
 }
 
 fn seeds() -> Seeds {
@@ -62,9 +64,23 @@ fn seeds() -> Seeds {
         csr: block_on(csr::build(&names, &*key.signer)).unwrap().der().to_vec(),
         tbs: unsigned.tbs().to_vec(),
         leaf: block_on(unsigned.sign(&*key.signer)).unwrap(),
+        ocsp: ocsp_request(&Authority::from_certificate(&root).unwrap()),
         root,
         private_key: key.pkcs8.to_vec(),
     }
+}
+
+/// About two certificates, with a nonce.
+fn ocsp_request(authority: &Authority) -> Vec<u8> {
+    let tlv = |tag: u8, contents: &[u8]| [&[tag, u8::try_from(contents.len()).unwrap()], contents].concat();
+    let hashes = IssuerHashes::of(authority).unwrap();
+    let one = |serial: &[u8]| tlv(0x30, &hashes.cert_id(Written::USUAL, serial));
+    let nonce = [&[6, 9, 0x2b, 6, 1, 5, 5, 7, 0x30, 1, 2][..], &tlv(4, &tlv(4, b"12345678"))].concat();
+    let nonce = tlv(0xa2, &tlv(0x30, &tlv(0x30, &nonce)));
+    let list = tlv(0x30, &[one(&[5]), one(&[0, 0xff])].concat());
+    let inner = [list, nonce].concat();
+    let length = u8::try_from(inner.len()).unwrap();
+    [&[0x30, 0x81, length + 3, 0x30, 0x81, length][..], &inner].concat()
 }
 
 /// One to three edits: flipped bits, other octets, cuts, insertions, doubled stretches, lengths of all ones.
@@ -96,6 +112,7 @@ fn mutate(seed: &[u8], rng: &dyn SecureRng) -> Vec<u8> {
 #[test]
 fn no_mutation_makes_a_parser_panic() {
     let seeds = seeds();
+    assert_eq!(OcspRequest::parse(&seeds.ocsp).unwrap().ids.len(), 2);
     let rng = SeededRng::new(22);
     for _ in 0..ROUNDS {
         let certificate = mutate(&seeds.leaf, &rng);
@@ -111,6 +128,11 @@ fn no_mutation_makes_a_parser_panic() {
         let text = String::from_utf8_lossy(&mutate(text.as_bytes(), &rng)).into_owned();
         let _ = csr::parse_pem(&text);
         let _ = (Chain::from_pem(&text), private_key::from_pem(&text));
+        let asked = mutate(&seeds.ocsp, &rng);
+        if let Ok(request) = OcspRequest::parse(&asked) {
+            assert!(request.ids.iter().all(|id| id.der().len() < asked.len()));
+        }
+        let _ = ocsp::octets_of_url(&String::from_utf8_lossy(&asked));
         let noise = mutate(b"spiffe://a.example.com/x@y", &rng);
         let _ = SubjectAltName::parse(&String::from_utf8_lossy(&noise));
         let _ = (key::algorithm(&noise), key::identifier(&noise), algorithm::decode(&noise));

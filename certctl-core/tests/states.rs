@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use certctl_core::domain::{
-    AgentStatus, DiscoveryStatus, JobState, Lifecycle, NotificationState, RevocationNoticeState, RolloutState,
-    ScheduleState,
+    AcmeAccountState, AcmeAuthorizationState, AcmeChallengeState, AcmeOrderState, AgentStatus, DiscoveryStatus,
+    IntermediateCaState, JobState, Lifecycle, NotificationState, RevocationNoticeState, RolloutState, ScheduleState,
 };
 
 macro_rules! chapter {
@@ -39,8 +39,13 @@ fn the_committed_diagrams_are_those_of_the_tables() {
     chapter!(text, "Agent", AgentStatus);
     chapter!(text, "Notification", NotificationState);
     chapter!(text, "Revocation that an issuer is to be told of", RevocationNoticeState);
+    chapter!(text, "Intermediate CA", IntermediateCaState);
     chapter!(text, "Certificate that was found", DiscoveryStatus);
     chapter!(text, "Search by the server", ScheduleState);
+    chapter!(text, "Account at the ACME server", AcmeAccountState);
+    chapter!(text, "Order at the ACME server", AcmeOrderState);
+    chapter!(text, "Authorization at the ACME server", AcmeAuthorizationState);
+    chapter!(text, "Challenge of the ACME server", AcmeChallengeState);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/states.md");
     if std::env::var_os("CERTCTL_BLESS").is_some() {
         std::fs::write(&path, &text).unwrap();

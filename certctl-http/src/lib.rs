@@ -29,6 +29,8 @@ pub mod openapi;
 #[cfg(feature = "server")]
 mod problem;
 #[cfg(feature = "server")]
+mod public;
+#[cfg(feature = "server")]
 mod request;
 #[cfg(feature = "server")]
 mod router;
@@ -39,6 +41,8 @@ pub mod wire;
 #[cfg(feature = "server")]
 pub use edge::{Origins, RateLimit};
 #[cfg(feature = "server")]
-pub use listen::{Limits, ListenError, ServerCertificate, Tls, serve, serve_plain};
+pub use listen::{Limits, ListenError, ServerCertificate, Tls, serve, serve_challenges, serve_plain};
 #[cfg(feature = "server")]
-pub use router::{Authentication, Options, router};
+pub use public::est::{EstAccess, EstProfile, EstTrust};
+#[cfg(feature = "server")]
+pub use router::{Authentication, ChallengeRouter, Options, challenge_router, router};

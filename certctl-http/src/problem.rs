@@ -81,6 +81,10 @@ impl Failure {
     pub(crate) fn status(&self) -> StatusCode {
         self.0.status
     }
+    /// What went wrong, for the client.
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
     /// The engine's error, for the log.
     pub(crate) fn cause(&self) -> Option<&Error> {
         self.0.cause.as_ref()

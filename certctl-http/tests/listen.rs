@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use certctl_core::Engine;
+use certctl_core::connector::Registry;
 use certctl_core::domain::{ExtendedKeyUsage, KeyAlgorithm, Serial, SubjectNames, Timestamp};
 use certctl_core::pki::certificate::{Authority, AuthorityRequest, DistinguishedName, LeafRequest, leaf, root};
 use certctl_core::ports::Keys;
-use certctl_core::testing::{SeededRng, TestKeys, block_on};
+use certctl_core::testing::{FakePorts, SeededRng, TestKeys, block_on};
 use certctl_http::{Limits, ListenError, ServerCertificate, Tls, serve, serve_plain};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -90,19 +92,21 @@ fn connector(root: &[u8], alpn: &[u8]) -> TlsConnector {
     TlsConnector::from(Arc::new(config))
 }
 
+async fn engine(registry: Registry) -> Engine {
+    let ports = FakePorts::seeded(1).ports();
+    let store = certctl_core::storage::MemoryStorage::new(certctl_core::domain::SCHEMAS, ports.clock.clone());
+    let secret = certctl_core::seal::SealingKey::generate(&*ports.rng);
+    let secret = certctl_core::engine::SetupSecret::Key(secret);
+    Engine::builder(Arc::new(store), ports, secret).connectors(registry).build().await.unwrap()
+}
+
 #[tokio::test]
 async fn over_tls_clients_are_told_never_to_come_without() {
     let pair = Pair::new(4);
     let certificate = ServerCertificate::new(pair.chain(), pair.key()).unwrap();
     let (listener, address) = loopback().await;
     let (stop, stopped) = oneshot::channel::<()>();
-    let fakes = certctl_core::testing::FakePorts::seeded(1);
-    let ports = fakes.ports();
-    let store = certctl_core::storage::MemoryStorage::new(certctl_core::domain::SCHEMAS, ports.clock.clone());
-    let secret = certctl_core::seal::SealingKey::generate(&*ports.rng);
-    let secret = certctl_core::engine::SetupSecret::Key(secret);
-    let engine = certctl_core::Engine::builder(Arc::new(store), ports, secret).build().await.unwrap();
-    let router = certctl_http::router(engine, certctl_http::Options::default());
+    let router = certctl_http::router(engine(Registry::new()).await, certctl_http::Options::default());
     let server = tokio::spawn(serve(listener, router, Tls::new(certificate), async move { drop(stopped.await) }));
     let (answer, _) = fetch(address, &pair.root).await.unwrap();
     assert!(answer.to_ascii_lowercase().contains("strict-transport-security: max-age=31536000"), "{answer}");
@@ -242,4 +246,152 @@ async fn a_request_that_does_not_end_is_cut_off_when_the_drain_is_over() {
     let mut answer = String::new();
     client.read_to_string(&mut answer).await.unwrap();
     assert_eq!(answer, "");
+}
+
+#[tokio::test]
+async fn whoever_asks_for_acme_tls_is_shown_the_challenge_and_others_the_server() {
+    use certctl_core::testing::AcmeCa;
+    let pair = Pair::new(5);
+    let certificate = ServerCertificate::new(pair.chain(), pair.key()).unwrap();
+    let fakes = FakePorts::seeded(1);
+    let ports = fakes.ports();
+    let store = certctl_core::storage::MemoryStorage::new(certctl_core::domain::SCHEMAS, ports.clock.clone());
+    let secret = certctl_core::engine::SetupSecret::Key(certctl_core::seal::SealingKey::generate(&*ports.rng));
+    let challenges = certctl_core::testing::MemoryChallenges::new();
+    let ca = AcmeCa::new(2, &fakes.clock, &challenges, &fakes.names);
+    ca.attach(&fakes.http);
+    // The answers are published, and the CA is not told of them yet.
+    ca.fail("/challenge", certctl_core::testing::AcmeFault::Unreachable);
+    ca.fail("/challenge", certctl_core::testing::AcmeFault::Unreachable);
+    ca.fail("/challenge", certctl_core::testing::AcmeFault::Unreachable);
+    let config = serde_json::json!({
+        "directory_url": AcmeCa::DIRECTORY, "email": "ops@example.com", "challenge_type": "tls-alpn-01",
+    });
+    let issuer = certctl_core::engine::IssuerConfig { id: "iss-acme".parse().unwrap(), kind: "ACME".into(), config };
+    let engine = Engine::builder(Arc::new(store), ports, secret)
+        .connectors(certctl_connectors::registry())
+        .issuer(issuer)
+        .build()
+        .await
+        .unwrap();
+    order(&engine, &fakes, "shop.example").await;
+
+    let (listener, address) = loopback().await;
+    let (stop, stopped) = oneshot::channel();
+    let router = Router::new().route("/", get(|| async { "hello" }));
+    let tls = Tls::new(certificate).with_challenges(engine);
+    let server = tokio::spawn(serve(listener, router, tls, on_signal(stopped)));
+    let (answer, leaf) = fetch(address, &pair.root).await.unwrap();
+    assert!(answer.ends_with("hello"), "{answer}");
+    assert_eq!(leaf, pair.leaf);
+
+    let shown = challenged(address, "shop.example").await.unwrap();
+    let facts = certctl_core::pki::certificate::parse(&shown).unwrap();
+    assert_eq!(facts.names.san_texts(), ["shop.example"]);
+    // id-pe-acmeIdentifier, critical (RFC 8737 §3).
+    let identifier = [0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x1f, 0x01, 0x01, 0xff];
+    assert!(shown.windows(identifier.len()).any(|window| window == identifier));
+    assert!(challenged(address, "other.example").await.is_err(), "nobody wants it answered");
+    drop(stop);
+    server.await.unwrap().unwrap();
+}
+
+/// Orders a certificate over the engine, as far as that goes.
+async fn order(engine: &Engine, fakes: &FakePorts, name: &str) {
+    let options = certctl_http::Options { authentication: certctl_http::Authentication::Local, ..Default::default() };
+    let router = certctl_http::router(engine.clone(), options);
+    let key = TestKeys.generate(KeyAlgorithm::EcdsaP256, &SeededRng::new(11)).await.unwrap();
+    let names = SubjectNames::new(name, &[]).unwrap();
+    let csr = certctl_core::pki::csr::build(&names, &*key.signer).await.unwrap().to_pem();
+    let certificate = serde_json::json!({
+        "id": "mc-1", "name": "mc-1", "common_name": name, "owner_id": "o-default", "team_id": "team-default",
+        "issuer_id": "iss-acme", "renewal_policy_id": "rp-default",
+    });
+    for (path, body, status) in [
+        ("/api/v1/certificates", certificate, 201),
+        ("/api/v1/certificates/mc-1/csr", serde_json::json!({ "csr_pem": csr }), 202),
+    ] {
+        let request = axum::http::Request::post(path).body(axum::body::Body::from(body.to_string())).unwrap();
+        let response = tower::ServiceExt::oneshot(router.clone(), request).await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{path}");
+    }
+    for _ in 0..10 {
+        engine.step().await.unwrap();
+        fakes.clock.advance(Duration::from_secs(1));
+    }
+}
+
+/// The certificate that is shown to a CA which comes for a name: it trusts whatever it sees.
+async fn challenged(address: SocketAddr, name: &str) -> std::io::Result<Vec<u8>> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Anybody))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"acme-tls/1".to_vec()];
+    let stream = TcpStream::connect(address).await?;
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"acme-tls/1"[..]));
+    Ok(stream.get_ref().1.peer_certificates().unwrap()[0].to_vec())
+}
+
+#[derive(Debug)]
+struct Anybody;
+
+impl rustls::client::danger::ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: rustls_pki_types::UnixTime,
+    ) -> Result<rustls::client::danger::ServerCertVerified, rustls::Error> {
+        Ok(rustls::client::danger::ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &rustls::DigitallySignedStruct,
+    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
+        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &rustls::DigitallySignedStruct,
+    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
+        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
+        vec![rustls::SignatureScheme::ECDSA_NISTP256_SHA256]
+    }
+}
+
+#[tokio::test]
+async fn a_listener_for_challenges_serves_nothing_else() {
+    let (listener, address) = loopback().await;
+    let (stop, stopped) = oneshot::channel();
+    let router = certctl_http::challenge_router(engine(Registry::new()).await, certctl_http::Options::default());
+    let server = tokio::spawn(certctl_http::serve_challenges(listener, router, Limits::default(), on_signal(stopped)));
+    for (path, expected) in
+        [("/.well-known/acme-challenge/abc", "no such challenge"), ("/api/v1/health", "\"status\":404"), ("/", "404")]
+    {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 404") && answer.contains(expected), "{path}: {answer}");
+    }
+    drop(stop);
+    server.await.unwrap();
 }

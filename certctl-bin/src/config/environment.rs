@@ -5,8 +5,9 @@ use std::ffi::OsString;
 
 use super::ConfigError;
 use super::client_variables::CLIENT_VARIABLES;
+use super::est;
 use super::obsolete;
-use super::settings::SETTINGS;
+use super::{scep, settings};
 use certctl_core::domain::nearest;
 
 const PREFIX: &str = "CERTCTL_";
@@ -39,6 +40,11 @@ impl Environment {
         parts.map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned)
     }
 
+    /// Every name with its value.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
@@ -51,7 +57,7 @@ impl Environment {
 pub(crate) fn check_names(environment: &Environment) -> Result<Vec<String>, ConfigError> {
     let mut warnings = Vec::new();
     for name in environment.names() {
-        if known().any(|known| known == name) {
+        if known().any(|known| known == name) || est::knows(environment, name) || scep::knows(name) {
             continue;
         }
         let Some(advice) = obsolete::advice(name) else {
@@ -64,5 +70,5 @@ pub(crate) fn check_names(environment: &Environment) -> Result<Vec<String>, Conf
 }
 
 fn known() -> impl Iterator<Item = &'static str> {
-    SETTINGS.iter().map(|setting| setting.variable).chain(CLIENT_VARIABLES.iter().map(|variable| variable.name))
+    settings::all().map(|setting| setting.variable).chain(CLIENT_VARIABLES.iter().map(|variable| variable.name))
 }

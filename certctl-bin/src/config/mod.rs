@@ -3,11 +3,17 @@
 //! [`Config`] is what was written, [`ValidConfig`] what it means. Reading is strict: an unknown key, an unknown variable or
 //! a bad value is an error that names what was probably meant.
 
+mod acme_server;
 mod channels;
 mod client_variables;
 mod environment;
+mod est;
+mod issuers;
 mod keys;
 mod obsolete;
+mod ocsp;
+mod pki;
+mod scep;
 mod settings;
 mod sources;
 mod valid;
@@ -28,8 +34,11 @@ use serde_json::{Map, Value};
 pub(crate) use channels::Channels;
 use sources::Sources;
 
+pub(crate) use scep::ScepSettings;
+
 pub(crate) use environment::{Environment, check_names};
-pub(crate) use valid::{Authentication, LogFormat, ValidConfig};
+pub(crate) use est::EstServer;
+pub(crate) use valid::{Authentication, Listen, LogFormat, ValidConfig};
 
 /// Longest configuration file that is read, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -61,6 +70,15 @@ pub(crate) struct Config {
     #[serde(skip)]
     pub(crate) sources: Sources,
     pub(crate) health_check: HealthCheck,
+    pub(crate) pki: pki::Pki,
+    pub(crate) est: Vec<est::Table>,
+    /// EST servers that variables make.
+    #[serde(skip)]
+    pub(crate) est_variables: est::Variables,
+    pub(crate) scep: scep::Scep,
+    pub(crate) ocsp: ocsp::Ocsp,
+    pub(crate) acme_server: acme_server::AcmeServer,
+    pub(crate) issuers: issuers::Issuers,
     pub(crate) notifier: Vec<Notifier>,
     pub(crate) route: Vec<Route>,
     pub(crate) digest: Digest,
@@ -119,6 +137,7 @@ pub(crate) struct Loops {
     pub(crate) short_lived_expiry: Option<String>,
     pub(crate) notification_process: Option<String>,
     pub(crate) notification_retry: Option<String>,
+    pub(crate) crl_generation: Option<String>,
 }
 
 /// `[network_scan]`.
@@ -224,12 +243,13 @@ impl Config {
 
     /// Lays the environment over it. What it returns should be said to whoever started the process.
     pub(crate) fn overlay(&mut self, environment: &Environment) -> Result<(), ConfigError> {
-        for setting in settings::SETTINGS {
+        for setting in settings::all() {
             if let Some(value) = environment.get(setting.variable) {
                 (setting.set)(self, value)
                     .map_err(|reason| ConfigError::value(format!("CERTCTL_{}", setting.variable), reason))?;
             }
         }
-        Ok(())
+        self.est_variables.read_named(environment)?;
+        self.scep.overlay(environment)
     }
 }

@@ -11,7 +11,9 @@ pub(super) fn advice(name: &str) -> Option<&'static str> {
 const NOT_YET: &str = "this version does not have that feature; unset it";
 const CONSTANT: &str = "the interval is the engine's own; unset it";
 const ISSUER: &str =
-    "issuers are made by the API or `certctl issuers`, and this version has the built-in CA only; unset it";
+    "this version makes no such issuer of variables: issuers are made by the API or `certctl issuers`; unset it";
+
+const ACME: &str = "it is a member of the configuration of the issuer, over the API or `certctl issuers`; unset it";
 
 const EXACT: &[(&str, &str)] = &[
     (
@@ -41,6 +43,7 @@ const EXACT: &[(&str, &str)] = &[
     ("VERIFY_TIMEOUT", "each target's own configuration says it; unset it"),
     ("DEPLOY_BACKUP_RETENTION", CONSTANT),
     ("RENEWAL_CONCURRENCY", CONSTANT),
+    ("OCSP_RESPONDER_KEY_DIR", "keys of OCSP responders are kept in the database, sealed; unset it"),
     (
         "SCHEDULER_RETRY_INTERVAL",
         "a failed job is tried again at its own moment, which its renewal policy decides; unset it",
@@ -52,7 +55,7 @@ const EXACT: &[(&str, &str)] = &[
     ("K8S_DEPLOY_KUBELET_SYNC_TIMEOUT", NOT_YET),
     ("CERT_EXPORT_RATE_LIMIT_PER_ACTOR_HR", NOT_YET),
     ("ASYNC_POLL_MAX_WAIT_SECONDS", ISSUER),
-    ("ZEROSSL_EAB_URL", ISSUER),
+    ("ZEROSSL_EAB_URL", ACME),
 ];
 
 const PREFIXES: &[(&str, &str)] = &[
@@ -60,10 +63,16 @@ const PREFIXES: &[(&str, &str)] = &[
     ("RATE_LIMIT_BUCKET_", "buckets are forgotten when there are too many of them; unset it"),
     ("RATE_LIMIT_JANITOR_", "buckets are forgotten when there are too many of them; unset it"),
     ("RATE_LIMIT_PER_USER_", "the limit is per key: CERTCTL_RATE_LIMIT_RPS and CERTCTL_RATE_LIMIT_BURST"),
-    ("ACME_SERVER_", NOT_YET),
-    ("ACME_", ISSUER),
+    ("ACME_EAB_", ACME),
+    ("ACME_HTTP_PORT", ACME),
+    ("ACME_DNS_PROPAGATION_", ACME),
+    ("ACME_ZEROSSL_", ACME),
     ("STEPCA_", ISSUER),
-    ("OPENSSL_", ISSUER),
+    ("OPENSSL_CRL_", "revocation lists of a CA behind a program are its own to publish; unset it"),
+    (
+        "OPENSSL_TIMEOUT_",
+        "it is `timeout_seconds` in the configuration of the issuer, over the API or `certctl issuers`; unset it",
+    ),
     ("VAULT_", ISSUER),
     ("DIGICERT_", ISSUER),
     ("SECTIGO_", ISSUER),
@@ -72,15 +81,11 @@ const PREFIXES: &[(&str, &str)] = &[
     ("ENTRUST_", ISSUER),
     ("GLOBALSIGN_", ISSUER),
     ("EJBCA_", ISSUER),
-    ("EST_", NOT_YET),
-    ("SCEP_", NOT_YET),
     ("NETWORK_SCAN_INTERVAL", "each target has its own `scan_interval_hours`; unset it"),
     ("SESSION_", NOT_YET),
     ("BREAKGLASS_", NOT_YET),
     ("BOOTSTRAP_", NOT_YET),
     ("OIDC_", NOT_YET),
-    ("OCSP_", NOT_YET),
-    ("CRL_", NOT_YET),
     ("AUDIT_", NOT_YET),
     ("USER_RETENTION_", NOT_YET),
     ("DEMO_MODE_", "use `certctl demo`"),

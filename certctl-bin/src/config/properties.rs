@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::settings::SETTINGS;
+use super::settings;
 use super::{Authentication, Config, Environment, ValidConfig, check_names};
 
 const FILE: &str = r#"
@@ -63,7 +63,7 @@ fn value() -> impl Strategy<Value = String> {
 }
 
 fn variables() -> impl Strategy<Value = Vec<(String, String)>> {
-    let names: Vec<&'static str> = SETTINGS.iter().map(|setting| setting.variable).collect();
+    let names: Vec<&'static str> = settings::all().map(|setting| setting.variable).collect();
     let name = prop_oneof![8 => select(names).prop_map(str::to_owned), 1 => "[A-Z_]{0,20}", 1 => any::<String>()];
     vec((name, value()), 0..6)
 }

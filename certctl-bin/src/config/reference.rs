@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::client_variables::CLIENT_VARIABLES;
-use super::settings::SETTINGS;
+use super::settings;
 
 fn page() -> String {
     let mut page = String::from(
@@ -16,7 +16,7 @@ fn page() -> String {
          ## Server\n\n\
          | TOML | variable | flag | default | meaning |\n|---|---|---|---|---|\n",
     );
-    for setting in SETTINGS {
+    for setting in settings::all() {
         let key = if setting.key.is_empty() { String::new() } else { format!("`{}`", setting.key) };
         let flag = if setting.flag.is_empty() { String::new() } else { format!("`{}`", setting.flag) };
         let (variable, default, meaning) = (setting.variable, setting.default, setting.meaning);

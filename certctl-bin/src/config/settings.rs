@@ -3,7 +3,7 @@
 
 use certctl_core::ports::Secret;
 
-use super::Config;
+use super::{Config, acme_server, est, issuers, ocsp, pki, scep};
 
 /// A setting of the server.
 pub(crate) struct Setting {
@@ -56,7 +56,13 @@ macro_rules! of_loop {
     };
 }
 
-pub(crate) const SETTINGS: &[Setting] = &[
+/// All of them, in the order of the reference: those of this file, and of each part that has a file of its own.
+pub(crate) fn all() -> impl Iterator<Item = &'static Setting> {
+    let public = [pki::SETTINGS, ocsp::SETTINGS, est::SETTINGS, scep::SETTINGS, acme_server::SETTINGS];
+    [SETTINGS].into_iter().chain(public).chain([issuers::SETTINGS]).flatten()
+}
+
+const SETTINGS: &[Setting] = &[
     Setting {
         key: "data_dir",
         variable: "DATA_DIR",
@@ -249,6 +255,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "`30s`",
         "The same for certificates of short-lived profiles that ended."
     ),
+    of_loop!(crl_generation, "CRL_GENERATION_INTERVAL", "`1h`", "The same for revocation lists that are to be made."),
     of_loop!(notification_process, "SCHEDULER_NOTIFICATION_PROCESS_INTERVAL", "`1m`", "The same for notifications."),
     Setting {
         key: "health_check.enabled",
@@ -694,7 +701,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
 ];
 
-fn boolean(value: &str) -> Result<bool, String> {
+pub(super) fn boolean(value: &str) -> Result<bool, String> {
     match value.trim().to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" => Ok(true),
         "false" | "0" | "no" => Ok(false),
@@ -702,11 +709,11 @@ fn boolean(value: &str) -> Result<bool, String> {
     }
 }
 
-fn not_a(what: &str, value: &str) -> String {
+pub(super) fn not_a(what: &str, value: &str) -> String {
     let shown: String = value.chars().take(40).collect();
     format!("`{shown}` is not a {what}")
 }
 
-fn list(value: &str) -> Vec<String> {
+pub(super) fn list(value: &str) -> Vec<String> {
     value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }

@@ -2,12 +2,12 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use certctl_core::domain::{NotificationType, Role, Severity};
-use certctl_core::engine::{AgentAuth, DigestConfig, Route};
+use certctl_core::engine::{AgentAuth, DigestConfig, OcspCadence, Route};
 use certctl_http::{Origins, RateLimit};
 use serde_json::json;
 
 use super::client_variables::CLIENT_VARIABLES;
-use super::settings::SETTINGS;
+use super::settings;
 use super::valid::Listen;
 use super::*;
 
@@ -98,7 +98,7 @@ fn a_variable_of_the_predecessor_warns_and_names_the_replacement() {
 
 #[test]
 fn every_variable_has_one_meaning() {
-    let mut names: Vec<&str> = SETTINGS.iter().map(|setting| setting.variable).collect();
+    let mut names: Vec<&str> = settings::all().map(|setting| setting.variable).collect();
     names.extend(CLIENT_VARIABLES.iter().map(|variable| variable.name));
     let mut unique = names.clone();
     unique.sort_unstable();
@@ -136,6 +136,10 @@ fn bad_values_are_errors_that_name_the_setting() {
         (&[("CERTCTL_RATE_LIMIT_RPS", "0")], "rate_limit.enabled"),
         (&[("CERTCTL_RATE_LIMIT_BURST", "-1")], "whole number"),
         (&[("CERTCTL_CORS_ORIGINS", "console.example")], "no origin"),
+        (&[("CERTCTL_OCSP_RATE_LIMIT_PER_IP_MIN", "-1")], "whole number"),
+        (&[("CERTCTL_OCSP_RESPONDER_VALIDITY", "1h")], "two hours"),
+        (&[("CERTCTL_OCSP_RESPONDER_VALIDITY", "366d")], "8760h"),
+        (&[("CERTCTL_OCSP_RESPONDER_ROTATION_GRACE", "16d")], "half of ocsp.responder_validity"),
         (&[("CERTCTL_CORS_ORIGINS", "https://console.example/x")], "no origin"),
     ] {
         let error = refusal(pairs);
@@ -155,6 +159,18 @@ fn limits_and_origins_are_what_the_variables_say() {
     assert_eq!(config.origins, Origins::These(vec!["https://a.example".into(), "http://localhost:3000".into()]));
     assert_eq!(from_environment(&[("CERTCTL_RATE_LIMIT_ENABLED", "no")]).unwrap().rate_limit, None);
     assert_eq!(from_environment(&[("CERTCTL_CORS_ORIGINS", "https://a.example,*")]).unwrap().origins, Origins::Any);
+}
+
+#[test]
+fn responders_live_as_long_as_is_said() {
+    let config = from_environment(&[]).unwrap();
+    assert_eq!((config.ocsp_per_minute, config.cadence.ocsp), (None, OcspCadence::default()));
+    let config =
+        from_environment(&[("CERTCTL_OCSP_RATE_LIMIT_PER_IP_MIN", "1000"), ("CERTCTL_OCSP_RESPONDER_VALIDITY", "10d")]);
+    let config = config.unwrap();
+    let days = |count: u64| Duration::from_secs(count * 86_400);
+    assert_eq!(config.ocsp_per_minute, Some(1_000));
+    assert_eq!((config.cadence.ocsp.responder_validity, config.cadence.ocsp.rotation_grace), (days(10), days(5)));
 }
 
 #[test]

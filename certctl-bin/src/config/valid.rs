@@ -9,13 +9,16 @@ use std::time::Duration;
 use certctl_connectors::host::EgressPolicy;
 use certctl_core::domain::nearest;
 use certctl_core::engine::{
-    AgentAuth, Cadence, ConfiguredKey, DigestConfig, DiscoverySourceConfig, HealthCadence, NotifierConfig, Route,
+    AgentAuth, Cadence, ConfiguredKey, DigestConfig, DiscoverySourceConfig, HealthCadence, NotifierConfig, PublicUrl,
+    Route,
 };
 use certctl_core::ports::Secret;
 use certctl_http::{Origins, RateLimit};
 use serde_json::{Value, json};
 use tracing_subscriber::filter::Targets;
 
+use super::est::EstServer;
+use super::issuers::ValidIssuers;
 use super::{Config, ConfigError, keys, sources};
 
 /// Where the server listens.
@@ -27,7 +30,7 @@ pub(crate) struct Listen {
 }
 
 impl Listen {
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is not HOST:PORT, such as 127.0.0.1:8443 or [::1]:8443");
         let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
         let port = port.parse().map_err(|_| wrong())?;
@@ -84,6 +87,12 @@ pub(crate) struct ValidConfig {
     pub(crate) cadence: Cadence,
     pub(crate) network_scans: bool,
     pub(crate) sources: Vec<DiscoverySourceConfig>,
+    pub(crate) public_url: Option<PublicUrl>,
+    pub(crate) est: Vec<EstServer>,
+    pub(crate) scep: Vec<super::ScepSettings>,
+    pub(crate) ocsp_per_minute: Option<u32>,
+    pub(crate) acme_server: Option<super::acme_server::ValidAcmeServer>,
+    pub(crate) issuers: ValidIssuers,
     pub(crate) log_level: String,
     pub(crate) log_format: LogFormat,
 }
@@ -165,9 +174,19 @@ impl Config {
             notifiers,
             origins: origins(self.cors_origins.unwrap_or_default())?,
             rate_limit: rate_limit(&self.rate_limit)?,
-            cadence: Cadence { health: health(&self.health_check)?, ..cadence(&self.loops)? },
+            cadence: Cadence {
+                health: health(&self.health_check)?,
+                ocsp: self.ocsp.cadence()?,
+                ..cadence(&self.loops)?
+            },
             network_scans: self.network_scan.enabled.unwrap_or(true),
             sources: sources::configured(self.cloud_discovery, self.discovery, self.sources)?,
+            public_url: self.pki.public_url()?,
+            est: Self::est_servers(self.est, self.est_variables, !insecure_http)?,
+            scep: self.scep.validate()?,
+            ocsp_per_minute: self.ocsp.per_minute(),
+            acme_server: self.acme_server.validate()?,
+            issuers: self.issuers.validate()?,
             log_level,
             log_format,
         })
@@ -217,6 +236,7 @@ fn cadence(written: &super::Loops) -> Result<Cadence, ConfigError> {
         ("short_lived_expiry", &written.short_lived_expiry, &mut cadence.short_lived_expiry, day),
         ("notification_process", &written.notification_process, &mut cadence.notification_process, day),
         ("notification_retry", &written.notification_retry, &mut cadence.notification_retry, day),
+        ("crl_generation", &written.crl_generation, &mut cadence.crl_generation, day),
     ] {
         if let Some(text) = text {
             *field = period(&format!("loops.{key}"), text, most)?;
@@ -252,14 +272,15 @@ fn health(written: &super::HealthCheck) -> Result<Option<HealthCadence>, ConfigE
     Ok(written.enabled.unwrap_or(false).then_some(cadence))
 }
 
-/// A number of seconds, minutes or hours, from one second to so many.
-fn period(at: &str, written: &str, most: u64) -> Result<Duration, ConfigError> {
+/// A number of seconds, minutes, hours or days, from one second to so many.
+pub(super) fn period(at: &str, written: &str, most: u64) -> Result<Duration, ConfigError> {
     let text = written.trim();
     let (number, unit) = text.split_at(text.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(text.len()));
     let unit = match unit.trim() {
         "s" => Some(1),
         "m" => Some(60),
         "h" => Some(3_600),
+        "d" => Some(86_400),
         _ => None,
     };
     let seconds = unit.and_then(|unit| number.parse::<u64>().ok()?.checked_mul(unit));

@@ -16,7 +16,7 @@ use super::points::{PointedCommands, PointedControl, PointedFiles, PointedKeys, 
 
 pub(crate) async fn work(order: &Order, points: Points) {
     let loopback = EgressPolicy { allow: vec!["127.0.0.0/8".parse().unwrap()] };
-    let ports = host::ports(&HostConfig { egress: loopback }).unwrap();
+    let ports = host::ports(&HostConfig { egress: loopback, ..HostConfig::default() }).unwrap();
     let (id, key, _) = AGENT;
     let url = format!("http://127.0.0.1:{}", order.port).parse().unwrap();
     let client = Client::new(ports.http.clone(), url).with_key(Secret::new(key));

@@ -56,7 +56,7 @@ impl World {
     pub(crate) async fn start(program: PathBuf) -> Result<Self, Failed> {
         let dir = tempfile::tempdir()?;
         let egress = EgressPolicy { allow: vec!["127.0.0.0/8".parse()?, "::1/128".parse()?] };
-        let ports = host::ports(&HostConfig { egress })?;
+        let ports = host::ports(&HostConfig { egress, ..HostConfig::default() })?;
         let now = ports.clock.now();
         let hour = Duration::from_secs(3600);
         let by_hand = TestAuthority::new(1, now).await.issue(&[NAME], now - hour, now + hour).await;

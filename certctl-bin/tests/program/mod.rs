@@ -29,7 +29,12 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(directory: &Path, variables: &[(&str, &str)]) -> Self {
-        let mut child = serve_command(directory).envs(variables.iter().copied()).spawn().unwrap();
+        Self::of(serve_command(directory), directory, variables)
+    }
+
+    /// A server that listens where its last argument says.
+    pub(crate) fn of(mut command: Command, directory: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut child = command.envs(variables.iter().copied()).spawn().unwrap();
         let mut errors = child.stderr.take().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

@@ -17,7 +17,7 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 /// How long output is still read after the process has ended. A daemon that it left behind keeps the pipes open.
 const DRAIN: Duration = Duration::from_millis(500);
 
-/// Runs processes with `PATH` and `LANG=C` and nothing else of this process's environment.
+/// Runs processes with `PATH` and `LANG=C`, what the command names, and nothing else of this process's environment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemCommands;
 
@@ -28,7 +28,7 @@ impl Commands for SystemCommands {
             program: String::new(),
             reason: "the argument vector is empty".to_owned(),
         })?;
-        let mut child = spawn(program, arguments)?;
+        let mut child = spawn(program, arguments, &command.environment)?;
         let finished = tokio::time::timeout(command.timeout, finish(&mut child, command)).await;
         let start = |reason: String| CommandError::Start { program: program.clone(), reason };
         if let Ok(output) = finished {
@@ -41,12 +41,13 @@ impl Commands for SystemCommands {
     }
 }
 
-fn spawn(program: &str, arguments: &[String]) -> Result<Child, CommandError> {
+fn spawn(program: &str, arguments: &[String], environment: &[(String, String)]) -> Result<Child, CommandError> {
     Command::new(program)
         .args(arguments)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into()))
         .env("LANG", "C")
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -107,6 +108,32 @@ impl Output {
     }
 }
 
+/// Runs the programs that the operator of this process named, and no others: whoever may configure a connector need not be one who may
+/// run programs on its host.
+#[derive(Clone, Debug)]
+pub struct AllowedCommands {
+    programs: Vec<String>,
+}
+
+impl AllowedCommands {
+    /// Only these, each by its absolute path.
+    pub fn new(programs: Vec<String>) -> Self {
+        Self { programs }
+    }
+}
+
+#[async_trait]
+impl Commands for AllowedCommands {
+    async fn run(&self, command: &CommandSpec) -> Result<CommandOutput, CommandError> {
+        let program = command.argv.first().cloned().unwrap_or_default();
+        // Compared as written: a path with `..` or a link is another program until it is named itself.
+        if !self.programs.contains(&program) {
+            return Err(CommandError::Refused { program });
+        }
+        SystemCommands.run(command).await
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +156,24 @@ mod tests {
         let mut names: Vec<&str> = output.stdout.lines().filter_map(|line| line.split('=').next()).collect();
         names.sort_unstable();
         assert_eq!(names, ["LANG", "PATH"]);
+    }
+
+    #[tokio::test]
+    async fn what_a_command_names_stands_in_its_environment() {
+        let mut command = shell("printf %s \"$CERTCTL_NAME\"");
+        command.environment.push(("CERTCTL_NAME".to_owned(), "$(id) `id`; x".to_owned()));
+        assert_eq!(SystemCommands.run(&command).await.unwrap().stdout, "$(id) `id`; x");
+    }
+
+    #[tokio::test]
+    async fn only_what_was_named_runs_where_programs_are_named() {
+        let allowed = AllowedCommands::new(vec!["/bin/echo".to_owned()]);
+        assert_eq!(allowed.run(&CommandSpec::new(["/bin/echo", "hi"])).await.unwrap().stdout, "hi\n");
+        for other in ["echo", "/bin/../bin/echo", "/bin/sh", "", "/bin/echo "] {
+            let refused = allowed.run(&CommandSpec::new([other, "hi"])).await.unwrap_err();
+            assert_eq!(refused, CommandError::Refused { program: other.to_owned() });
+        }
+        assert!(AllowedCommands::new(Vec::new()).run(&shell("true")).await.is_err());
     }
 
     #[tokio::test]

@@ -6,14 +6,17 @@ use async_trait::async_trait;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::error::{KeyRejected, Unspecified};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::rsa::{
+    KeySize, OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, Pkcs1PrivateDecryptingKey,
+    PrivateDecryptingKey,
+};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
     Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use certctl_core::domain::KeyAlgorithm;
 use certctl_core::pki::private_key;
-use certctl_core::ports::{GeneratedKey, KeyError, Keys, SecureRng, Signer, Spawner};
+use certctl_core::ports::{Decrypter, GeneratedKey, KeyError, KeyTransport, Keys, SecureRng, Signer, Spawner};
 use zeroize::Zeroizing;
 
 /// Makes and opens keys that live in this process: ECDSA on P-256 and P-384, Ed25519, RSA of 2048, 3072 and 4096 bits.
@@ -57,7 +60,7 @@ impl Keys for SoftwareKeys {
             KeyAlgorithm::EcdsaP256 => ecdsa(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8),
             KeyAlgorithm::EcdsaP384 => ecdsa(&ECDSA_P384_SHA384_ASN1_SIGNING, pkcs8),
             KeyAlgorithm::Ed25519 => Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map(Pair::Ed25519),
-            KeyAlgorithm::Rsa { bits: 2048..=8192 } => RsaKeyPair::from_pkcs8(pkcs8).map(Pair::Rsa),
+            KeyAlgorithm::Rsa { bits: 2048..=8192 } => rsa(pkcs8),
             KeyAlgorithm::Rsa { .. } => return Err(KeyError::Unsupported(algorithm.to_string())),
         };
         let pair = pair.map_err(|rejected: KeyRejected| KeyError::Malformed(rejected.to_string()))?;
@@ -103,6 +106,10 @@ fn ecdsa(algorithm: &'static EcdsaSigningAlgorithm, pkcs8: &[u8]) -> Result<Pair
     EcdsaKeyPair::from_private_key_der(algorithm, pkcs8).map(Pair::Ecdsa)
 }
 
+fn rsa(pkcs8: &[u8]) -> Result<Pair, KeyRejected> {
+    Ok(Pair::Rsa(RsaKeyPair::from_pkcs8(pkcs8)?, PrivateDecryptingKey::from_pkcs8(pkcs8)?))
+}
+
 fn backend(_: Unspecified) -> KeyError {
     KeyError::Backend("aws-lc reports a failure and no reason".to_owned())
 }
@@ -110,7 +117,7 @@ fn backend(_: Unspecified) -> KeyError {
 enum Pair {
     Ecdsa(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
-    Rsa(RsaKeyPair),
+    Rsa(RsaKeyPair, PrivateDecryptingKey),
 }
 
 impl Pair {
@@ -118,7 +125,7 @@ impl Pair {
         let der: PublicKeyX509Der<'_> = match self {
             Self::Ecdsa(pair) => pair.public_key().as_der(),
             Self::Ed25519(pair) => pair.public_key().as_der(),
-            Self::Rsa(pair) => pair.public_key().as_der(),
+            Self::Rsa(pair, _) => pair.public_key().as_der(),
         }
         .map_err(backend)?;
         Ok(der.as_ref().to_vec())
@@ -147,12 +154,40 @@ impl Signer for SoftwareKey {
                 pair.sign(&SystemRandom::new(), message).map(|signature| signature.as_ref().to_vec()).map_err(backend)
             }
             Pair::Ed25519(pair) => Ok(pair.sign(message).as_ref().to_vec()),
-            Pair::Rsa(pair) => {
+            Pair::Rsa(pair, _) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
                 pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature).map_err(backend)?;
                 Ok(signature)
             }
         }
+    }
+
+    fn decrypter(&self) -> Option<&dyn Decrypter> {
+        matches!(self.pair, Pair::Rsa(..)).then_some(self as &dyn Decrypter)
+    }
+}
+
+#[async_trait]
+impl Decrypter for SoftwareKey {
+    async fn decrypt(&self, transport: KeyTransport, encrypted: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let Pair::Rsa(_, key) = &self.pair else {
+            return Err(KeyError::Unsupported(format!("decryption with {}", self.algorithm)));
+        };
+        let mut room = Zeroizing::new(vec![0; key.key_size_bytes()]);
+        let oaep = |algorithm, room: &mut Vec<u8>| {
+            let key = OaepPrivateDecryptingKey::new(key.clone())?;
+            key.decrypt(algorithm, encrypted, room, None).map(|secret| secret.len())
+        };
+        let length = match transport {
+            KeyTransport::Pkcs1 => {
+                let key = Pkcs1PrivateDecryptingKey::new(key.clone()).map_err(backend)?;
+                key.decrypt(encrypted, &mut room).map(|secret| secret.len())
+            }
+            KeyTransport::OaepSha1 => oaep(&OAEP_SHA1_MGF1SHA1, &mut room),
+            KeyTransport::OaepSha256 => oaep(&OAEP_SHA256_MGF1SHA256, &mut room),
+        };
+        room.truncate(length.map_err(backend)?);
+        Ok(room)
     }
 }
 

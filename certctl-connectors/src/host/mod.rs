@@ -13,6 +13,7 @@ mod http;
 mod http_clients;
 mod keys;
 mod owner;
+mod resolver;
 mod rng;
 mod spawner;
 #[cfg(test)]
@@ -21,25 +22,28 @@ mod tls;
 mod trust;
 
 pub use clock::SystemClock;
-pub use command::SystemCommands;
+pub use command::{AllowedCommands, SystemCommands};
 pub use dialer::GuardedDialer;
 pub use egress::{AddressClass, EgressPolicy, EgressRefused, Guard, GuardError};
 pub use files::SystemFiles;
 pub use http::GuardedHttpClient;
 pub use keys::SoftwareKeys;
+pub use resolver::DnsResolver;
 pub use rng::OsRng;
 pub use spawner::TokioSpawner;
 pub use tls::GuardedTlsProbe;
 
 use std::sync::Arc;
 
-use certctl_core::ports::Ports;
+use certctl_core::ports::{Commands, Ports};
 
 /// How a process meets the world.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostConfig {
     /// What outbound calls may reach beyond the rule (requirements D6).
     pub egress: EgressPolicy,
+    /// The programs that connectors may run, each by its absolute path; any where absent.
+    pub programs: Option<Vec<String>>,
 }
 
 /// The production ports could not be made.
@@ -58,6 +62,10 @@ pub enum HostError {
 pub fn ports(config: &HostConfig) -> Result<Ports, HostError> {
     let guard = Guard::new(config.egress.clone());
     let spawner = Arc::new(TokioSpawner);
+    let commands: Arc<dyn Commands> = match &config.programs {
+        Some(programs) => Arc::new(AllowedCommands::new(programs.clone())),
+        None => Arc::new(SystemCommands),
+    };
     Ok(Ports {
         clock: Arc::new(SystemClock::new()),
         rng: Arc::new(OsRng),
@@ -65,8 +73,9 @@ pub fn ports(config: &HostConfig) -> Result<Ports, HostError> {
         spawner,
         http: Arc::new(GuardedHttpClient::new(guard.clone())),
         dialer: Arc::new(GuardedDialer::new(guard.clone())),
+        resolver: Arc::new(DnsResolver::new()),
         tls: Arc::new(GuardedTlsProbe::new(guard)?),
-        commands: Arc::new(SystemCommands),
+        commands,
         files: Arc::new(SystemFiles),
     })
 }

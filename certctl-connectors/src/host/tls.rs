@@ -48,15 +48,17 @@ impl GuardedTlsProbe {
     }
 
     /// Connects, sends the hello, and waits until the peer says anything.
-    async fn hello(&self, request: &TlsProbeRequest) -> Result<Hello, ProbeError> {
+    async fn hello(&self, request: &TlsProbeRequest, protocol: Option<&str>) -> Result<Hello, ProbeError> {
         let endpoint = &request.endpoint;
         let failed = |reason: String| ProbeError::Handshake { endpoint: endpoint.clone(), reason };
         let name = server_name(request).map_err(failed)?;
         let stream = open(&self.guard, request).await?;
         let recorder = Arc::new(Recorder::new(&self.provider));
-        let config = self.config(Arc::clone(&recorder)).map_err(|error| failed(error.to_string()))?;
+        let mut config = self.config(Arc::clone(&recorder)).map_err(|error| failed(error.to_string()))?;
+        config.alpn_protocols = protocol.map(|protocol| protocol.as_bytes().to_vec()).into_iter().collect();
         let connection = ClientConnection::new(Arc::new(config), name).map_err(|error| failed(error.to_string()))?;
-        let mut hello = Hello { stream, connection, recorder, endpoint: endpoint.clone() };
+        let protocol = protocol.map(|protocol| protocol.as_bytes().to_vec());
+        let mut hello = Hello { stream, connection, recorder, endpoint: endpoint.clone(), protocol };
         hello.send().await.map_err(|error| failed(error.to_string()))?;
         hello.stream.readable().await.map_err(|error| failed(error.to_string()))?;
         Ok(hello)
@@ -66,7 +68,18 @@ impl GuardedTlsProbe {
 #[async_trait]
 impl TlsProbe for GuardedTlsProbe {
     async fn probe(&self, request: &TlsProbeRequest) -> Result<TlsObservation, ProbeError> {
-        let whole = async { self.hello(request).await?.shake().await };
+        let whole = async { self.hello(request, None).await?.shake().await };
+        tokio::time::timeout(request.timeout, whole)
+            .await
+            .unwrap_or_else(|_| Err(ProbeError::Timeout { endpoint: request.endpoint.clone(), after: request.timeout }))
+    }
+
+    async fn probe_protocol(
+        &self,
+        request: &TlsProbeRequest,
+        protocol: &'static str,
+    ) -> Result<TlsObservation, ProbeError> {
+        let whole = async { self.hello(request, Some(protocol)).await?.shake().await };
         tokio::time::timeout(request.timeout, whole)
             .await
             .unwrap_or_else(|_| Err(ProbeError::Timeout { endpoint: request.endpoint.clone(), after: request.timeout }))
@@ -74,7 +87,7 @@ impl TlsProbe for GuardedTlsProbe {
 
     async fn greet(&self, request: TlsProbeRequest) -> Result<Box<dyn Greeted + '_>, ProbeError> {
         let (endpoint, after) = (request.endpoint.clone(), request.timeout);
-        let hello = tokio::time::timeout(after, self.hello(&request))
+        let hello = tokio::time::timeout(after, self.hello(&request, None))
             .await
             .unwrap_or_else(|_| Err(ProbeError::Timeout { endpoint, after }))?;
         Ok(Box::new(Answered { hello, timeout: after }))
@@ -107,6 +120,8 @@ struct Hello {
     connection: ClientConnection,
     recorder: Arc<Recorder>,
     endpoint: Endpoint,
+    /// The application protocol that the peer must choose.
+    protocol: Option<Vec<u8>>,
 }
 
 impl Hello {
@@ -133,6 +148,10 @@ impl Hello {
                 None => return Err(ProbeError::Handshake { endpoint: self.endpoint, reason }),
             },
         };
+        if self.protocol.is_some() && self.connection.alpn_protocol() != self.protocol.as_deref() {
+            let reason = "it did not choose the application protocol that was asked for".to_owned();
+            return Err(ProbeError::Handshake { endpoint: self.endpoint, reason });
+        }
         let suite = self.connection.negotiated_cipher_suite().filter(|_| !self.connection.is_handshaking());
         Ok(TlsObservation {
             chain: seen.chain,

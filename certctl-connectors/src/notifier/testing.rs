@@ -2,12 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "only tests come here, and a test fails by panicking")]
 
-use std::sync::Arc;
-
-use certctl_core::connector::{ConnectorContext, Notice, NotifierPlugin, Severity};
+use certctl_core::connector::{Notice, NotifierPlugin, Severity};
 use certctl_core::domain::{CertificateId, NotificationId};
 use certctl_core::ports::{Egress, HttpRequest, Method};
-use certctl_core::testing::{FakePorts, ManualClock, MemoryAuthorities, ScriptedHttp, block_on};
+use certctl_core::testing::{FakePorts, ManualClock, ScriptedHttp, block_on, connector_context};
 use serde_json::Value;
 
 pub(super) fn notice() -> Notice {
@@ -29,8 +27,7 @@ pub(super) fn notice() -> Notice {
 pub(super) fn sent<P: NotifierPlugin>(config: Value, url: &str, notice: &Notice) -> HttpRequest {
     let world = FakePorts::seeded(1);
     world.http.on(Method::Post, url, ScriptedHttp::response(202, ""));
-    let authorities = Arc::new(MemoryAuthorities::new(world.ports()));
-    let cx = ConnectorContext { id: "one".into(), ports: world.ports(), authorities };
+    let cx = connector_context("one", world.ports());
     let valid = P::validate(serde_json::from_value(config).unwrap()).unwrap();
     block_on(P::build(valid, &cx).unwrap().send(notice)).unwrap();
     let [(request, options)] = <[_; 1]>::try_from(world.http.calls_with_options()).unwrap();

@@ -4,9 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certctl_connectors::host::{OsRng, SoftwareKeys, TokioSpawner};
-use certctl_core::domain::{ExtendedKeyUsage, KeyAlgorithm, Serial, SubjectNames, Timestamp, pem};
-use certctl_core::pki::certificate::{self, Authority, AuthorityRequest, DistinguishedName, LeafRequest};
+use certctl_core::domain::{ExtendedKeyUsage, KeyAlgorithm, RevocationReason, Serial, SubjectNames, Timestamp, pem};
+use certctl_core::pki::certificate::{
+    self, Authority, AuthorityRequest, DistinguishedName, LeafRequest, OcspResponderRequest,
+};
+use certctl_core::pki::crl::{CrlBuilder, CrlEntry, CrlExtent, CrlRequest};
 use certctl_core::pki::lint::Scope;
+use certctl_core::pki::ocsp::Responder;
 use certctl_core::ports::{GeneratedKey, Keys};
 
 /// The moment of every test.
@@ -76,6 +80,12 @@ pub(crate) struct Authorities {
     pub(crate) issuing_key: GeneratedKey,
 }
 
+/// One revoked serial number for each reason.
+pub(crate) fn every_reason() -> Vec<(Serial, RevocationReason)> {
+    let numbered = RevocationReason::ALL.iter().zip(1..);
+    numbered.map(|(reason, number)| (Serial::from_magnitude(&[number]).unwrap(), *reason)).collect()
+}
+
 /// A runtime for one thread.
 pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
@@ -111,9 +121,41 @@ impl Authorities {
         pem::encode("CERTIFICATE", &self.issuing)
     }
 
+    /// An OCSP responder of the issuing authority, for a month from [`NOW`] on, and its certificate.
+    pub(crate) fn responder(&self) -> (Responder, Vec<u8>) {
+        let responder_key = key(&self.runtime, KeyAlgorithm::EcdsaP256);
+        let request = OcspResponderRequest {
+            common_name: "OCSP responder".into(),
+            spki: responder_key.signer.public_key().to_vec(),
+            serial: Serial::random(&OsRng),
+            not_before: NOW,
+            not_after: NOW + Duration::from_hours(24 * 30),
+        };
+        let authority = Authority::from_certificate(&self.issuing).unwrap();
+        let unsigned = certificate::ocsp_responder(&request, &authority).unwrap();
+        let der = self.runtime.block_on(unsigned.lint_and_sign(Scope::Always, &*self.issuing_key.signer)).unwrap();
+        (Responder::new(responder_key.signer, &der).unwrap(), der)
+    }
+
     /// A new leaf.
     pub(crate) fn issue_pem(&self, algorithm: KeyAlgorithm, profile: Profile) -> String {
         self.issue(algorithm, &profile.names(), profile.usages())
+    }
+
+    /// A revocation list of the issuing authority, for a day from [`NOW`] on.
+    pub(crate) fn list(&self, number: u64, extent: CrlExtent, entries: &[(Serial, RevocationReason)]) -> Vec<u8> {
+        let authority = Authority::from_certificate(&self.issuing).unwrap();
+        let is_delta = extent.base.is_some();
+        let (this_update, next_update) = (NOW, NOW + Duration::from_hours(24));
+        let request = CrlRequest { number, this_update, next_update, extent, entries: entries.len() };
+        let mut builder = CrlBuilder::new(&authority, &request).unwrap();
+        for (serial, reason) in entries {
+            builder.add(CrlEntry { serial, revoked_at: NOW - Duration::from_mins(1), reason: *reason });
+        }
+        if is_delta {
+            builder.remove(&Serial::from_magnitude(&[0x7f]).unwrap(), NOW);
+        }
+        self.runtime.block_on(builder.finish().sign(&*self.issuing_key.signer)).unwrap()
     }
 
     fn issue(&self, algorithm: KeyAlgorithm, names: &SubjectNames, usages: Vec<ExtendedKeyUsage>) -> String {

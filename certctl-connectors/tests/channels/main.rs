@@ -13,9 +13,9 @@ use std::future::Future;
 use std::sync::Arc;
 
 use certctl_connectors::host::{self, EgressPolicy, HostConfig};
-use certctl_core::connector::{ConnectorContext, Notice, Notifier, Severity};
+use certctl_core::connector::{Notice, Notifier, Severity};
 use certctl_core::domain::{CertificateId, NotificationId, Timestamp};
-use certctl_core::testing::MemoryAuthorities;
+use certctl_core::testing::connector_context;
 use libtest_mimic::{Arguments, Trial};
 use serde_json::Value;
 
@@ -42,9 +42,8 @@ fn main() {
 /// A notifier on this host, which may call these networks beyond the rule.
 fn notifier(kind: &str, config: &Value, allow: &[&str]) -> Arc<dyn Notifier> {
     let egress = EgressPolicy { allow: allow.iter().map(|net| net.parse().unwrap()).collect() };
-    let ports = host::ports(&HostConfig { egress }).unwrap();
-    let authorities = Arc::new(MemoryAuthorities::new(ports.clone()));
-    let cx = ConnectorContext { id: kind.to_owned(), ports, authorities };
+    let ports = host::ports(&HostConfig { egress, ..HostConfig::default() }).unwrap();
+    let cx = connector_context(kind, ports);
     certctl_connectors::registry().find_notifier(kind).unwrap().build(config, &cx).unwrap()
 }
 

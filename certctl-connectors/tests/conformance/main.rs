@@ -1,13 +1,16 @@
 //! Every connector that is compiled in passes the suite of its kind; one without a subject fails.
 
+#[cfg(feature = "issuer-acme")]
+mod acme;
 #[cfg(feature = "notifier-email")]
 mod email;
-#[cfg(feature = "issuer-local")]
 mod layers;
 #[cfg(feature = "issuer-local")]
 mod local;
 #[cfg(feature = "target-nginx")]
 mod nginx;
+#[cfg(feature = "issuer-script")]
+mod script;
 #[cfg(feature = "notifiers-all")]
 mod services;
 #[cfg(feature = "notifier-webhook")]
@@ -28,6 +31,10 @@ type Subjects<T> = Vec<(&'static str, Arc<T>)>;
 /// Each with a word for how it is configured.
 fn issuer_subjects(kind: &str) -> Subjects<dyn issuer::Subject> {
     match kind {
+        #[cfg(feature = "issuer-acme")]
+        "ACME" => vec![("http_01", Arc::new(acme::Acme::Http)), ("dns_01", Arc::new(acme::Acme::Dns))],
+        #[cfg(feature = "issuer-script")]
+        "OpenSSL" => vec![("", Arc::new(script::Script))],
         #[cfg(feature = "issuer-local")]
         "GenericCA" => vec![("own_root", Arc::new(local::OwnRoot)), ("given_ca", Arc::new(local::GivenCa::new()))],
         _ => Vec::new(),
@@ -39,6 +46,10 @@ fn layered() -> Registry {
     let registry = Registry::new();
     #[cfg(feature = "issuer-local")]
     let registry = registry.issuer::<layers::InLayers<certctl_connectors::issuer::local::LocalCa>>();
+    #[cfg(feature = "issuer-acme")]
+    let registry = registry.issuer::<layers::InLayers<certctl_connectors::issuer::acme::Acme>>();
+    #[cfg(feature = "issuer-script")]
+    let registry = registry.issuer::<layers::InLayers<certctl_connectors::issuer::script::Script>>();
     registry
 }
 

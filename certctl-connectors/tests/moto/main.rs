@@ -8,15 +8,14 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use certctl_connectors::discovery::aws_secrets_manager::AwsSecretsManager;
 use certctl_connectors::host::{self, HostConfig};
-use certctl_core::connector::{ConnectorContext, Registry};
+use certctl_core::connector::Registry;
 use certctl_core::ports::{HttpOptions, HttpRequest, Method, Ports};
-use certctl_core::testing::MemoryAuthorities;
+use certctl_core::testing::connector_context;
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
 
@@ -90,7 +89,7 @@ async fn make(ports: &Ports, url: &str, secret: Value) {
 
 async fn secrets_are_found(url: &str) {
     let egress = serde_json::from_value(json!({ "allow": ["127.0.0.0/8"] })).unwrap();
-    let ports = host::ports(&HostConfig { egress }).unwrap();
+    let ports = host::ports(&HostConfig { egress, ..HostConfig::default() }).unwrap();
     let tag = |value: &str| json!([{ "Key": "type", "Value": value }]);
     // More than one page.
     for number in 0..120 {
@@ -105,8 +104,7 @@ async fn secrets_are_found(url: &str) {
     let config = json!({
         "region": "eu-central-1", "access_key_id": "AKID", "secret_access_key": "key", "name_prefix": "tls/", "endpoint": url,
     });
-    let authorities = Arc::new(MemoryAuthorities::new(ports.clone()));
-    let cx = ConnectorContext { id: "moto".into(), ports, authorities };
+    let cx = connector_context("moto", ports);
     let registry = Registry::new().discovery::<AwsSecretsManager>();
     let source = registry.find_discovery("AWSSecretsManager").unwrap().build(&config, &cx).unwrap();
     let (mut found, mut after, mut pages) = (BTreeMap::new(), None::<String>, 0);

@@ -1,13 +1,11 @@
 //! OpenSSL reads and obeys our revocation lists.
 
-use std::time::Duration;
-
 use certctl_core::domain::{KeyAlgorithm, RevocationReason, Serial, pem};
-use certctl_core::pki::certificate::{self, Authority};
-use certctl_core::pki::crl::{CrlBuilder, CrlEntry, CrlRequest};
+use certctl_core::pki::certificate;
+use certctl_core::pki::crl::CrlExtent;
 use libtest_mimic::{Failed, Trial};
 
-use crate::authorities::{Authorities, EVERY_KEY, NOW, Profile};
+use crate::authorities::{Authorities, EVERY_KEY, NOW, Profile, every_reason};
 use crate::openssl::Openssl;
 
 /// One trial for each kind of authority key.
@@ -26,30 +24,15 @@ fn serial(text: &str) -> Serial {
     certificate::parse(&blocks[0].der).unwrap().serial
 }
 
-/// A list of the issuing authority with these entries, for a day from [`NOW`] on.
-fn list(authorities: &Authorities, number: u64, entries: &[(Serial, RevocationReason)]) -> Vec<u8> {
-    let authority = Authority::from_certificate(&authorities.issuing).unwrap();
-    let (this_update, next_update) = (NOW, NOW + Duration::from_hours(24));
-    let request = CrlRequest { number, this_update, next_update, entries: entries.len() };
-    let mut builder = CrlBuilder::new(&authority, request).unwrap();
-    for (serial, reason) in entries {
-        builder.add(CrlEntry { serial, revoked_at: NOW - Duration::from_mins(1), reason: *reason });
-    }
-    authorities.runtime.block_on(builder.finish().sign(&*authorities.issuing_key.signer)).unwrap()
-}
-
 fn obeyed(openssl: &Openssl, key: KeyAlgorithm) -> Result<(), Failed> {
     let authorities = Authorities::new(key);
     let root = openssl.file("root.pem", &authorities.root_pem());
     let issuing = openssl.file("issuing.pem", &authorities.issuing_pem());
     let (good, bad) = (authorities.issue_pem(key, Profile::Tls), authorities.issue_pem(key, Profile::Tls));
-    let mut entries: Vec<(Serial, RevocationReason)> = RevocationReason::ALL
-        .iter()
-        .enumerate()
-        .map(|(number, reason)| (Serial::from_magnitude(&[u8::try_from(number + 1).unwrap()]).unwrap(), *reason))
-        .collect();
+    let mut entries = every_reason();
     entries.push((serial(&bad), RevocationReason::KeyCompromise));
-    let listed = openssl.file("list.pem", &pem::encode("X509 CRL", &list(&authorities, 4_711, &entries)));
+    let listed =
+        openssl.file("list.pem", &pem::encode("X509 CRL", &authorities.list(4_711, CrlExtent::default(), &entries)));
     let verified = openssl.run_both(&["crl", "-in", &listed, "-CAfile", &issuing, "-noout", "-text"])?;
     let said = |text: &str| {
         if verified.contains(text) { Ok(()) } else { Err(Failed::from(format!("no `{text}` in {verified}"))) }
@@ -92,8 +75,28 @@ fn obeyed(openssl: &Openssl, key: KeyAlgorithm) -> Result<(), Failed> {
     if !refused.contains("certificate revoked") {
         return Err(format!("the revoked one was taken: {refused}").into());
     }
+    // A list of changes says of what, and that one is not on hold any more.
+    let changes = CrlExtent { base: Some(4_711), ..CrlExtent::default() };
+    let changes = openssl.file("changes.pem", &pem::encode("X509 CRL", &authorities.list(4_712, changes, &entries)));
+    let told = openssl.run_both(&["crl", "-in", &changes, "-CAfile", &issuing, "-noout", "-text"])?;
+    for text in ["verify OK", "X509v3 Delta CRL Indicator: critical", "4711", "Remove From CRL"] {
+        if !told.contains(text) {
+            return Err(format!("no `{text}` in {told}").into());
+        }
+    }
+    // The list of a shard is obeyed by certificates that name it, and by no others.
+    let point =
+        CrlExtent { distribution_point: Some("http://ca.example.com/issuing.crl".into()), ..CrlExtent::default() };
+    let own = openssl.file("own.pem", &pem::encode("X509 CRL", &authorities.list(1, point, &[])));
+    check(&good, &own)?;
+    let point = CrlExtent { distribution_point: Some("http://ca.example.com/shard/1".into()), ..CrlExtent::default() };
+    let other = openssl.file("other.pem", &pem::encode("X509 CRL", &authorities.list(1, point, &[])));
+    let refused = check(&good, &other).err().unwrap_or_default();
+    if !refused.contains("scope") {
+        return Err(format!("the list of another shard was taken: {refused}").into());
+    }
     // One without entries is obeyed as well.
-    let empty = openssl.file("empty.pem", &pem::encode("X509 CRL", &list(&authorities, 1, &[])));
+    let empty = openssl.file("empty.pem", &pem::encode("X509 CRL", &authorities.list(1, CrlExtent::default(), &[])));
     check(&bad, &empty)?;
     Ok(())
 }

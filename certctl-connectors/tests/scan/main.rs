@@ -20,8 +20,10 @@ async fn everything_is_found_beside_those_that_stall_and_those_that_never_end() 
     let ranges = ["127.77.0.0/25", "127.77.0.128/26", "127.77.1.7"];
     let addresses: Vec<Ipv4Addr> = (0..64).map(|number| Ipv4Addr::new(127, 77, 0, number * 3)).collect();
     let endpoints = Endpoints::open(crowd, &addresses).await.unwrap();
-    let config: HostConfig =
-        HostConfig { egress: serde_json::from_value(serde_json::json!({ "allow": ["127.0.0.0/8"] })).unwrap() };
+    let config: HostConfig = HostConfig {
+        egress: serde_json::from_value(serde_json::json!({ "allow": ["127.0.0.0/8"] })).unwrap(),
+        ..HostConfig::default()
+    };
     let ports = host::ports(&config).unwrap();
     let ranges = ranges.iter().map(|text| ScanRange::parse(text, ScanPolicy::with_loopback()).unwrap()).collect();
     // Fewer hands than there are who stall: they would hold them all, if one had to be free for each.

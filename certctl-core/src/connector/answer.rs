@@ -25,9 +25,14 @@ impl ConnectorError {
         };
         let mut error = Self::new(kind, format!("{what} answered {status}{advice}"));
         if kind.is_retryable() {
-            error.retry_after = answer.header("retry-after").and_then(|value| wait(value, now));
+            error.retry_after = Self::wait_of(answer, now);
         }
         error
+    }
+
+    /// What an answer says in `Retry-After` (RFC 9110 §10.2.3), at most a day.
+    pub fn wait_of(answer: &HttpResponse, now: Timestamp) -> Option<Duration> {
+        answer.header("retry-after").and_then(|value| wait(value, now))
     }
 }
 

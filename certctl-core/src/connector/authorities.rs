@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::ConnectorError;
+use super::{ConnectorError, Published};
 use crate::domain::{AuthorityId, Chain, KeyAlgorithm};
 use crate::ports::{Secret, Signer};
 
@@ -18,6 +18,8 @@ pub struct Authority {
     pub chain: Chain,
     /// The key.
     pub signer: Arc<dyn Signer>,
+    /// Where the world finds its revocation list, its OCSP responder and its certificate.
+    pub published: Published,
 }
 
 impl std::fmt::Debug for Authority {
@@ -53,6 +55,11 @@ pub enum AuthorityOrigin {
         chain_pem: String,
         /// The PEM PKCS#8 key.
         key_pem: Secret,
+    },
+    /// An intermediate CA that was made below the CA of an issuer; it is the owner. It must be active, and nothing is made.
+    Intermediate {
+        /// The id of that issuer.
+        issuer_id: String,
     },
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::authorities::Authorities;
+use super::kept::{Challenges, ConnectorState};
 use crate::ports::Ports;
 
 /// The world of one configured connector.
@@ -14,6 +15,10 @@ pub struct ConnectorContext {
     pub ports: Ports,
     /// CA keys that the engine keeps for this connector, sealed.
     pub authorities: Arc<dyn Authorities>,
+    /// What the engine keeps for this connector besides, sealed.
+    pub state: Arc<dyn ConnectorState>,
+    /// Answers to challenges that every replica gives.
+    pub challenges: Arc<dyn Challenges>,
 }
 
 impl std::fmt::Debug for ConnectorContext {

@@ -22,12 +22,14 @@ pub enum ConnectorErrorKind {
     /// The order names a certificate that it replaces, and the other side does not accept that (RFC 9773 §5): the same order
     /// without it may succeed.
     Lineage,
+    /// The other side did not see the proof that the names are the order's. Try again; it says nothing of the other side.
+    Challenge,
 }
 
 impl ConnectorErrorKind {
     /// Whether the same call may succeed later.
     pub const fn is_retryable(self) -> bool {
-        matches!(self, Self::Quota | Self::Transient | Self::Unreachable)
+        matches!(self, Self::Quota | Self::Transient | Self::Unreachable | Self::Challenge)
     }
 
     /// The name in logs, metrics and answers.
@@ -40,6 +42,7 @@ impl ConnectorErrorKind {
             Self::Policy => "policy",
             Self::Unreachable => "unreachable",
             Self::Lineage => "lineage",
+            Self::Challenge => "challenge",
         }
     }
 }
@@ -54,6 +57,8 @@ pub struct ConnectorError {
     pub message: String,
     /// Not before this long from now.
     pub retry_after: Option<Duration>,
+    /// Whether the order is lost: another attempt begins with a new one, not with the state of this one.
+    pub begins_anew: bool,
     /// What caused it.
     #[source]
     pub source: Option<Arc<dyn std::error::Error + Send + Sync>>,
@@ -62,7 +67,7 @@ pub struct ConnectorError {
 impl ConnectorError {
     /// An error of this kind.
     pub fn new(kind: ConnectorErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), retry_after: None, source: None }
+        Self { kind, message: message.into(), retry_after: None, begins_anew: false, source: None }
     }
     /// It will not work however often it is tried.
     pub fn permanent(message: impl Into<String>) -> Self {
@@ -85,6 +90,11 @@ impl ConnectorError {
     /// Keeps the cause.
     pub fn because(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.source = Some(Arc::new(source));
+        self
+    }
+    /// The order is lost: another attempt begins with a new one.
+    pub fn begin_anew(mut self) -> Self {
+        self.begins_anew = true;
         self
     }
     /// Asks not to be tried again before this long from now.

@@ -10,12 +10,15 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{ConfigError, ConnectorContext, ConnectorError, Revoker};
+use super::{CaChain, ConfigError, ConnectorContext, ConnectorError, Revoker, StatusSigner};
 use crate::domain::{
     Chain, Csr, EnforcedTerms, ExtendedKeyUsage, IssuingAccount, KeyFamily, RenewalInfoId, SanKind, Serial,
     SubjectNames, Timestamp,
 };
 use crate::text_enum;
+
+/// The member of an issuer's configuration that names the intermediate CA of it that signs, for kinds whose CA is kept here.
+pub const SIGNING_CA: &str = "signing_ca";
 
 /// A kind of issuer: how it is configured and built.
 pub trait IssuerPlugin: 'static {
@@ -63,6 +66,17 @@ pub trait Issuer: Debug + Send + Sync {
     /// The role of issuers that have to be told of revocations; `None` for those whose certificates this engine itself answers
     /// for.
     fn revoker(&self) -> Option<&dyn Revoker> {
+        None
+    }
+
+    /// The role of issuers that say by which CA their certificates are signed; `None` for those that do not.
+    fn ca_chain(&self) -> Option<&dyn CaChain> {
+        None
+    }
+
+    /// The role of issuers whose CA key is at hand to sign the status of what it signed; `None` for those that answer for it
+    /// themselves, or nobody does.
+    fn status_signer(&self) -> Option<&dyn StatusSigner> {
         None
     }
 }

@@ -9,8 +9,10 @@ mod context;
 mod discovery;
 mod error;
 mod issuer;
+mod kept;
 pub mod layer;
 mod notifier;
+mod publish;
 mod registry;
 mod revoker;
 pub mod secret;
@@ -23,9 +25,11 @@ pub use discovery::{DiscoveryPlugin, DiscoverySource, SourceItem, SourcePage};
 pub use error::{ConfigError, ConnectorError, ConnectorErrorKind};
 pub use issuer::{
     Issuance, IssueOrder, IssuePace, Issuer, IssuerCapabilities, IssuerPlugin, LintScope, OrderState, Predecessor,
-    RenewalInfo, SuggestedWindow, TestConnection,
+    RenewalInfo, SIGNING_CA, SuggestedWindow, TestConnection,
 };
+pub use kept::{ChallengeAnswer, ChallengeKey, Challenges, ConnectorState, Kept, Swap};
 pub use notifier::{Audience, Notice, Notifier, NotifierPlugin};
+pub use publish::{CaChain, CrlPublication, Published, StatusSigner};
 pub use registry::{
     ConnectorInfo, DiscoveryEntry, IssuerEntry, NotifierEntry, Registry, TargetEntry, TargetSpecEntry, UnknownKind,
 };

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Certificate, RenewalPolicy, Timestamp};
+use crate::domain::{Certificate, EnrolSource, RenewalPolicy, Timestamp};
 
 /// What decides about the alerts of an issued certificate.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +34,7 @@ impl<'a> AlertInput<'a> {
             thresholds: &policy.alert_thresholds_days,
             not_before,
             not_after: certificate.expires_at,
-            due: certificate.expiring_at,
+            due: due(certificate),
             auto_renew: policy.auto_renew,
             failed: certificate.failed_renewals > 0,
             now,
@@ -70,6 +70,13 @@ pub fn decide(input: &AlertInput<'_>) -> AlertVerdict {
 pub fn look_at(input: &AlertInput<'_>) -> Timestamp {
     let verdict = decide(input);
     if verdict.passed.is_empty() { verdict.next.unwrap_or(Timestamp::NEVER) } else { input.now }
+}
+
+/// When the renewal is due. Machines that enrolled by themselves come when their own clock says so, such as thirty days before
+/// the end: until a quarter of what is left then has passed they are not late.
+fn due(certificate: &Certificate) -> Timestamp {
+    let due = certificate.expiring_at;
+    if EnrolSource::is_of(certificate) { due + certificate.expires_at.since(due) / 4 } else { due }
 }
 
 fn moment(input: &AlertInput<'_>, days: i64) -> Timestamp {

@@ -96,7 +96,10 @@ pub fn failed(before: &IssuerHealth, order: FailedOrder<'_>, now: Timestamp) -> 
                 ..told
             })
         }
-        ConnectorErrorKind::Lineage | ConnectorErrorKind::Permanent | ConnectorErrorKind::Policy => None,
+        ConnectorErrorKind::Challenge
+        | ConnectorErrorKind::Lineage
+        | ConnectorErrorKind::Permanent
+        | ConnectorErrorKind::Policy => None,
     }
 }
 
@@ -150,8 +153,9 @@ mod tests {
 
     #[test]
     fn an_order_that_is_to_blame_itself_counts_for_nothing() {
+        use ConnectorErrorKind::{Challenge, Lineage, Permanent, Policy};
         let health = unknown(&IssuerId::default());
-        for kind in [ConnectorErrorKind::Permanent, ConnectorErrorKind::Policy, ConnectorErrorKind::Lineage] {
+        for kind in [Permanent, Policy, Lineage, Challenge] {
             assert_eq!(failed(&health, order(kind), at(0)), None);
         }
     }

@@ -8,8 +8,8 @@ use super::freeze::Thaw;
 use super::renewal::{RenewalReason, RenewalVerdict};
 use super::replan::{self, ReplanInput};
 use crate::domain::{
-    IssuerHealth, IssuerRecord, Job, JobState, Lifecycle, RenewalAdvice, Rollout, RolloutState, ShapeState, TargetId,
-    Timestamp, Version,
+    EnrolSource, IssuerHealth, IssuerRecord, Job, JobState, Lifecycle, RenewalAdvice, Rollout, RolloutState,
+    ShapeState, TargetId, Timestamp, Version,
 };
 use crate::text_enum;
 
@@ -124,7 +124,11 @@ fn lifecycle(input: &ExplainInput<'_>, _: Option<&RenewalVerdict>) -> Option<Gat
 }
 
 fn auto_renew(input: &ExplainInput<'_>, _: Option<&RenewalVerdict>) -> Option<Gate> {
-    let policy = input.plan.policy;
+    let (policy, certificate) = (input.plan.policy, input.plan.certificate);
+    if EnrolSource::is_of(certificate) && certificate.agent_id.is_none() && input.rollout.is_none() {
+        let reason = format!("it was enrolled by {}; the machine that holds its key renews it", certificate.source);
+        return gate(GateName::AutoRenew, GateVerdict::Waiting, reason, None);
+    }
     if policy.auto_renew {
         let reason = format!("policy `{}` renews by itself", policy.id);
         return gate(GateName::AutoRenew, GateVerdict::Open, reason, None);

@@ -179,6 +179,11 @@ entity! {
         certificate_id: CertificateId,
         /// The issuer that made it.
         issuer_id: IssuerId,
+        /// The CA key that signed it, where its certificate is known: whoever has this key answers for its status, whatever
+        /// became of the issuer.
+        issuer_key_id: Option<KeyId>,
+        /// The shard of that authority's revocation lists that it names, if it names one.
+        crl_shard: Option<i64>,
         /// Who holds the key: an agent's id, or empty for whoever sent the request.
         key_holder: String,
         /// The serial number.
@@ -214,7 +219,8 @@ entity! {
         csr: Vec<u8>,
     }
     indexes [
-        Index::unique("certificate_versions_serial", &["issuer_id", "serial_number"]),
+        // The serial number first: it is looked up with the issuer, and with the key that signed.
+        Index::unique("certificate_versions_serial", &["serial_number", "issuer_id"]),
         Index::unique("certificate_versions_fingerprint", &["fingerprint_sha256"]),
         Index::on("certificate_versions_by_creation", &["created_at", "id"]),
         Index::on("certificate_versions_of", &["certificate_id", "created_at", "id"]),

@@ -55,6 +55,11 @@ impl Cidr {
         1_u128.checked_shl(behind).unwrap_or(u128::MAX)
     }
 
+    /// Its first address, and its mask.
+    pub(crate) fn parts(&self) -> (IpAddr, IpAddr) {
+        (self.0.network(), self.0.netmask())
+    }
+
     /// Its addresses in order, the first and the last among them.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + Send + use<> {
         let (v4, v6) = match self.0 {

@@ -88,6 +88,16 @@ macro_rules! ids {
 }
 
 ids! {
+    /// An account at the ACME server.
+    AcmeAccountId = "acct",
+    /// An authorization of an ACME account for a name.
+    AcmeAuthorizationId = "authz",
+    /// A challenge of an ACME authorization.
+    AcmeChallengeId = "chal",
+    /// A credential of an external account, which makes one ACME account.
+    AcmeEabId = "eab",
+    /// An order of an ACME account.
+    AcmeOrderId = "ord",
     /// A group of agents.
     AgentGroupId = "grp",
     /// That a group names an agent.
@@ -106,6 +116,14 @@ ids! {
     CertificateId = "mc",
     /// A mapping of a certificate to a target.
     CertificateTargetId = "ct",
+    /// An answer to a challenge of a CA, by a hash of which one.
+    ChallengeRecordId = "chal",
+    /// What is kept for a connector, by a hash of whose it is and its name.
+    ConnectorStateId = "kept",
+    /// A revocation list, by the CA key that signs it and what it lists.
+    CrlId = "crl",
+    /// A part of the octets of a revocation list.
+    CrlPartId = "crlp",
     /// A certificate that was found, by a hash of what it is, who found it and where.
     DiscoveredCertificateId = "dcert",
     /// A search for certificates.
@@ -116,12 +134,16 @@ ids! {
     EngineKeyId = "ek",
     /// A one-time token with which an agent enrols.
     EnrolTokenId = "enr",
+    /// A request of a machine for a certificate, by a hash of who asked under what key.
+    EnrolmentId = "en",
     /// A check of what a TLS endpoint serves.
     HealthCheckId = "hc",
     /// What one probe of an endpoint saw.
     HealthEntryId = "hh",
     /// A call that its sender named, by a hash of who named it how.
     IdempotentCallId = "call",
+    /// A CA below the CA of an issuer.
+    IntermediateCaId = "ica",
     /// A configured issuer.
     IssuerId = "iss",
     /// A job.
@@ -134,6 +156,8 @@ ids! {
     NetworkScanTargetId = "nst",
     /// A notification.
     NotificationId = "ntf",
+    /// An [`OcspResponder`](super::OcspResponder).
+    OcspResponderId = "ocsp",
     /// An owner.
     OwnerId = "own",
     /// A policy rule.
@@ -142,10 +166,18 @@ ids! {
     PolicyViolationId = "pv",
     /// A certificate profile.
     ProfileId = "prof",
+    /// The certificate and key under which a SCEP profile answers.
+    RegistrationAuthorityId = "ra",
     /// A renewal policy.
     RenewalPolicyId = "rp",
+    /// A [`RevocationChange`](super::RevocationChange).
+    RevocationChangeId = "rch",
     /// A [`Revocation`](super::Revocation).
     RevocationId = "rev",
+    /// A [`RevocationRelease`](super::RevocationRelease).
+    RevocationReleaseId = "rel",
+    /// A challenge password of SCEP that is good once.
+    ScepChallengeId = "scc",
     /// A value that the engine keeps for itself.
     SettingId = "set",
     /// A deployment target.
@@ -178,6 +210,20 @@ impl DiscoveredCertificateId {
     /// The id with this hash, in hexadecimal digits.
     pub(super) fn made(hash: &str) -> Self {
         Self(format!("{}-{hash}", Self::PREFIX))
+    }
+}
+
+impl ChallengeRecordId {
+    /// The id of the answer to a challenge.
+    pub(crate) fn of(kind: &str, key: &str) -> Self {
+        Self(format!("{}-{}", Self::PREFIX, super::Fingerprint::of(format!("{kind}\n{key}").as_bytes())))
+    }
+}
+
+impl ConnectorStateId {
+    /// The id of what is kept for a connector under a name.
+    pub(crate) fn of(connector: &str, name: &str) -> Self {
+        Self(format!("{}-{}", Self::PREFIX, super::Fingerprint::of(format!("{connector}\n{name}").as_bytes())))
     }
 }
 

@@ -68,6 +68,10 @@ text_enum! {
         AuditCheckpoint = "audit_checkpoint",
         /// The key of a CA.
         Authority = "authority",
+        /// The key of a registration authority.
+        RegistrationAuthority = "registration_authority",
+        /// The key of a delegated OCSP responder.
+        OcspResponder = "ocsp_responder",
     }
 }
 

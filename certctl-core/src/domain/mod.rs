@@ -1,5 +1,6 @@
 //! Plain data and pure functions. Nothing here waits, and `now` is always a value.
 
+mod acme;
 mod agent;
 mod agent_group;
 pub mod audit;
@@ -8,21 +9,27 @@ mod certificate;
 mod certificate_facts;
 mod chain;
 mod cidr;
+mod crl;
 mod csr;
 mod day;
 mod discovery;
+mod enrolment;
 mod extended_key_usage;
 mod fingerprint;
 mod health_check;
 mod id;
+mod intermediate;
 mod issuer;
 mod issuer_health;
 mod job;
+mod kept;
 mod key;
 mod loop_state;
 mod name;
+mod name_constraints;
 mod network_scan;
 mod notification;
+mod ocsp_responder;
 mod ownership;
 pub mod pem;
 mod policy;
@@ -31,13 +38,20 @@ mod profile;
 mod renewal;
 mod renewal_info;
 mod revocation;
+mod revocation_epoch;
 mod rollout;
 mod san;
+mod scep;
 mod serial;
 mod shape;
 mod timestamp;
 mod unknown_name;
 
+pub use acme::{
+    AcmeAccount, AcmeAccountFields, AcmeAccountState, AcmeAuthorization, AcmeAuthorizationFields,
+    AcmeAuthorizationState, AcmeChallenge, AcmeChallengeFields, AcmeChallengeState, AcmeChallengeType, AcmeEab,
+    AcmeEabFields, AcmeIdentifier, AcmeIdentifierType, AcmeOrder, AcmeOrderFields, AcmeOrderState,
+};
 pub use agent::{Agent, AgentFields, AgentStatus, TargetFields, TargetRecord};
 pub use agent_group::{AgentGroup, AgentGroupFields, AgentGroupMember, AgentGroupMemberFields, MembershipType};
 pub use audit::{
@@ -53,6 +67,7 @@ pub use certificate::{
 pub use certificate_facts::CertificateFacts;
 pub use chain::{Chain, InvalidChain, MAX_CHAIN, MAX_CHAIN_OCTETS};
 pub use cidr::{Cidr, InvalidCidr};
+pub use crl::{Crl, CrlFields, CrlPart, CrlPartFields, CrlPartKey, CrlPartKeyFields, CrlScope};
 pub use csr::Csr;
 pub use day::Day;
 pub(crate) use discovery::plain;
@@ -60,30 +75,39 @@ pub use discovery::{
     Described, DiscoveredCertificate, DiscoveredCertificateFields, DiscoveryScan, DiscoveryScanFields, DiscoveryStatus,
     Finding,
 };
+pub use enrolment::{EnrolSource, Enrolment, EnrolmentFields};
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use health_check::{HealthCheck, HealthCheckFields, HealthEntry, HealthEntryFields, HealthStatus};
+pub use id::{AcmeAccountId, AcmeAuthorizationId, AcmeChallengeId, AcmeEabId, AcmeOrderId};
 pub use id::{
     AgentGroupId, AgentGroupMemberId, AgentId, ApiKeyId, AuditCheckpointId, AuditEventId, AuthorityId, CertificateId,
-    CertificateTargetId, DiscoveredCertificateId, DiscoveryScanId, DiscoveryScheduleId, EngineKeyId, EnrolTokenId,
-    HealthCheckId, HealthEntryId, IdempotentCallId, InvalidId, IssuerId, JobId, KeyId, LoopId, NetworkScanTargetId,
-    NotificationId, OwnerId, ProfileId, RenewalPolicyId, RevocationId, SettingId, TargetId, TeamId, VersionId,
+    CertificateTargetId, ChallengeRecordId, ConnectorStateId, CrlId, CrlPartId, DiscoveredCertificateId,
+    DiscoveryScanId, DiscoveryScheduleId, EngineKeyId, EnrolTokenId, EnrolmentId, HealthCheckId, HealthEntryId,
+    IdempotentCallId, IntermediateCaId, InvalidId, IssuerId, JobId, KeyId, LoopId, NetworkScanTargetId, NotificationId,
+    OcspResponderId, OwnerId, ProfileId, RenewalPolicyId, RevocationChangeId, RevocationId, RevocationReleaseId,
+    SettingId, TargetId, TeamId, VersionId,
 };
-pub use id::{PolicyRuleId, PolicyViolationId};
+pub use id::{PolicyRuleId, PolicyViolationId, RegistrationAuthorityId, ScepChallengeId};
+pub use intermediate::{CaKeyAlgorithm, IntermediateCa, IntermediateCaFields, IntermediateCaState};
 pub use issuer::{
     AuthorityFields, AuthorityRecord, AuthorityState, ConfigSource, EngineKey, EngineKeyFields, EngineKeyPurpose,
     IssuerFields, IssuerRecord, Setting, SettingFields, TestStatus,
 };
 pub use issuer_health::{IssuerHealth, IssuerHealthFields};
 pub use job::{Job, JobFields, JobState, JobType, VerificationStatus};
+pub use kept::{ChallengeFields, ChallengeKind, ChallengeRecord, ConnectorStateFields, ConnectorStateRecord};
 pub use key::{KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 pub use loop_state::{LoopScope, LoopState, LoopStateFields};
 pub use name::{MAX_COMMON_NAME, MAX_NAMES, NameError, SubjectNames};
+pub(crate) use name_constraints::Subtree;
+pub use name_constraints::{InvalidSubtree, NameConstraints, NameSubtrees};
 pub use network_scan::{
     DiscoverySchedule, DiscoveryScheduleFields, NetworkScanTarget, NetworkScanTargetFields, ScheduleState,
 };
 pub use notification::{
     Notification, NotificationFields, NotificationState, NotificationStatus, NotificationType, Severity,
 };
+pub use ocsp_responder::{OcspResponder, OcspResponderFields};
 pub use ownership::{Owner, OwnerFields, Team, TeamFields};
 pub use policy::{
     PolicyConfig, PolicyConfigError, PolicyRule, PolicyRuleFields, PolicySeverity, PolicyType, PolicyViolation,
@@ -94,11 +118,17 @@ pub use profile::{EnforcedTerms, ExtendedKeyUsage, KeyRule, Profile, ProfileFiel
 pub use renewal::{FreezeWindow, RenewalPolicy, RenewalPolicyFields, Replan, ReplanFields};
 pub use renewal_info::{IssuingAccount, RenewalAdvice, RenewalAdviceFields, RenewalInfoId};
 pub use revocation::{
-    Revocation, RevocationFields, RevocationNotice, RevocationNoticeFields, RevocationNoticeState, RevocationReason,
-    VersionSerial, VersionSerialFields,
+    ChangedRevocation, ChangedRevocationFields, ListedRevocation, ListedRevocationFields, Revocation, RevocationFields,
+    RevocationNotice, RevocationNoticeFields, RevocationNoticeState, RevocationReason, VersionSerial,
+    VersionSerialFields,
+};
+pub use revocation_epoch::{
+    RevocationChange, RevocationChangeFields, RevocationEpoch, RevocationEpochFields, RevocationRelease,
+    RevocationReleaseFields,
 };
 pub use rollout::{DeploymentWaves, OnFailure, Rollout, RolloutFields, RolloutState};
 pub use san::{DnsName, EmailAddress, SanUri, SubjectAltName};
+pub use scep::{RegistrationAuthority, RegistrationAuthorityFields, ScepChallenge, ScepChallengeFields};
 pub use serial::{InvalidSerial, Serial};
 pub use shape::{ShapeFinding, ShapeRule, ShapeSeverity, ShapeState};
 pub use timestamp::{InvalidTimestamp, Timestamp};
@@ -114,7 +144,12 @@ pub const SCHEMAS: &[&Schema] = &[
     IssuerHealth::SCHEMA,
     EngineKey::SCHEMA,
     AuthorityRecord::SCHEMA,
+    RegistrationAuthority::SCHEMA,
+    OcspResponder::SCHEMA,
+    IntermediateCa::SCHEMA,
     Setting::SCHEMA,
+    ConnectorStateRecord::SCHEMA,
+    ChallengeRecord::SCHEMA,
     Profile::SCHEMA,
     RenewalPolicy::SCHEMA,
     Replan::SCHEMA,
@@ -124,6 +159,7 @@ pub const SCHEMAS: &[&Schema] = &[
     PolicyRule::SCHEMA,
     ApiKey::SCHEMA,
     EnrolToken::SCHEMA,
+    ScepChallenge::SCHEMA,
     IdempotentCall::SCHEMA,
     LoopState::SCHEMA,
     TargetRecord::SCHEMA,
@@ -132,9 +168,15 @@ pub const SCHEMAS: &[&Schema] = &[
     CertificateTarget::SCHEMA,
     Version::SCHEMA,
     CertificateKey::SCHEMA,
+    Enrolment::SCHEMA,
     RenewalAdvice::SCHEMA,
     Revocation::SCHEMA,
     RevocationNotice::SCHEMA,
+    RevocationEpoch::SCHEMA,
+    RevocationChange::SCHEMA,
+    RevocationRelease::SCHEMA,
+    Crl::SCHEMA,
+    CrlPart::SCHEMA,
     DiscoveryScan::SCHEMA,
     DiscoveredCertificate::SCHEMA,
     NetworkScanTarget::SCHEMA,
@@ -144,6 +186,11 @@ pub const SCHEMAS: &[&Schema] = &[
     HealthCheck::SCHEMA,
     HealthEntry::SCHEMA,
     Notification::SCHEMA,
+    AcmeEab::SCHEMA,
+    AcmeAccount::SCHEMA,
+    AcmeOrder::SCHEMA,
+    AcmeAuthorization::SCHEMA,
+    AcmeChallenge::SCHEMA,
     AuditCheckpoint::SCHEMA,
     AuditEvent::SCHEMA,
 ];

@@ -109,6 +109,13 @@ impl Principal {
         Self { id: name.clone(), name, role: Role::Admin, agent: None, actor_type: ActorType::User, call: None }
     }
 
+    /// A machine whose proof a protocol server has checked, such as `est:PROFILE:NAME`. It may do nothing but what asks for no
+    /// role at all: what it is given, it is given by the server that let it in.
+    pub fn machine(id: impl Into<String>) -> Self {
+        let id = id.into();
+        Self { name: id.clone(), id, role: Role::Viewer, agent: None, actor_type: ActorType::Machine, call: None }
+    }
+
     /// An agent, by its own credential.
     pub fn agent(id: AgentId) -> Self {
         Self {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeyFamily, ProfileId, Timestamp};
+use super::{KeyAlgorithm, KeyFamily, ProfileId, Timestamp};
 use crate::entity::{Index, Json};
 use crate::{entity, text_enum};
 
@@ -91,6 +91,23 @@ entity! {
 impl Profile {
     /// The profile of certificates that name none.
     pub const DEFAULT_ID: &'static str = "prof-default";
+
+    /// The cheapest key that it allows: P-256 unless it asks for more.
+    pub fn cheapest_key(&self) -> KeyAlgorithm {
+        let rules = &self.allowed_key_algorithms.0;
+        let smallest = |family| rules.iter().filter(|rule| rule.algorithm == family).map(|rule| rule.min_size).min();
+        if rules.is_empty() {
+            return KeyAlgorithm::EcdsaP256;
+        }
+        match (smallest(KeyFamily::Ecdsa), smallest(KeyFamily::Ed25519), smallest(KeyFamily::Rsa)) {
+            (Some(bits), _, _) if bits <= 256 => KeyAlgorithm::EcdsaP256,
+            (Some(bits), _, _) if bits <= 384 => KeyAlgorithm::EcdsaP384,
+            (_, Some(_), _) => KeyAlgorithm::Ed25519,
+            (_, _, Some(bits)) => KeyAlgorithm::Rsa { bits: bits.clamp(2048, 4096) },
+            (Some(_), None, None) => KeyAlgorithm::EcdsaP384,
+            (None, None, None) => KeyAlgorithm::EcdsaP256,
+        }
+    }
 
     /// Whether its certificates live so shortly that their end is their revocation (requirements B9).
     pub fn is_short_lived(&self) -> bool {

@@ -1,6 +1,6 @@
 //! Revocations: what CRLs and OCSP answers are made of, and what issuers have yet to be told of.
 
-use super::{CertificateId, IssuerId, RevocationId, Serial, Timestamp, Version, VersionId};
+use super::{CertificateId, IssuerId, KeyId, RevocationId, Serial, Timestamp, Version, VersionId};
 use crate::entity::Index;
 use crate::{entity, text_enum, transitions};
 
@@ -49,8 +49,12 @@ entity! {
         id: RevocationId,
         /// The issuer that made what is revoked.
         issuer_id: IssuerId,
+        /// The CA key that signed it, where it is known: revocation lists and OCSP ask by it.
+        issuer_key_id: Option<KeyId>,
         /// The serial number, of which an issuer has each once.
         serial_number: Serial,
+        /// Which revocation lists list it, as the list's id is written; empty where none does.
+        crl_list: String,
         /// The managed certificate.
         certificate_id: CertificateId,
         /// The version.
@@ -65,12 +69,86 @@ entity! {
         not_after: Timestamp,
         /// Whether its profile was a short-lived one: CRLs leave it out, OCSP does not (requirements B9).
         short_lived: bool,
+        /// When this row was made or last changed: what lists of changes go by.
+        changed_at: Timestamp,
     }
     indexes [
-        Index::unique("certificate_revocations_serial", &["issuer_id", "serial_number"]),
+        // The serial number first: it is looked up with the issuer, and with the key that signed.
+        Index::unique("certificate_revocations_serial", &["serial_number", "issuer_id"]),
         Index::on("certificate_revocations_of", &["certificate_id", "id"]),
+        // In the order of ids the rows lie side by side.
+        Index::on("certificate_revocations_listed", &["crl_list", "id"]),
+        Index::on("certificate_revocations_changed", &["issuer_key_id", "changed_at", "id"]),
     ]
     references []
+}
+
+impl Revocation {
+    /// The shard of what names none.
+    pub const NO_SHARD: i64 = -1;
+
+    /// The lists of an authority's shard: the beginning of its key's id, which tells it from all others, and the shard. A list of
+    /// a million rows reads it a million times, so it is short.
+    pub fn list(authority: &KeyId, shard: Option<i64>) -> String {
+        let short = short(authority);
+        shard.map_or_else(|| format!("{short}."), |shard| format!("{short}.{shard:05}"))
+    }
+
+    /// Where the lists of all shards of an authority begin, and what stands behind them.
+    pub fn lists(authority: &KeyId) -> (String, String) {
+        let short = short(authority);
+        (format!("{short}."), format!("{short}/"))
+    }
+
+    /// The shard that [`crl_list`](Self::crl_list) names.
+    pub fn shard(&self) -> Option<i64> {
+        self.crl_list.rsplit_once('.').and_then(|(_, shard)| shard.parse().ok())
+    }
+}
+
+/// 64 bits of the SHA-256.
+fn short(authority: &KeyId) -> &str {
+    authority.as_str().get(..16).unwrap_or(authority.as_str())
+}
+
+entity! {
+    /// What a revocation list says of a revocation.
+    pub struct ListedRevocation of Revocation, fields ListedRevocationFields {
+        /// The id of the revocation.
+        id: RevocationId,
+        /// The serial number.
+        serial_number: Serial,
+        /// Which lists list it.
+        crl_list: String,
+        /// Why.
+        reason: RevocationReason,
+        /// Since when.
+        revoked_at: Timestamp,
+        /// Last moment of validity of what is revoked.
+        not_after: Timestamp,
+    }
+}
+
+entity! {
+    /// What a list of changes says of a revocation.
+    pub struct ChangedRevocation of Revocation, fields ChangedRevocationFields {
+        /// The id of the revocation.
+        id: RevocationId,
+        /// The CA key.
+        issuer_key_id: Option<KeyId>,
+        /// The serial number.
+        serial_number: Serial,
+        /// Why.
+        reason: RevocationReason,
+        /// Since when.
+        revoked_at: Timestamp,
+        /// Last moment of validity of what is revoked.
+        not_after: Timestamp,
+        /// Whether lists leave it out.
+        short_lived: bool,
+        /// When it was last changed.
+        changed_at: Timestamp,
+    }
 }
 
 text_enum! {
@@ -164,8 +242,12 @@ entity! {
         certificate_id: CertificateId,
         /// The issuer that made it.
         issuer_id: IssuerId,
+        /// The CA key that signed it.
+        issuer_key_id: Option<KeyId>,
         /// The serial number.
         serial_number: Serial,
+        /// The shard of the revocation lists that it names.
+        crl_shard: Option<i64>,
         /// Last moment of validity.
         not_after: Timestamp,
     }
@@ -174,6 +256,19 @@ entity! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_lists_of_an_authority_stand_together_and_no_others_among_them() {
+        let (key, other) = (KeyId::of(b"one"), KeyId::of(b"two"));
+        let (first, behind) = Revocation::lists(&key);
+        for shard in [None, Some(0), Some(7), Some(1_023)] {
+            let list = Revocation::list(&key, shard);
+            assert!(first <= list && list < behind, "{list}");
+            let others = Revocation::list(&other, shard);
+            assert!(others < first || others >= behind, "{others}");
+        }
+        assert_ne!(Revocation::list(&key, None), Revocation::list(&key, Some(0)));
+    }
 
     #[test]
     fn reasons_have_the_numbers_of_rfc_5280() {

@@ -116,7 +116,16 @@ impl Cell for Serial {
         Value::Text(self.to_string())
     }
     fn from_value(value: Value) -> Option<Self> {
-        value.as_text()?.parse().ok()
+        let text = value.as_text()?;
+        // What was stored in the one form need not be looked at digit by digit.
+        match hex::decode(text) {
+            Ok(octets)
+                if octets.first().is_some_and(|first| (1..0x80).contains(first)) && octets.len() <= MAX_OCTETS =>
+            {
+                Some(Self(octets))
+            }
+            _ => text.parse().ok(),
+        }
     }
 }
 

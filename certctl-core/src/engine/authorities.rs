@@ -5,10 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::connector::{Authorities, Authority, AuthorityOrigin, AuthorityRequest, ConnectorError};
+use super::PublicUrl;
+use crate::connector::{Authorities, Authority, AuthorityOrigin, AuthorityRequest, ConnectorError, Published};
 use crate::domain::{
     ActorType, AuditAction, AuditEvent, AuditEventId, AuthorityId, AuthorityRecord, AuthorityState, Chain, EngineKey,
-    EngineKeyId, EngineKeyPurpose, Recorded, Serial, Timestamp, pem,
+    EngineKeyId, EngineKeyPurpose, IntermediateCa, IntermediateCaState, Recorded, Serial, Timestamp, pem,
 };
 use crate::entity::Record;
 use crate::pki;
@@ -26,11 +27,26 @@ pub(super) struct StoredAuthorities {
     storage: Arc<dyn Storage>,
     ports: Ports,
     sealer: Sealer,
+    public_url: Option<PublicUrl>,
 }
 
 impl StoredAuthorities {
-    pub(super) fn new(storage: Arc<dyn Storage>, ports: Ports, sealer: Sealer) -> Self {
-        Self { storage, ports, sealer }
+    pub(super) fn new(storage: Arc<dyn Storage>, ports: Ports, sealer: Sealer, public_url: Option<PublicUrl>) -> Self {
+        Self { storage, ports, sealer, public_url }
+    }
+
+    /// Opens an authority as it is stored, also one that was superseded.
+    ///
+    /// # Errors
+    /// When its key is gone or cannot be opened; the store's.
+    pub(super) async fn reopen(&self, record: &AuthorityRecord) -> Result<Authority, ConnectorError> {
+        let unit = UnitOfWork::begin(&self.storage).await.map_err(store)?;
+        self.unsealed(&unit, record).await
+    }
+
+    /// Where the world finds it.
+    pub(super) fn published(&self, id: &AuthorityId, owner: &str) -> Published {
+        self.public_url.as_ref().map(|url| url.published(id, owner)).unwrap_or_default()
     }
 
     async fn stored(&self, unit: &UnitOfWork, owner: &str) -> Result<Option<Record<AuthorityRecord>>, ConnectorError> {
@@ -50,7 +66,25 @@ impl StoredAuthorities {
             .map_err(|error| ConnectorError::permanent(error.to_string()))?;
         let signer =
             self.ports.keys.open(&pkcs8).await.map_err(|error| ConnectorError::permanent(error.to_string()))?;
-        Ok(Authority { id: record.id.clone(), chain: record.chain.clone(), signer })
+        let published = self.published(&record.id, &record.owner);
+        Ok(Authority { id: record.id.clone(), chain: record.chain.clone(), signer, published })
+    }
+
+    /// An intermediate CA at work.
+    async fn intermediate(&self, unit: &UnitOfWork, id: &str, issuer_id: &str) -> Result<Authority, ConnectorError> {
+        let found = unit.peek::<IntermediateCa>(id).await.map_err(store)?;
+        let found = found.filter(|intermediate| intermediate.issuer_id.as_str() == issuer_id).ok_or_else(|| {
+            ConnectorError::permanent(format!(
+                "issuer `{issuer_id}` has no intermediate CA `{id}`; name one of its own"
+            ))
+        })?;
+        if found.state != IntermediateCaState::Active {
+            let message = format!("intermediate CA `{id}` is {}; let another one sign", found.state);
+            return Err(ConnectorError::permanent(message));
+        }
+        let record = self.stored(unit, id).await?;
+        let record = record.ok_or_else(|| ConnectorError::permanent(format!("the certificate of `{id}` is gone")))?;
+        self.unsealed(unit, &record).await
     }
 
     /// The chain and key of a new authority.
@@ -92,6 +126,9 @@ impl StoredAuthorities {
                     ));
                 }
                 Ok((chain, GeneratedKey { signer, pkcs8 }))
+            }
+            AuthorityOrigin::Intermediate { .. } => {
+                Err(ConnectorError::permanent("an intermediate CA is made by itself"))
             }
         }
     }
@@ -141,7 +178,8 @@ impl StoredAuthorities {
             details: json!({ "owner": request.owner, "fingerprint_sha256": chain.fingerprint() }),
             timestamp: now,
         }));
-        Ok(unit.commit().await.map(|_| Authority { id, chain, signer: key.signer }))
+        let published = self.published(&id, &request.owner);
+        Ok(unit.commit().await.map(|_| Authority { id, chain, signer: key.signer, published }))
     }
 }
 
@@ -150,6 +188,9 @@ impl Authorities for StoredAuthorities {
     async fn open(&self, request: &AuthorityRequest) -> Result<Authority, ConnectorError> {
         for _ in 0..3 {
             let unit = UnitOfWork::begin(&self.storage).await.map_err(store)?;
+            if let AuthorityOrigin::Intermediate { issuer_id } = &request.origin {
+                return self.intermediate(&unit, &request.owner, issuer_id).await;
+            }
             let stored = self.stored(&unit, &request.owner).await?;
             if let Some(record) = &stored
                 && serves(record, &request.origin)
@@ -171,7 +212,7 @@ impl Authorities for StoredAuthorities {
 /// Whether the stored authority is the one that is asked for.
 fn serves(record: &AuthorityRecord, origin: &AuthorityOrigin) -> bool {
     match origin {
-        AuthorityOrigin::SelfSigned { .. } => true,
+        AuthorityOrigin::SelfSigned { .. } | AuthorityOrigin::Intermediate { .. } => true,
         AuthorityOrigin::Provided { chain_pem, .. } => {
             Chain::from_pem(chain_pem).is_ok_and(|chain| chain.leaf() == record.chain.leaf())
         }

@@ -10,17 +10,19 @@ use serde_json::Value;
 
 use super::authorities::StoredAuthorities;
 use super::drain::InFlight;
+use super::kept::StoredFor;
 use super::lookout::Lookout;
 use super::loops::Loops;
 use super::reads::Reads;
-use super::{Cadence, ConfiguredNotifier, ConfiguredSource, Engine, Inner, Trail};
+use super::{Cadence, ConfiguredNotifier, ConfiguredSource, Engine, Inner, PublicUrl, Trail};
 use crate::connector::layer::Layers;
 use crate::connector::{Audience, ConnectorContext, Registry};
 use crate::decide::routing::{self, Occurrence, Route};
 use crate::digest::{self, DigestConfig};
 use crate::domain::{
-    AgentId, DiscoverySchedule, EmailAddress, NotificationType, Role, Setting, SettingId, Severity, nearest,
+    AgentId, DiscoverySchedule, EmailAddress, IssuerId, NotificationType, Role, Setting, SettingId, Severity, nearest,
 };
+use crate::enrol::acme::{AcmeConfig, Server};
 use crate::error::{Error, ErrorKind};
 use crate::event::EventSink;
 use crate::ops;
@@ -48,6 +50,17 @@ pub struct ConfiguredKey {
     pub key: Secret,
     /// What it may do.
     pub role: Role,
+}
+
+/// An issuer that the configuration names.
+#[derive(Clone, Debug)]
+pub struct IssuerConfig {
+    /// Its id, which is its name as well.
+    pub id: IssuerId,
+    /// The kind of connector.
+    pub kind: String,
+    /// Its configuration.
+    pub config: Value,
 }
 
 /// A notifier that the configuration names.
@@ -93,12 +106,15 @@ pub struct EngineBuilder {
     cadence: Cadence,
     agent_auth: AgentAuth,
     keys: Vec<ConfiguredKey>,
+    issuers: Vec<IssuerConfig>,
     notifiers: Vec<NotifierConfig>,
     routes: Vec<Route>,
     digest: Option<DigestConfig>,
     checkpoint_file: Option<PathBuf>,
     network_scans: bool,
     sources: Vec<DiscoverySourceConfig>,
+    acme: Option<AcmeConfig>,
+    public_url: Option<PublicUrl>,
 }
 
 impl std::fmt::Debug for EngineBuilder {
@@ -119,12 +135,15 @@ impl Engine {
             cadence: Cadence::default(),
             agent_auth: AgentAuth::default(),
             keys: Vec::new(),
+            issuers: Vec::new(),
             notifiers: Vec::new(),
             routes: Vec::new(),
             digest: None,
             checkpoint_file: None,
             network_scans: true,
             sources: Vec::new(),
+            acme: None,
+            public_url: None,
         }
     }
 }
@@ -174,10 +193,29 @@ impl EngineBuilder {
         self
     }
 
+    /// Where the world reaches what is published of the CAs. Without it certificates name neither a revocation list nor an OCSP
+    /// responder, unless the configuration of their issuer does.
+    pub fn public_url(mut self, url: PublicUrl) -> Self {
+        self.public_url = Some(url);
+        self
+    }
+
     /// Adds checkpoints of the audit trail to this file as well: outside of the database, where whoever changes the database
     /// does not reach them.
     pub fn audit_checkpoints(mut self, path: impl Into<PathBuf>) -> Self {
         self.checkpoint_file = Some(path.into());
+        self
+    }
+
+    /// Serves ACME to machines. Without this no directory is served.
+    pub fn acme(mut self, config: AcmeConfig) -> Self {
+        self.acme = Some(config);
+        self
+    }
+
+    /// Makes an issuer when there is none of that id. One that there is stays as it is.
+    pub fn issuer(mut self, issuer: IssuerConfig) -> Self {
+        self.issuers.push(issuer);
         self
     }
 
@@ -201,21 +239,35 @@ impl EngineBuilder {
             cadence,
             agent_auth,
             keys,
+            issuers,
             notifiers,
             routes,
             digest,
             checkpoint_file,
             network_scans,
             sources,
+            acme,
+            public_url,
         } = self;
         let sealer = sealer(&*storage, &ports, secret).await?;
-        let authorities = Arc::new(StoredAuthorities::new(storage.clone(), ports.clone(), sealer.clone()));
+        let authorities = StoredAuthorities::new(storage.clone(), ports.clone(), sealer.clone(), public_url);
+        let authorities = Arc::new(authorities);
         let layers = Layers::new(cadence.notifiers.clone(), ports.clock.clone());
+        let context = |id: &str| {
+            let kept = Arc::new(StoredFor::new(storage.clone(), sealer.clone(), id));
+            let (state, challenges) = (kept.clone(), kept);
+            ConnectorContext {
+                id: id.into(),
+                ports: ports.clone(),
+                authorities: authorities.clone(),
+                state,
+                challenges,
+            }
+        };
         let mut live = BTreeMap::new();
         for notifier in notifiers {
             let entry = registry.find_notifier(&notifier.kind).map_err(|error| Error::invalid(error.to_string()))?;
-            let cx =
-                ConnectorContext { id: notifier.name.clone(), ports: ports.clone(), authorities: authorities.clone() };
+            let cx = context(&notifier.name);
             let built = entry
                 .build(&notifier.config, &cx)
                 .map_err(|error| Error::invalid(format!("notifier `{}`: {error}", notifier.name)))?;
@@ -229,9 +281,7 @@ impl EngineBuilder {
             let wrong = |error: String| Error::invalid(format!("discovery source `{}`: {error}", source.name));
             let entry = registry.find_discovery(&source.kind).map_err(|error| wrong(error.to_string()))?;
             let agent = registry.discovery_agent(&source.kind).map_err(|error| wrong(error.to_string()))?;
-            let id = source.name.clone();
-            let cx = ConnectorContext { id, ports: ports.clone(), authorities: authorities.clone() };
-            let live = entry.build(&source.config, &cx).map_err(|error| wrong(error.to_string()))?;
+            let live = entry.build(&source.config, &context(&source.name)).map_err(|error| wrong(error.to_string()))?;
             let schedule = DiscoverySchedule::of_source(&source.name).map_err(|error| wrong(error.to_string()))?;
             let agent = AgentId::parse(agent).map_err(|error| wrong(error.to_string()))?;
             let configured = ConfiguredSource { agent, live, interval: source.interval };
@@ -239,6 +289,7 @@ impl EngineBuilder {
                 return Err(wrong("there are two of that name; give each its own".into()));
             }
         }
+        let acme = acme.map(|config| Server::new(config, &*ports.rng));
         let mut holder = [0; 8];
         ports.rng.fill(&mut holder);
         let mut store_id = [0; 16];
@@ -247,6 +298,7 @@ impl EngineBuilder {
         let trail = Trail::new(String::from_utf8_lossy(&store_id).into_owned(), checkpoint_file);
         let reads_recorded = Mutex::new(ports.clock.monotonic());
         let started_at = storage.read(View::Latest).await?.now();
+        let ocsp = crate::ocsp::Memory::new(cadence.ocsp.memory);
         let engine = Engine(Arc::new(Inner {
             storage,
             ports,
@@ -268,19 +320,24 @@ impl EngineBuilder {
             authorities,
             auth: super::Recent::default(),
             rules: super::RuleBook::default(),
+            epochs: super::epochs::Epochs::default(),
+            crls: super::crls::Crls::default(),
             census: super::census::Kept::default(),
+            ocsp,
             warned: super::warned::Warned::default(),
             in_flight: InFlight::default(),
             events: EventSink::default(),
             trail,
             network_scans,
             discovery_sources,
+            acme,
             stopping: super::Stopping::default(),
             reads: Reads::default(),
             reads_recorded,
         }));
         ops::seed(&engine).await?;
         ops::access::configure_keys(&engine, &keys).await?;
+        ops::issuer::configure(&engine, &issuers).await?;
         crate::reconcile::searches::enlist_sources(&engine).await?;
         Ok(engine)
     }

@@ -26,8 +26,12 @@ pub struct Cadence {
     pub agent_health: Duration,
     /// The same for certificates of short-lived profiles that ended.
     pub short_lived_expiry: Duration,
+    /// The same for revocation lists that are to be made.
+    pub crl_generation: Duration,
     /// The same for notifications.
     pub notification_process: Duration,
+    /// The same for orders at the ACME server that have expired or are long over.
+    pub acme_gc: Duration,
     /// First pause after the store failed; doubled up to 64 times that.
     pub retry: Duration,
     /// What the layers around every issuer allow.
@@ -52,6 +56,8 @@ pub struct Cadence {
     pub reads: Duration,
     /// How endpoints are probed; not at all when absent.
     pub health: Option<HealthCadence>,
+    /// How certificates are answered for.
+    pub ocsp: OcspCadence,
     /// How long a job waits for a request.
     pub awaiting_csr: Duration,
     /// How long a job waits for approval.
@@ -79,6 +85,34 @@ pub struct HealthCadence {
     pub automatic: bool,
 }
 
+/// How certificates are answered for (RFC 6960).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OcspCadence {
+    /// How long an answer is valid, in whole seconds.
+    pub validity: Duration,
+    /// How long after it was signed an answer is given again; less than its validity.
+    pub reuse: Duration,
+    /// How long the certificate of a responder is valid.
+    pub responder_validity: Duration,
+    /// So long before its end it has a successor; less than its validity.
+    pub rotation_grace: Duration,
+    /// Memory for answers, in octets.
+    pub memory: usize,
+}
+
+impl Default for OcspCadence {
+    fn default() -> Self {
+        let days = |count: u64| Duration::from_secs(count * 86_400);
+        Self {
+            validity: Duration::from_secs(3600),
+            reuse: Duration::from_secs(1800),
+            responder_validity: days(30),
+            rotation_grace: days(7),
+            memory: 64 << 20,
+        }
+    }
+}
+
 impl Default for HealthCadence {
     fn default() -> Self {
         Self {
@@ -104,7 +138,9 @@ impl Default for Cadence {
             job_timeout: seconds(600),
             agent_health: seconds(120),
             short_lived_expiry: seconds(30),
+            crl_generation: seconds(3600),
             notification_process: seconds(60),
+            acme_gc: seconds(60),
             retry: seconds(1),
             connectors: Limits::default(),
             notifiers: Limits::of_notifiers(),
@@ -117,6 +153,7 @@ impl Default for Cadence {
             checkpoint_rows: 10_000,
             reads: seconds(10),
             health: None,
+            ocsp: OcspCadence::default(),
             awaiting_csr: seconds(24 * 3600),
             awaiting_approval: seconds(168 * 3600),
             retiring: seconds(30),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
+use super::kept::StoredFor;
 use super::{Engine, lock};
 use crate::connector::layer::Layers;
 use crate::connector::{ConnectorContext, ConnectorError, Issuer};
@@ -59,7 +60,14 @@ impl Engine {
     }
 
     pub(crate) fn connector_context(&self, id: &str) -> ConnectorContext {
-        ConnectorContext { id: id.into(), ports: self.ports().clone(), authorities: self.0.authorities.clone() }
+        let kept = Arc::new(StoredFor::new(self.storage().clone(), self.sealer().clone(), id));
+        ConnectorContext {
+            id: id.into(),
+            ports: self.ports().clone(),
+            authorities: self.0.authorities.clone(),
+            state: kept.clone(),
+            challenges: kept,
+        }
     }
 
     pub(crate) fn issuer_config(&self, record: &IssuerRecord) -> Result<Value, SealError> {
@@ -96,12 +104,13 @@ impl Engine {
 mod tests {
     use super::*;
     use crate::connector::Registry;
-    use crate::domain::{Principal, SCHEMAS};
-    use crate::engine::SetupSecret;
+    use crate::domain::{ConfigSource, Principal, SCHEMAS};
+    use crate::engine::{IssuerConfig, SetupSecret};
     use crate::ops::issuer::{Create, Delete, Get, Test, Update};
     use crate::seal::SealingKey;
     use crate::storage::MemoryStorage;
     use crate::testing::{FakePorts, ScriptedCa, ScriptedIssuer, block_on};
+    use serde_json::json;
 
     fn me() -> Principal {
         Principal::embedder("test")
@@ -129,6 +138,38 @@ mod tests {
     async fn live(engine: &Engine, id: &str) -> Arc<dyn Issuer> {
         let record = engine.execute(&me(), Get { id: IssuerId::parse(id).unwrap() }).await.unwrap();
         engine.issuer(&record).unwrap()
+    }
+
+    #[test]
+    fn an_issuer_of_the_configuration_is_made_once_and_then_left_alone() {
+        block_on(async {
+            let fakes = FakePorts::seeded(1);
+            let ports = fakes.ports();
+            let storage = Arc::new(MemoryStorage::new(SCHEMAS, ports.clock.clone()));
+            let start = async |kind: &str, config: Value| {
+                let id = IssuerId::parse("iss-env").unwrap();
+                let secret = SetupSecret::Key(SealingKey::from_bytes(&[1; 32]).unwrap());
+                Engine::builder(storage.clone(), ports.clone(), secret)
+                    .connectors(Registry::new().issuer::<ScriptedIssuer>())
+                    .issuer(IssuerConfig { id, kind: kind.into(), config })
+                    .build()
+                    .await
+            };
+            for (kind, config) in [("Scripted", json!({ "url": "no" })), ("Scribbled", json!({}))] {
+                let refused = start(kind, config).await.err().unwrap();
+                assert!(refused.message().contains("iss-env"), "{refused}");
+            }
+            let engine = start("Scripted", json!({})).await.unwrap();
+            let id = IssuerId::parse("iss-env").unwrap();
+            let made = engine.execute(&me(), Get { id: id.clone() }).await.unwrap();
+            assert_eq!((made.source, made.enabled), (ConfigSource::Environment, true));
+            let change = Update { id: id.clone(), name: Some("ours".into()), config: None, enabled: None };
+            engine.execute(&me(), change).await.unwrap();
+            drop(engine);
+            let engine = start("Scripted", json!({ "immediate": true })).await.unwrap();
+            let kept = engine.execute(&me(), Get { id }).await.unwrap();
+            assert_eq!((kept.name.as_str(), kept.shown_config.0.get("immediate")), ("ours", None));
+        });
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Engine {
         let mut tries = 0;
         loop {
             match self.attempt(principal, operation, around).await {
-                Err(error) if tries < RETRIES && passes(&error) => tries += 1,
+                Err(error) if tries < RETRIES && passes::<O>(&error) => tries += 1,
                 result => return result,
             }
         }
@@ -150,6 +150,9 @@ impl Engine {
             self.known_keys().clear();
         }
         self.0.rules.committed(committed);
+        self.0.epochs.committed(committed);
+        self.0.crls.committed(committed);
+        self.0.ocsp.committed(committed);
         for hint in committed.hints.iter().filter(|hint| hint.topic == Self::AGENT_WORK) {
             if let Ok(agent) = hint.key.parse() {
                 self.0.lookout.wake(&agent);
@@ -161,6 +164,8 @@ impl Engine {
     pub(crate) fn publish_unknown(&self) {
         self.known_keys().clear();
         self.0.rules.clear();
+        self.0.epochs.hear();
+        self.0.crls.hear();
         self.0.lookout.hear();
     }
 }
@@ -181,9 +186,10 @@ fn recorded(changes: &Changes) -> Vec<AuditEvent> {
 }
 
 /// Whether fresh reads may help.
-fn passes(error: &Error) -> bool {
+fn passes<O: Operation>(error: &Error) -> bool {
     let unavailable = std::error::Error::source(error)
         .and_then(|source| source.downcast_ref::<StorageError>())
         .is_some_and(StorageError::is_retryable);
-    error.code() == "changed_meanwhile" || (error.kind() == ErrorKind::Unavailable && unavailable)
+    let raced = O::RACES && error.code() == "already_exists";
+    raced || error.code() == "changed_meanwhile" || (error.kind() == ErrorKind::Unavailable && unavailable)
 }

@@ -6,45 +6,58 @@ mod cadence;
 mod census;
 mod checkpoint_key;
 mod connectors;
+mod crls;
 mod drain;
+mod epochs;
 mod execute;
 mod finished;
+mod kept;
 mod lookout;
 pub(crate) mod loops;
 mod once;
 mod precondition;
+mod public_url;
 mod reads;
 mod recent;
 mod rules;
 mod run;
 mod sealing;
+mod status;
 mod system;
 mod warned;
 
-pub use builder::{AgentAuth, ConfiguredKey, DiscoverySourceConfig, EngineBuilder, NotifierConfig, SetupSecret};
-pub use cadence::{Cadence, HealthCadence};
+pub use builder::{
+    AgentAuth, ConfiguredKey, DiscoverySourceConfig, EngineBuilder, IssuerConfig, NotifierConfig, SetupSecret,
+};
+pub use cadence::{Cadence, HealthCadence, OcspCadence};
 pub use census::Census;
+pub use crls::{CrlAnswer, PublishedCrl};
+pub(crate) use crls::{CrlAuthority, CrlDirectory};
 pub use once::{Begun, NamedCall};
 pub use precondition::Precondition;
+pub use public_url::{InvalidPublicUrl, PublicUrl};
 pub use run::Progress;
+pub use status::{StatusAuthority, Statuses};
 pub use system::{AgentTrust, ServerIdentity};
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::connector::{Authorities, DiscoverySource, Notifier, Registry};
+use crate::connector::{DiscoverySource, Notifier, Registry};
 pub use crate::decide::routing::Route;
 use crate::digest;
 pub use crate::digest::DigestConfig;
 use crate::domain::{AgentId, Principal, Timestamp};
 use crate::event::EventSink;
+use crate::ocsp;
 use crate::ports::{Monotonic, Ports};
 use crate::seal::Sealer;
 use crate::signal::Signal;
 use crate::storage::Storage;
 
 pub use crate::reconcile::searches::ScanProgress;
+use authorities::StoredAuthorities;
 use connectors::IssuerCache;
 use drain::InFlight;
 pub(crate) use drain::{Stopping, Underway};
@@ -83,10 +96,13 @@ pub(crate) struct Inner {
     pub(crate) loops: Loops,
     pub(crate) running: Mutex<BTreeMap<String, u32>>,
     issuers: IssuerCache,
-    authorities: Arc<dyn Authorities>,
+    authorities: Arc<StoredAuthorities>,
     auth: Recent<Principal>,
     rules: RuleBook,
+    epochs: epochs::Epochs,
+    crls: crls::Crls,
     census: census::Kept,
+    pub(crate) ocsp: ocsp::Memory,
     warned: warned::Warned,
     pub(crate) in_flight: InFlight,
     pub(crate) events: EventSink,
@@ -98,6 +114,8 @@ pub(crate) struct Inner {
     /// Told when the loops are to end.
     pub(crate) stopping: Stopping,
     reads: Reads,
+    /// The ACME server, if there is one.
+    acme: Option<crate::enrol::acme::Server>,
     /// When reads were last recorded.
     reads_recorded: Mutex<Monotonic>,
 }
@@ -158,6 +176,11 @@ impl Engine {
     /// What happens, as it happens, after it was committed. A slow receiver misses events and is told so.
     pub fn events(&self) -> crate::event::Events {
         self.0.events.subscribe()
+    }
+
+    /// The ACME server, if there is one.
+    pub(crate) fn acme_server(&self) -> Option<&crate::enrol::acme::Server> {
+        self.0.acme.as_ref()
     }
 
     pub(crate) fn trail(&self) -> &Trail {

@@ -26,9 +26,9 @@ pub(crate) type Read = (&'static str, Option<String>);
 const APART: usize = 1_000;
 
 impl Reads {
-    /// Notes a call. Agents' polls leave no trace (requirements D3), nor does what the engine asks itself.
+    /// Notes a call. The polls of agents and machines leave no trace (requirements D3), nor does what the engine asks itself.
     pub(super) fn note(&self, principal: &Principal, operation: &'static str, subject: Option<String>) {
-        if principal.role == Role::Agent || principal.actor_type == ActorType::System {
+        if principal.role == Role::Agent || matches!(principal.actor_type, ActorType::Machine | ActorType::System) {
             return;
         }
         let reader = Reader { id: principal.id.clone(), actor_type: principal.actor_type };

@@ -28,6 +28,8 @@ pub struct Progress {
     pub agents_silent: usize,
     /// Always 0: endpoints are probed in a task of its own. `GET /api/v1/loops` tells how many.
     pub endpoints_probed: usize,
+    /// Always 0: revocation lists are made in a task of its own. `GET /api/v1/loops` tells how many.
+    pub crls_made: usize,
     /// Answers to named calls that were forgotten.
     pub calls_forgotten: usize,
     /// Jobs that were taken up.
@@ -36,6 +38,10 @@ pub struct Progress {
     pub deliveries_started: usize,
     /// Revocations whose issuers are being told.
     pub revocations_told: usize,
+    /// Challenges of ACME clients that are being looked at.
+    pub challenges_taken_up: usize,
+    /// ACME orders that were ended or forgotten.
+    pub orders_collected: usize,
     /// Alerts of certificates that near their end.
     pub alerts_raised: usize,
     /// Messages of the digest that were recorded.

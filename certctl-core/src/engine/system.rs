@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Engine;
-use crate::connector::{Authority, AuthorityOrigin, AuthorityRequest};
+use crate::connector::{Authorities, Authority, AuthorityOrigin, AuthorityRequest};
 use crate::domain::{Chain, Csr, ExtendedKeyUsage, Fingerprint, KeyAlgorithm, Serial, Timestamp};
 use crate::error::{Error, ErrorKind};
 use crate::pki;
@@ -30,7 +30,7 @@ pub struct ServerIdentity {
     pub renew_at: Timestamp,
 }
 
-const OWNER: &str = "system";
+pub(super) const OWNER: &str = "system";
 const ROOT_VALIDITY: Duration = Duration::from_secs(10 * 365 * 86_400);
 const SERVER_VALIDITY: Duration = Duration::from_secs(30 * 86_400);
 const BACKDATE: Duration = Duration::from_secs(300);

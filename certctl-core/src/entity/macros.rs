@@ -148,7 +148,9 @@ macro_rules! text_enum {
         impl schemars::JsonSchema for $name {
             fn schema_name() -> std::borrow::Cow<'static, str> { stringify!($name).into() }
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "type": "string", "enum": [ $($text),* ] })
+                // As a value: the macro would go through an array word by word, and deeper than compilers go.
+                let words: &[&str] = &[ $($text),* ];
+                schemars::json_schema!({ "type": "string", "enum": words })
             }
         }
     };

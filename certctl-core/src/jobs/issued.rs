@@ -3,11 +3,13 @@
 use serde_json::json;
 
 use super::descent::Descent;
+use super::held::Held;
 use super::live::{self, Standing};
 use super::open::key_holders;
 use super::order::Order;
 use super::rollout::{self, Arrival};
 use super::shape;
+use crate::connector::Published;
 use crate::decide::advice;
 use crate::decide::alerts::{self, AlertInput};
 use crate::decide::policy::Validity;
@@ -27,7 +29,7 @@ use crate::storage::{Query, UnitOfWork};
 
 /// What was issued, for whom.
 pub(crate) struct Issued<'a> {
-    pub(crate) certificate: Record<Certificate>,
+    pub(crate) certificate: Held,
     /// Its targets.
     pub(crate) targets: Vec<CertificateTarget>,
     /// To whom the key of the request belongs, if it was used before.
@@ -79,6 +81,8 @@ pub(crate) async fn record(engine: &Engine, unit: &mut UnitOfWork, issued: Issue
         id: VersionId::generate(&*engine.ports().clock, &*engine.ports().rng),
         certificate_id: certificate.id.clone(),
         issuer_id: order.issuer_id.clone(),
+        issuer_key_id: pki::chain::signer_of(&chain),
+        crl_shard: facts.crl_urls.iter().find_map(|url| Published::shard_of(url)).map(i64::from),
         key_holder: key_holder.clone(),
         serial_number: facts.serial.clone(),
         not_before: facts.not_before,
@@ -174,7 +178,7 @@ pub(crate) async fn record(engine: &Engine, unit: &mut UnitOfWork, issued: Issue
     }
     let id = version.id.clone();
     unit.insert(version);
-    unit.update(certificate);
+    certificate.write(unit);
     Ok(id)
 }
 

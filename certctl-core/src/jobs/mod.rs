@@ -4,6 +4,7 @@ pub(crate) mod deploy;
 pub(crate) mod descent;
 pub(crate) mod failed;
 pub(crate) mod health;
+pub(crate) mod held;
 pub(crate) mod holders;
 pub(crate) mod issued;
 mod lease;

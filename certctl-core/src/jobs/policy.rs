@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::held::Held;
 use super::open::{key_holders, targets_query};
 use super::order::Order;
 use super::scope;
@@ -125,14 +126,15 @@ impl Judgement {
 /// What is ordered.
 #[derive(Clone, Copy)]
 pub(crate) struct Ordered<'a> {
-    pub(crate) certificate: &'a Certificate,
+    pub(crate) certificate: &'a Held,
     pub(crate) order: &'a Order,
     /// All targets of the certificate.
     pub(crate) targets: &'a [CertificateTarget],
 }
 
 /// Compares an order with the rules: before the issuer is asked, without a validity, and before what it made is
-/// recorded, with it. Gives what forbids the order; that is stored, and so is everything once there is a validity.
+/// recorded, with it. Gives what forbids the order; that is stored, and so is everything once there is a validity. Of a
+/// certificate that is not stored yet nothing is, where something forbids it.
 pub(crate) async fn at_issuance(
     engine: &Engine,
     unit: &mut UnitOfWork,
@@ -144,6 +146,8 @@ pub(crate) async fn at_issuance(
         return Ok(Vec::new());
     }
     let groups = &scope::groups_of(unit, &order.compliance, &key_holders(certificate, targets)).await?;
+    let is_new = certificate.is_new();
+    let certificate: &Certificate = certificate;
     // A rule about issuers is about the one that is asked.
     let elsewhere = (order.issuer_id != certificate.issuer_id)
         .then(|| Certificate { issuer_id: order.issuer_id.clone(), ..certificate.clone() });
@@ -151,7 +155,11 @@ pub(crate) async fn at_issuance(
     let facts = PolicyFacts { certificate, names: &order.names, validity, issuing: true, groups, now: unit.now() };
     let judgement = Judgement::of(order, &facts);
     let blocking = judgement.blocking();
-    if validity.is_some() || !blocking.is_empty() {
+    if is_new {
+        if validity.is_some() && blocking.is_empty() {
+            judgement.store_first(engine, unit, principal, &certificate.id);
+        }
+    } else if validity.is_some() || !blocking.is_empty() {
         judgement.store(engine, unit, principal, &certificate.id).await?;
     }
     Ok(blocking)

@@ -162,6 +162,10 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
             requeue(engine, unit, job, sealed, Duration::ZERO).await
         }
         Err(error) => {
+            let mut job = job;
+            if error.begins_anew && step.state.is_some() {
+                job.step = Some(Step { state: None, ..step }.seal(engine, &job)?);
+            }
             let failure = Failure {
                 message: &error.explained(),
                 retryable: error.kind.is_retryable(),

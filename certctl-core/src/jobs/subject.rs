@@ -1,5 +1,6 @@
 //! What is stored about a certificate when a request for it comes in.
 
+use super::held::Held;
 use super::open::targets_query;
 use crate::domain::{Certificate, CertificateId, CertificateKey, CertificateTarget, Csr, Job, Version};
 use crate::entity::Record;
@@ -9,7 +10,7 @@ use crate::storage::{Query, Reads, UnitOfWork};
 /// A certificate with all that deciding about a request needs.
 pub(crate) struct Subject {
     /// The certificate, pinned.
-    pub(crate) certificate: Record<Certificate>,
+    pub(crate) certificate: Held,
     /// Its targets.
     pub(crate) targets: Vec<CertificateTarget>,
     /// The open issuing job of the key holder, not pinned.
@@ -43,6 +44,7 @@ impl Subject {
         unit.pin(&certificate);
         let targets = found.all(&targets)?.into_iter().map(Record::into_entity).collect();
         let predecessor = found.one(&newest)?.map(Record::into_entity);
+        let certificate = Held::Stored(Box::new(certificate));
         Ok(Some(Self { certificate, targets, open: found.one(&open)?, key: found.one(&key)?, predecessor }))
     }
 }

@@ -24,6 +24,10 @@ pub trait Operation: Send + Sync + 'static {
     /// Whether it leaves an audit event. Only heartbeats and the like do not (requirements D3).
     const AUDITED: bool = true;
 
+    /// Whether it is run again with fresh reads also when somebody else wrote what must be unique at the same moment: where what
+    /// it would have made may be there now, and is the answer then.
+    const RACES: bool = false;
+
     /// The record that it reads, for the audit trail of calls that only read.
     fn subject(&self) -> Option<String> {
         None

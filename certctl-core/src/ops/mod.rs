@@ -5,6 +5,8 @@
 //! too late.
 
 pub mod access;
+pub(crate) mod acme;
+pub mod acme_eab;
 pub mod agent;
 pub mod agent_group;
 pub mod audit;
@@ -12,10 +14,12 @@ pub mod certificate;
 mod check;
 mod connection_test;
 pub(crate) mod context;
+pub mod crl;
 pub mod digest;
 pub mod discovery;
 pub mod event;
 pub mod health_check;
+pub mod intermediate;
 pub mod issuer;
 pub mod job;
 pub mod key;

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use const_oid::db::rfc5280;
-
-use crate::domain::{CertificateFacts, Chain, InvalidChain, SubjectNames, Timestamp};
+use crate::domain::{CertificateFacts, Chain, InvalidChain, KeyId, SubjectNames, Timestamp};
 use crate::pki::parts::{Certificate, Tbs};
+use crate::pki::path::{self, PathError};
 use crate::pki::{PkiError, certificate, key, time, verify};
 
 /// How far in the future a certificate's beginning may lie: clocks of CAs differ from the store's.
@@ -55,6 +54,9 @@ pub enum ChainError {
         /// What does not fit.
         why: &'static str,
     },
+    /// A certificate that those above it do not allow.
+    #[error(transparent)]
+    Path(#[from] PathError),
     /// The parts cannot be a chain.
     #[error(transparent)]
     Invalid(#[from] InvalidChain),
@@ -88,24 +90,65 @@ pub enum Root {
 /// [`ChainError`] when the leaf cannot be read or the result is no chain. Others in the pool that cannot be read are
 /// left out.
 pub fn assemble(leaf: &[u8], pool: &[Vec<u8>], root: Root) -> Result<Chain, ChainError> {
+    climb(leaf, pool)?.into_chain(root)
+}
+
+/// [`assemble`]s a chain and [checks](check_constraints) it, with the root even where that is left out.
+///
+/// # Errors
+/// Those of both.
+pub fn assemble_fit(leaf: &[u8], pool: &[Vec<u8>], root: Root) -> Result<Chain, ChainError> {
+    let climbed = climb(leaf, pool)?;
+    path::check_below(&climbed.certificates)?;
+    climbed.into_chain(root)
+}
+
+/// As far up as the pool leads.
+struct Climbed {
+    certificates: Vec<Vec<u8>>,
+    /// Whether the last one is a root that is not the leaf itself.
+    has_root: bool,
+}
+
+impl Climbed {
+    fn into_chain(mut self, root: Root) -> Result<Chain, ChainError> {
+        if root == Root::Omit && self.has_root {
+            self.certificates.pop();
+        }
+        Ok(Chain::from_der(self.certificates)?)
+    }
+}
+
+fn climb(leaf: &[u8], pool: &[Vec<u8>]) -> Result<Climbed, ChainError> {
     let mut current = Link::read(leaf).map_err(|source| ChainError::Certificate { position: 0, source })?;
     let candidates: Vec<Link<'_>> = pool.iter().filter_map(|der| Link::read(der).ok()).collect();
-    let mut chain = vec![leaf.to_vec()];
-    while chain.len() < crate::domain::MAX_CHAIN && !current.is_self_signed() {
-        // Cross-signed authorities can go in circles, so nobody stands in a chain twice.
-        let unused = |link: &&Link<'_>| !chain.iter().any(|der| der == link.der);
-        let Some(issuer) = candidates.iter().filter(unused).find(|link| current.issued_by(link).is_ok()) else { break };
-        if root == Root::Omit && issuer.is_self_signed() {
-            break;
+    let mut certificates = vec![leaf.to_vec()];
+    while certificates.len() < crate::domain::MAX_CHAIN {
+        if current.is_self_signed() {
+            let has_root = certificates.len() > 1;
+            return Ok(Climbed { certificates, has_root });
         }
-        chain.push(issuer.der.to_vec());
+        // Cross-signed authorities can go in circles, so nobody stands in a chain twice.
+        let unused = |link: &&Link<'_>| !certificates.iter().any(|der| der == link.der);
+        let Some(issuer) = candidates.iter().filter(unused).find(|link| current.issued_by(link).is_ok()) else { break };
+        certificates.push(issuer.der.to_vec());
         current = issuer.clone();
     }
-    Ok(Chain::from_der(chain)?)
+    Ok(Climbed { certificates, has_root: false })
+}
+
+/// The same chain without a self-signed certificate at its end: [`Root::Omit`] after the fact. A leaf that is self-signed stays.
+pub fn without_root(chain: Chain) -> Chain {
+    let [leaf, between @ .., root] = chain.certificates() else { return chain };
+    if !Link::read(root).is_ok_and(|link| link.is_self_signed()) {
+        return chain;
+    }
+    let kept = std::iter::once(leaf).chain(between).cloned().collect();
+    Chain::from_der(kept).unwrap_or(chain)
 }
 
 /// Checks that a chain is what was asked for: the leaf has the key and the names, is no CA and is valid now; each
-/// certificate is signed by the next one, which is a CA and valid now.
+/// certificate is signed by the next one, which is a CA and valid now, and keeps what those above it say.
 ///
 /// Whether the last one is trusted is not asked here.
 ///
@@ -129,6 +172,19 @@ pub fn check(chain: &Chain, expected: &Expected<'_>) -> Result<CertificateFacts,
     }
     check_links(chain, expected.now)?;
     Ok(facts)
+}
+
+/// The key of the CA that signed the leaf, as far as the chain holds the CA's certificate. Whether it really did is for
+/// [`check`] and [`assemble`] to say.
+pub fn signer_of(chain: &Chain) -> Option<KeyId> {
+    chain.issuers().first().and_then(|der| key_of(der))
+}
+
+/// The id of the key of a DER certificate; `None` for one that cannot be read.
+pub fn key_of(der: &[u8]) -> Option<KeyId> {
+    certificate::check_size(der).ok()?;
+    let certificate = Certificate::read(der).ok()?;
+    Some(KeyId::of(Tbs::read(certificate.tbs).ok()?.spki))
 }
 
 /// Checks that each certificate is valid now and signed by the next one, which is a CA and may stand there.
@@ -155,7 +211,8 @@ pub fn check_validity(chain: &Chain, now: Timestamp) -> Result<(), ChainError> {
     Ok(())
 }
 
-/// Checks that each certificate is signed by the next one, which is a CA and may stand there, whatever the time is.
+/// Checks that each certificate is signed by the next one, which is a CA and may stand there, and that it keeps what those above
+/// it say ([`check_constraints`]), whatever the time is.
 ///
 /// # Errors
 /// [`ChainError`] with the first thing that does not fit.
@@ -168,33 +225,17 @@ pub fn check_signatures(chain: &Chain) -> Result<(), ChainError> {
             below.issued_by(&link).map_err(|why| ChainError::BrokenLink { position, why })?;
         }
     }
-    check_path_lengths(chain)
+    check_constraints(chain)
 }
 
-/// Checks that no CA stands above more CAs than its pathLenConstraint allows (RFC 5280 §4.2.1.9, §6.1.4 (l) and (m)).
-/// The first certificate may be a leaf or itself a CA.
+/// Checks that each certificate keeps what those above it in the chain say, as RFC 5280 §6.1 has it: path lengths, name
+/// constraints, certificate policies, and no critical extension that is not understood. The last certificate is taken as the
+/// anchor, whoever it is. The first one may be a leaf or itself a CA. Signatures and dates are not looked at.
 ///
 /// # Errors
-/// [`ChainError::BrokenLink`] below the CA that allows fewer.
-pub fn check_path_lengths(chain: &Chain) -> Result<(), ChainError> {
-    let mut below = 0;
-    for (position, der) in chain.certificates().iter().enumerate() {
-        let unusable = |source| ChainError::Certificate { position, source };
-        let damaged = |damage| unusable(PkiError::malformed("certificate")(damage));
-        let certificate = Certificate::read(der).map_err(damaged)?;
-        let tbs = Tbs::read(certificate.tbs).map_err(damaged)?;
-        let constraints = tbs.extension(rfc5280::ID_CE_BASIC_CONSTRAINTS).map(|extension| extension.value);
-        let Some(constraints) = constraints else { continue };
-        if certificate::path_length(constraints).map_err(damaged)?.is_some_and(|length| below > length) {
-            let why = "the next one's pathLenConstraint allows no CA in between";
-            return Err(ChainError::BrokenLink { position: position.saturating_sub(1), why });
-        }
-        // Self-issued ones, made when a CA changes its key, do not count.
-        if certificate::is_ca(constraints).map_err(damaged)? && tbs.subject != tbs.issuer {
-            below += 1;
-        }
-    }
-    Ok(())
+/// [`ChainError::Path`] with the first thing that does not fit.
+pub fn check_constraints(chain: &Chain) -> Result<(), ChainError> {
+    path::check_below(chain.certificates()).map_err(ChainError::Path)
 }
 
 /// One certificate, with what tells whether another one issued it.

@@ -6,7 +6,7 @@
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280;
 
-use super::certificate::extension::{Criticality, authority_key_identifier, extension};
+use super::certificate::extension::{Criticality, authority_key_identifier, distribution_point, extension};
 use super::certificate::{Authority, SigningError};
 use super::tlv::{self, write};
 use super::{PkiError, algorithm, time, verify};
@@ -15,6 +15,14 @@ use crate::ports::Signer;
 
 /// cRLNumber (§5.2.3).
 const CRL_NUMBER: ObjectIdentifier = rfc5280::ID_CE_CRL_NUMBER;
+/// deltaCRLIndicator (§5.2.4).
+const DELTA_CRL_INDICATOR: ObjectIdentifier = rfc5280::ID_CE_DELTA_CRL_INDICATOR;
+/// issuingDistributionPoint (§5.2.5).
+const ISSUING_DISTRIBUTION_POINT: ObjectIdentifier = rfc5280::ID_CE_ISSUING_DISTRIBUTION_POINT;
+/// freshestCRL (§5.2.6).
+const FRESHEST_CRL: ObjectIdentifier = rfc5280::ID_CE_FRESHEST_CRL;
+/// removeFromCRL, which only lists of changes have (§5.3.1).
+const REMOVE_FROM_CRL: u8 = 8;
 /// The longest entry: one with a serial number of 20 octets, a GeneralizedTime and a reason.
 const ENTRY: usize = 55;
 /// Tag and the longest length of a value.
@@ -24,7 +32,7 @@ const REASON_CODE: [u8; 13] =
     [tlv::SEQUENCE, 12, tlv::SEQUENCE, 10, tlv::OBJECT_IDENTIFIER, 3, 0x55, 0x1d, 0x15, tlv::OCTET_STRING, 3, 0x0a, 1];
 
 /// What a list says besides its entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CrlRequest {
     /// Its number, higher than that of every list before it (§5.2.3).
     pub number: u64,
@@ -32,8 +40,42 @@ pub struct CrlRequest {
     pub this_update: Timestamp,
     /// When the next one is there at the latest (§5.1.2.5).
     pub next_update: Timestamp,
+    /// What it is a list of.
+    pub extent: CrlExtent,
     /// About how many entries there will be: room is made for them.
     pub entries: usize,
+}
+
+/// What a list is a list of: all certificates of its authority, unless it says otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CrlExtent {
+    /// Of a list of changes: the number of the complete list that they are changes of (§5.2.4).
+    pub base: Option<u64>,
+    /// Of a list of some certificates: where it is, as they name it (§5.2.5).
+    pub distribution_point: Option<String>,
+    /// Of a complete list: where the list of changes is (§5.2.6).
+    pub freshest: Option<String>,
+}
+
+impl CrlExtent {
+    /// The extensions that say so, in DER.
+    fn extensions(&self) -> Result<Vec<u8>, PkiError> {
+        let mut extensions = Vec::new();
+        if let Some(base) = self.base {
+            let base = write(tlv::INTEGER, &[&unsigned(base)]);
+            extensions.extend(extension(DELTA_CRL_INDICATOR, Criticality::Critical, &base));
+        }
+        if let Some(url) = &self.distribution_point {
+            let point = distribution_point(url)?;
+            extensions.extend(extension(ISSUING_DISTRIBUTION_POINT, Criticality::Critical, &point));
+        }
+        // A list of changes has none (§5.2.6).
+        if let Some(url) = self.freshest.as_ref().filter(|_| self.base.is_none()) {
+            let points = write(tlv::SEQUENCE, &[&distribution_point(url)?]);
+            extensions.extend(extension(FRESHEST_CRL, Criticality::NotCritical, &points));
+        }
+        Ok(extensions)
+    }
 }
 
 /// One revoked certificate (§5.1.2.6).
@@ -77,8 +119,9 @@ impl CrlBuilder {
     /// A list of the certificates of an authority.
     ///
     /// # Errors
-    /// [`PkiError::Unencodable`] when the authority may not sign lists (§4.2.1.3), or the next update is not after this one.
-    pub fn new(authority: &Authority, request: CrlRequest) -> Result<Self, PkiError> {
+    /// [`PkiError::Unencodable`] when the authority may not sign lists (§4.2.1.3), the next update is not after this one, or a
+    /// location is no URL.
+    pub fn new(authority: &Authority, request: &CrlRequest) -> Result<Self, PkiError> {
         const WHAT: &str = "CRL";
         if !authority.signs_crls() {
             let why = "the keyUsage of the CA certificate lacks cRLSign".to_owned();
@@ -99,9 +142,12 @@ impl CrlBuilder {
         ]
         .concat();
         let number = write(tlv::INTEGER, &[&unsigned(request.number)]);
-        let list =
-            [authority_key_identifier(authority.key_id()), extension(CRL_NUMBER, Criticality::NotCritical, &number)]
-                .concat();
+        let list = [
+            authority_key_identifier(authority.key_id()),
+            extension(CRL_NUMBER, Criticality::NotCritical, &number),
+            request.extent.extensions()?,
+        ]
+        .concat();
         let extensions = write(0xa0, &[&write(tlv::SEQUENCE, &[&list])]);
         // The headers of the whole, of what is signed, and of the entries.
         let start = 3 * HEADER + front.len();
@@ -121,20 +167,34 @@ impl CrlBuilder {
 
     /// Adds an entry.
     pub fn add(&mut self, entry: CrlEntry<'_>) {
-        if self.moment.0 != entry.revoked_at {
-            self.moment = (entry.revoked_at, time::write(entry.revoked_at));
+        let code = (entry.reason != RevocationReason::Unspecified).then(|| entry.reason.code());
+        self.write(entry.serial, entry.revoked_at, code);
+    }
+
+    /// Adds to a list of changes that a certificate is not on hold any more, since when.
+    pub fn remove(&mut self, serial: &Serial, released_at: Timestamp) {
+        self.write(serial, released_at, Some(REMOVE_FROM_CRL));
+    }
+
+    fn write(&mut self, serial: &Serial, at: Timestamp, code: Option<u8>) {
+        if self.moment.0 != at {
+            self.moment = (at, time::write(at));
         }
-        let serial = entry.serial.to_integer();
-        let reason: &[u8] = if entry.reason == RevocationReason::Unspecified { &[] } else { &REASON_CODE };
-        let code = usize::from(!reason.is_empty());
+        let magnitude = serial.as_bytes();
+        // A number whose highest bit is set would read as a negative one.
+        let sign = usize::from(magnitude.first().is_some_and(|octet| octet & 0x80 != 0));
+        let reason = if code.is_some() { REASON_CODE.len() + 1 } else { 0 };
         // 2 + 20 for the serial, 17 for the time, 14 for the reason: always the short form.
-        let length = 2 + serial.len() + self.moment.1.len() + reason.len() + code;
-        self.buffer.extend([tlv::SEQUENCE, short(length), tlv::INTEGER, short(serial.len())]);
-        self.buffer.extend_from_slice(&serial);
+        let length = 2 + sign + magnitude.len() + self.moment.1.len() + reason;
+        self.buffer.extend_from_slice(&[tlv::SEQUENCE, short(length), tlv::INTEGER, short(sign + magnitude.len())]);
+        if sign == 1 {
+            self.buffer.push(0);
+        }
+        self.buffer.extend_from_slice(magnitude);
         self.buffer.extend_from_slice(&self.moment.1);
-        self.buffer.extend_from_slice(reason);
-        if code == 1 {
-            self.buffer.push(entry.reason.code());
+        if let Some(code) = code {
+            self.buffer.extend_from_slice(&REASON_CODE);
+            self.buffer.push(code);
         }
     }
 
@@ -246,12 +306,13 @@ mod tests {
     }
 
     fn request(number: u64, entries: usize) -> CrlRequest {
-        CrlRequest { number, this_update: NOW, next_update: NOW + Duration::from_hours(24), entries }
+        let (this_update, next_update) = (NOW, NOW + Duration::from_hours(24));
+        CrlRequest { number, this_update, next_update, extent: CrlExtent::default(), entries }
     }
 
     fn list(number: u64, count: u32) -> Vec<u8> {
         let (authority, key) = authority();
-        let mut builder = CrlBuilder::new(&authority, request(number, 3)).unwrap();
+        let mut builder = CrlBuilder::new(&authority, &request(number, 3)).unwrap();
         for number in 1..=count {
             let serial = Serial::from_magnitude(&number.to_be_bytes()).unwrap();
             let reason = RevocationReason::ALL[number as usize % RevocationReason::ALL.len()];
@@ -291,6 +352,40 @@ mod tests {
     }
 
     #[test]
+    fn a_list_says_of_what_it_is_a_list() {
+        let (authority, key) = authority();
+        let made = |extent: CrlExtent| {
+            let mut builder = CrlBuilder::new(&authority, &CrlRequest { extent, ..request(9, 1) }).unwrap();
+            builder.remove(&Serial::from_magnitude(&[0x80, 1]).unwrap(), NOW);
+            block_on(builder.finish().sign(&*key.signer)).unwrap()
+        };
+        let holds = |der: &[u8], octets: &[u8]| der.windows(octets.len()).any(|window| window == octets);
+        let url = "http://pki.example/crl/ca-1/shard/3".to_owned();
+        let (point, here) = (Some(url.clone()), url.as_bytes());
+        // The contents of the object identifiers 2.5.29.27, .28 and .46, each behind its tag and length.
+        let [delta, shard, freshest] = [27_u8, 28, 46].map(|arc| [0x06, 0x03, 0x55, 0x1d, arc]);
+        let critical = [tlv::BOOLEAN, 1, 0xff];
+
+        let plain = made(CrlExtent::default());
+        assert!([delta, shard, freshest].iter().all(|oid| !holds(&plain, oid)));
+        // An entry with a serial number of three octets, and removeFromCRL.
+        assert!(holds(&plain, &[tlv::INTEGER, 3, 0, 0x80, 1]) && holds(&plain, &[0x0a, 1, 8]));
+
+        let of_changes = made(CrlExtent { base: Some(300), freshest: point.clone(), ..CrlExtent::default() });
+        let base = [&delta[..], &critical, &[tlv::OCTET_STRING, 4, tlv::INTEGER, 2, 1, 44]].concat();
+        assert!(holds(&of_changes, &base) && !holds(&of_changes, &freshest));
+
+        let of_some = made(CrlExtent { distribution_point: point.clone(), ..CrlExtent::default() });
+        assert!(holds(&of_some, &[&shard[..], &critical].concat()) && holds(&of_some, here));
+
+        let with_changes = made(CrlExtent { freshest: point, ..CrlExtent::default() });
+        assert!(holds(&with_changes, &[&freshest[..], &[tlv::OCTET_STRING]].concat()) && holds(&with_changes, here));
+
+        let nowhere = CrlExtent { distribution_point: Some("here".into()), ..CrlExtent::default() };
+        assert!(CrlBuilder::new(&authority, &CrlRequest { extent: nowhere, ..request(9, 0) }).is_err());
+    }
+
+    #[test]
     fn numbers_are_positive_integers() {
         let octets = |number| unsigned(number);
         assert_eq!((octets(0), octets(1), octets(127)), (vec![0], vec![1], vec![127]));
@@ -302,19 +397,19 @@ mod tests {
     fn what_must_not_be_signed_is_not_built() {
         let (authority, _) = authority();
         let backwards = CrlRequest { next_update: NOW, ..request(1, 0) };
-        assert!(CrlBuilder::new(&authority, backwards).unwrap_err().to_string().contains("next update"));
+        assert!(CrlBuilder::new(&authority, &backwards).unwrap_err().to_string().contains("next update"));
         let other = block_on(TestKeys.generate(KeyAlgorithm::EcdsaP256, &SeededRng::new(9))).unwrap();
-        let unsigned = CrlBuilder::new(&authority, request(1, 0)).unwrap().finish();
+        let unsigned = CrlBuilder::new(&authority, &request(1, 0)).unwrap().finish();
         assert_eq!(block_on(unsigned.sign(&*other.signer)), Err(SigningError::WrongKey));
         let mut without = authority;
         without.signs_crls = false;
-        assert!(CrlBuilder::new(&without, request(1, 0)).unwrap_err().to_string().contains("cRLSign"));
+        assert!(CrlBuilder::new(&without, &request(1, 0)).unwrap_err().to_string().contains("cRLSign"));
     }
 
     #[test]
     fn the_buffer_does_not_grow_while_it_is_filled() {
         let (authority, _) = authority();
-        let mut builder = CrlBuilder::new(&authority, request(1, 10_000)).unwrap();
+        let mut builder = CrlBuilder::new(&authority, &request(1, 10_000)).unwrap();
         let room = builder.buffer.capacity();
         for number in 1..=10_000_u32 {
             let mut octets = [0x7f; 20];

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use super::tlv::{self, Damage, Tlv};
 use crate::domain::{DnsName, EmailAddress, NameError, SanUri, SubjectAltName};
 
-const RFC822_NAME: u8 = 0x81;
-const DNS_NAME: u8 = 0x82;
+pub(crate) const RFC822_NAME: u8 = 0x81;
+pub(crate) const DNS_NAME: u8 = 0x82;
+pub(crate) const DIRECTORY_NAME: u8 = 0xa4;
 pub(crate) const URI: u8 = 0x86;
-const IP_ADDRESS: u8 = 0x87;
+pub(crate) const IP_ADDRESS: u8 = 0x87;
 
 /// A GeneralName as it came.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +36,7 @@ pub(crate) fn read(value: &[u8]) -> Result<Vec<GeneralName<'_>>, Damage> {
     if names.is_empty() { Err(Damage::Expected("a name in GeneralNames")) } else { Ok(names) }
 }
 
-impl GeneralName<'_> {
+impl<'a> GeneralName<'a> {
     /// The name of its kind.
     pub(crate) const fn kind(&self) -> &'static str {
         match self.0.tag {
@@ -43,7 +44,7 @@ impl GeneralName<'_> {
             RFC822_NAME => "rfc822Name",
             DNS_NAME => "dNSName",
             0xa3 => "x400Address",
-            0xa4 => "directoryName",
+            DIRECTORY_NAME => "directoryName",
             0xa5 => "ediPartyName",
             URI => "uniformResourceIdentifier",
             IP_ADDRESS => "iPAddress",
@@ -53,7 +54,7 @@ impl GeneralName<'_> {
     }
 
     /// The text of an IA5String.
-    pub(crate) fn ia5(&self) -> Option<&str> {
+    pub(crate) fn ia5(&self) -> Option<&'a str> {
         std::str::from_utf8(self.0.contents).ok().filter(|text| text.is_ascii())
     }
 

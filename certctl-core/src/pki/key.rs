@@ -130,9 +130,12 @@ pub(crate) fn unsigned<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Damage> 
     }
 }
 
-/// An object identifier in dots; hexadecimal when its encoding is wrong.
+/// An object identifier in dots; hexadecimal, of its first octets, when its encoding is wrong or longer than any in use.
 pub(crate) fn dotted(contents: &[u8]) -> String {
-    ObjectIdentifier::from_bytes(contents).map_or_else(|_| hex::encode(contents), |oid| oid.to_string())
+    const SHOWN: usize = 64;
+    let short = contents.get(..SHOWN).unwrap_or(contents);
+    let oid = ObjectIdentifier::from_bytes(short).ok().filter(|_| short.len() == contents.len());
+    oid.map_or_else(|| hex::encode(short), |oid| oid.to_string())
 }
 
 #[cfg(test)]

@@ -6,19 +6,26 @@
 pub mod algorithm;
 pub mod certificate;
 pub mod chain;
+pub mod cms;
 pub mod crl;
 pub mod csr;
+pub mod est;
 pub mod key;
 pub mod lint;
+pub mod ocsp;
+pub mod path;
 pub mod pkcs12;
 pub mod private_key;
+pub mod scep;
 pub mod verify;
 
 mod error;
-mod general_name;
-mod name;
+pub(crate) mod general_name;
+pub(crate) mod name;
 mod parts;
-mod time;
-mod tlv;
+mod raw_key;
+pub(crate) mod time;
+pub(crate) mod tlv;
 
 pub use error::PkiError;
+pub(crate) use raw_key::RawKey;

@@ -34,6 +34,22 @@ pub(crate) fn read(value: Tlv<'_>) -> Result<Timestamp, Damage> {
 
 /// Writes a Time; moments outside the years 1950 to 9999 become the nearest bound.
 pub(crate) fn write(moment: Timestamp) -> Vec<u8> {
+    let (year, rest) = fields(moment);
+    if year < 2050 {
+        tlv::write(tlv::UTC_TIME, &[format!("{:02}{rest}", year % 100).as_bytes()])
+    } else {
+        generalized(moment)
+    }
+}
+
+/// Writes a GeneralizedTime, as all of OCSP's are (RFC 6960 §4.2.2.1); with the same bounds.
+pub(crate) fn generalized(moment: Timestamp) -> Vec<u8> {
+    let (year, rest) = fields(moment);
+    tlv::write(tlv::GENERALIZED_TIME, &[format!("{year:04}{rest}").as_bytes()])
+}
+
+/// The year, and the rest as both forms write it.
+fn fields(moment: Timestamp) -> (i32, String) {
     let seconds = moment.unix_seconds().clamp(-631_152_000, 253_402_300_799);
     // The bounds above lie inside what OffsetDateTime holds.
     let moment = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
@@ -45,11 +61,7 @@ pub(crate) fn write(moment: Timestamp) -> Vec<u8> {
         moment.minute(),
         moment.second()
     );
-    if moment.year() < 2050 {
-        tlv::write(tlv::UTC_TIME, &[format!("{:02}{rest}", moment.year() % 100).as_bytes()])
-    } else {
-        tlv::write(tlv::GENERALIZED_TIME, &[format!("{:04}{rest}", moment.year()).as_bytes()])
-    }
+    (moment.year(), rest)
 }
 
 fn number(digits: &[u8]) -> u32 {

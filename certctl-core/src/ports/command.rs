@@ -15,6 +15,8 @@ pub struct CommandSpec {
     pub max_output: usize,
     /// Fed to standard input, which is then closed.
     pub stdin: Vec<u8>,
+    /// Variables of its environment besides `PATH` and `LANG`.
+    pub environment: Vec<(String, String)>,
 }
 
 impl CommandSpec {
@@ -25,6 +27,7 @@ impl CommandSpec {
             timeout: Duration::from_secs(30),
             max_output: 64 << 10,
             stdin: Vec::new(),
+            environment: Vec::new(),
         }
     }
 }
@@ -64,6 +67,12 @@ pub enum CommandError {
         program: String,
         /// What went wrong.
         reason: String,
+    },
+    /// This process may not run it.
+    #[error("this server may not run {program}; add it to [issuers] programs if it should")]
+    Refused {
+        /// The first argument.
+        program: String,
     },
     /// It was killed for taking too long.
     #[error("{program} took longer than {after:?} and was killed")]

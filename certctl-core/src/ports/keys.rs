@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use zeroize::Zeroizing;
 
 use crate::domain::{KeyAlgorithm, SignatureAlgorithm};
 use crate::ports::SecureRng;
@@ -35,6 +36,32 @@ pub trait Signer: Send + Sync {
     }
     /// Signs a message (not a digest). The answer is the contents of the X.509 signature BIT STRING.
     async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError>;
+    /// The role of keys to which others encrypt: RSA keys of backends that decrypt. `None` for all others.
+    fn decrypter(&self) -> Option<&dyn Decrypter> {
+        None
+    }
+}
+
+/// How a short secret is encrypted to an RSA key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyTransport {
+    /// RSAES-PKCS1-v1_5 (RFC 8017 §7.2).
+    Pkcs1,
+    /// RSAES-OAEP (RFC 8017 §7.1) with SHA-1 and MGF1 with SHA-1: the defaults, whose security does not rest on collisions.
+    OaepSha1,
+    /// RSAES-OAEP with SHA-256 and MGF1 with SHA-256.
+    OaepSha256,
+}
+
+/// A private key that decrypts what was encrypted to it.
+#[async_trait]
+pub trait Decrypter: Send + Sync {
+    /// Decrypts, and removes the padding.
+    ///
+    /// # Errors
+    /// [`KeyError`], also for wrong padding. With [`KeyTransport::Pkcs1`] a caller must not let anybody who chose the ciphertext
+    /// learn whether this failed, not even by the time that the answer takes (RFC 3218 §2.3.2): go on with a random secret.
+    async fn decrypt(&self, transport: KeyTransport, encrypted: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError>;
 }
 
 /// A maker and opener of private keys.
@@ -52,7 +79,7 @@ pub struct GeneratedKey {
     /// The key at work.
     pub signer: Arc<dyn Signer>,
     /// DER PKCS#8 (RFC 5958), wiped when dropped. Seal it before it reaches a store.
-    pub pkcs8: zeroize::Zeroizing<Vec<u8>>,
+    pub pkcs8: Zeroizing<Vec<u8>>,
 }
 
 impl std::fmt::Debug for GeneratedKey {

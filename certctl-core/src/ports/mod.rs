@@ -10,6 +10,7 @@ mod dialer;
 mod files;
 mod http;
 mod keys;
+mod resolver;
 mod rng;
 mod secret;
 mod spawner;
@@ -21,7 +22,8 @@ pub use command::{CommandError, CommandOutput, CommandSpec, Commands};
 pub use dialer::{ByteStream, DialError, Dialer, Endpoint, TlsTerms};
 pub use files::{FileError, FileErrorKind, FileLock, FileMeta, Files, WriteOptions};
 pub use http::{Egress, HttpClient, HttpError, HttpOptions, HttpRequest, HttpResponse, Identity, Method};
-pub use keys::{GeneratedKey, KeyError, Keys, Signer};
+pub use keys::{Decrypter, GeneratedKey, KeyError, KeyTransport, Keys, Signer};
+pub use resolver::{ResolveError, Resolver};
 pub use rng::SecureRng;
 pub use secret::Secret;
 pub use spawner::{Spawner, Task};
@@ -44,6 +46,8 @@ pub struct Ports {
     pub http: Arc<dyn HttpClient>,
     /// Outbound streams, behind the egress guard.
     pub dialer: Arc<dyn Dialer>,
+    /// The DNS.
+    pub resolver: Arc<dyn Resolver>,
     /// What a TLS endpoint serves.
     pub tls: Arc<dyn TlsProbe>,
     /// Local processes.

@@ -82,6 +82,19 @@ pub trait TlsProbe: Send + Sync {
     /// Makes one handshake.
     async fn probe(&self, request: &TlsProbeRequest) -> Result<TlsObservation, ProbeError>;
 
+    /// Makes one handshake in which this application protocol (RFC 7301) is asked for and nothing else. A peer that does not choose it
+    /// is [`ProbeError::Handshake`].
+    ///
+    /// A probe that asks for no protocols says so.
+    async fn probe_protocol(
+        &self,
+        request: &TlsProbeRequest,
+        protocol: &'static str,
+    ) -> Result<TlsObservation, ProbeError> {
+        let reason = format!("this probe does not ask for application protocols such as {protocol}");
+        Err(ProbeError::Handshake { endpoint: request.endpoint.clone(), reason })
+    }
+
     /// Connects, says hello, and waits for the first answer: the part of a handshake that costs next to nothing, so that many
     /// can be under way. The rest of it has the same time again.
     ///

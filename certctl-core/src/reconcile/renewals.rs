@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::domain::{
-    AuditAction, Certificate, CertificateId, JobType, Lifecycle, Principal, RenewalPolicy, RenewalPolicyId, Timestamp,
+    AuditAction, Certificate, CertificateId, EnrolSource, JobType, Lifecycle, Principal, RenewalPolicy,
+    RenewalPolicyId, Timestamp,
 };
 use crate::engine::Engine;
 use crate::entity::Record;
@@ -87,8 +88,10 @@ async fn batch(
             let Some(policy) = policies.get(&certificate.renewal_policy_id) else {
                 return Err(Error::not_found("renewal policy", &certificate.renewal_policy_id));
             };
+            if renews_itself(&certificate, &holders) {
+                certificate.renew_at = Timestamp::NEVER;
             // The policy may have changed since this moment was planned.
-            if due_or_replanned(engine, &mut certificate, Basis { policy, facts, now }) {
+            } else if due_or_replanned(engine, &mut certificate, Basis { policy, facts, now }) {
                 certificate.renew_at = Timestamp::NEVER;
                 if let Some(until) = open(engine, &mut unit, &mut certificate, (policy, &holders)).await? {
                     certificate.renew_at = until;
@@ -111,6 +114,12 @@ async fn batch(
 
 fn renews(certificate: &Certificate) -> bool {
     matches!(certificate.lifecycle, Lifecycle::Issued | Lifecycle::Failed)
+}
+
+/// Whether a machine enrolled it through a protocol of its own, and comes back by itself: a job would be for nobody. People are
+/// told when it does not come.
+fn renews_itself(certificate: &Certificate, holders: &Holders) -> bool {
+    EnrolSource::is_of(certificate) && holders.all(&certificate.id).is_empty()
 }
 
 /// The policies of these certificates, as they are stored at this moment.

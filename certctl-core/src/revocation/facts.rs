@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::epoch::Raised;
 use crate::domain::{
     Certificate, CertificateId, IssuerId, IssuerRecord, Job, Profile, Revocation, RevocationNotice, VersionSerial,
 };
@@ -33,6 +34,8 @@ pub(crate) struct Facts {
     /// The issuers of the versions, and whether each has to be told.
     issuers: BTreeMap<IssuerId, bool>,
     short_lived: BTreeSet<String>,
+    /// Whose revocation epochs the unit has raised.
+    pub(super) raised: Raised,
 }
 
 impl Facts {
@@ -88,6 +91,13 @@ impl Facts {
     /// Whether CRLs leave out what is revoked of it.
     pub(super) fn is_short_lived(&self, certificate: &Certificate) -> bool {
         self.short_lived.contains(profile_of(certificate))
+    }
+
+    /// Which revocation lists list a version that is revoked: none where nobody knows who signed it, or where its end is soon
+    /// enough (requirements B9).
+    pub(super) fn list_of(&self, certificate: &Certificate, version: &VersionSerial) -> String {
+        let authority = version.issuer_key_id.as_ref().filter(|_| !self.is_short_lived(certificate));
+        authority.map(|authority| Revocation::list(authority, version.crl_shard)).unwrap_or_default()
     }
 
     async fn read_issuers(&mut self, engine: &Engine, unit: &mut UnitOfWork) -> Result<(), Error> {

@@ -69,23 +69,13 @@ pub(crate) async fn revoke(
     let mut serials = Vec::with_capacity(versions.len());
     for version in &versions {
         serials.push(&version.serial_number);
+        facts.raised.by((engine, unit), version.issuer_key_id.as_ref(), version.crl_shard);
         if let Some(place) = revoked.iter().position(|row| row.version_id == version.id) {
             let mut row = revoked.swap_remove(place);
-            (row.reason, row.revoked_by) = (reason, principal.id.clone());
+            (row.reason, row.revoked_by, row.changed_at) = (reason, principal.id.clone(), now);
             unit.update(row);
         } else {
-            unit.insert(Revocation {
-                id: RevocationId::generate(&*engine.ports().clock, &*engine.ports().rng),
-                issuer_id: version.issuer_id.clone(),
-                serial_number: version.serial_number.clone(),
-                certificate_id: certificate.id.clone(),
-                version_id: version.id.clone(),
-                reason,
-                revoked_at,
-                revoked_by: principal.id.clone(),
-                not_after: version.not_after,
-                short_lived: facts.is_short_lived(&certificate),
-            });
+            unit.insert(row((engine, principal), (&certificate, version, facts), (reason, revoked_at, now)));
         }
     }
     let (mut cancelled, mut rolls) = (Vec::with_capacity(jobs.len()), false);
@@ -107,6 +97,29 @@ pub(crate) async fn revoke(
     unit.append(audit_event(engine, principal, now, AuditAction::CertificateRevoked, about, details));
     unit.update(certificate);
     Ok(())
+}
+
+/// The row of a version.
+pub(super) fn row(
+    (engine, principal): (&Engine, &Principal),
+    (certificate, version, facts): (&Certificate, &VersionSerial, &Facts),
+    (reason, revoked_at, now): (RevocationReason, Timestamp, Timestamp),
+) -> Revocation {
+    Revocation {
+        id: RevocationId::generate(&*engine.ports().clock, &*engine.ports().rng),
+        issuer_id: version.issuer_id.clone(),
+        issuer_key_id: version.issuer_key_id.clone(),
+        serial_number: version.serial_number.clone(),
+        crl_list: facts.list_of(certificate, version),
+        certificate_id: certificate.id.clone(),
+        version_id: version.id.clone(),
+        reason,
+        revoked_at,
+        revoked_by: principal.id.clone(),
+        not_after: version.not_after,
+        short_lived: facts.is_short_lived(certificate),
+        changed_at: now,
+    }
 }
 
 async fn announce(

@@ -6,7 +6,8 @@ use super::facts::{Facts, Standing};
 use super::notice;
 use super::record::is_on_hold;
 use crate::domain::{
-    AuditAction, Certificate, Lifecycle, NotificationType, Principal, RenewalPolicy, Severity, Timestamp,
+    AuditAction, Certificate, Lifecycle, NotificationType, Principal, RenewalPolicy, RevocationRelease,
+    RevocationReleaseId, Severity, Timestamp,
 };
 use crate::engine::Engine;
 use crate::entity::Record;
@@ -33,9 +34,20 @@ pub(crate) async fn release(
         return Err(Error::conflict("not_on_hold", message));
     }
     let now = unit.now();
-    let Standing { versions, revoked, notices, .. } =
-        Facts::of(engine, unit, &[&certificate]).await?.take(&certificate.id);
+    let mut facts = Facts::of(engine, unit, &[&certificate]).await?;
+    let Standing { versions, revoked, notices, .. } = facts.take(&certificate.id);
     for row in &revoked {
+        facts.raised.by((engine, unit), row.issuer_key_id.as_ref(), row.shard());
+        if let Some(issuer_key_id) = row.issuer_key_id.clone() {
+            // Whoever goes by an older list and what changed since has to be told (RFC 5280 §5.2.4).
+            unit.insert(RevocationRelease {
+                id: RevocationReleaseId::generate(&*engine.ports().clock, &*engine.ports().rng),
+                issuer_key_id,
+                serial_number: row.serial_number.clone(),
+                released_at: now,
+                not_after: row.not_after,
+            });
+        }
         unit.delete(row);
     }
     let told = notice::of_release((engine, unit), notices)?;

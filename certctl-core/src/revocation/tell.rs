@@ -165,6 +165,7 @@ const fn is_final(kind: ConnectorErrorKind) -> bool {
     match kind {
         ConnectorErrorKind::Permanent | ConnectorErrorKind::Policy | ConnectorErrorKind::Lineage => true,
         ConnectorErrorKind::Auth
+        | ConnectorErrorKind::Challenge
         | ConnectorErrorKind::Quota
         | ConnectorErrorKind::Transient
         | ConnectorErrorKind::Unreachable => false,

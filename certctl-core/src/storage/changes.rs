@@ -96,6 +96,12 @@ impl Changes {
         self.table::<E>().deletes.push(pin);
     }
 
+    /// Deletes a record of which only an excerpt was read, if its version is unchanged.
+    pub fn delete_excerpt<E: Mutable, X: Entity>(&mut self, excerpt: &Record<X>) {
+        let pin = Pin { id: excerpt.id().into(), version: excerpt.version() };
+        self.table::<E>().deletes.push(pin);
+    }
+
     /// Insists that this record is unchanged when the rest is applied.
     pub fn pin<E: Mutable>(&mut self, record: &Record<E>) {
         let pin = Pin { id: record.id().into(), version: record.version() };

@@ -130,6 +130,11 @@ impl UnitOfWork {
         self.changes.delete(record);
     }
 
+    /// Deletes a record of which only an excerpt was read.
+    pub fn delete_excerpt<E: Mutable, X: Entity>(&mut self, excerpt: &Record<X>) {
+        self.changes.delete_excerpt::<E, X>(excerpt);
+    }
+
     /// Adds a record to a table that only grows, such as the audit trail.
     pub fn append<E: AppendOnly>(&mut self, entity: E) {
         self.changes.append(entity);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
-use crate::connector::{Authorities, Authority, AuthorityOrigin, AuthorityRequest, ConnectorError};
+use crate::connector::{Authorities, Authority, AuthorityOrigin, AuthorityRequest, ConnectorError, Published};
 use crate::domain::{AuthorityId, Chain, Serial};
 use crate::pki::{certificate, key, private_key};
 use crate::ports::{Ports, Signer};
@@ -27,6 +27,7 @@ struct State {
     kept: BTreeMap<String, Kept>,
     made: u32,
     failures: VecDeque<ConnectorError>,
+    published: Published,
 }
 
 #[derive(Clone)]
@@ -45,6 +46,11 @@ impl MemoryAuthorities {
     /// The next call fails like this.
     pub fn fail_next(&self, error: ConnectorError) {
         self.state().failures.push_back(error);
+    }
+
+    /// What is opened from now on is published there.
+    pub fn publish(&self, published: Published) {
+        self.state().published = published;
     }
 
     /// How many authorities were made or taken in so far.
@@ -81,6 +87,9 @@ impl MemoryAuthorities {
                 let chain = Chain::from_pem(chain_pem).map_err(permanent)?;
                 (chain, private_key::from_pem(key_pem.expose()).map_err(permanent)?)
             }
+            AuthorityOrigin::Intermediate { .. } => {
+                return Err(ConnectorError::permanent("there is no such intermediate CA"));
+            }
         };
         Ok(Kept { id: AuthorityId::generate(&*ports.clock, &*ports.rng), chain, pkcs8 })
     }
@@ -88,7 +97,8 @@ impl MemoryAuthorities {
     async fn opened(&self, kept: Kept) -> Result<Authority, ConnectorError> {
         let signer = self.ports.keys.open(&kept.pkcs8).await.map_err(permanent)?;
         belongs_together(&kept.chain, &*signer)?;
-        Ok(Authority { id: kept.id, chain: kept.chain, signer })
+        let published = self.state().published.clone();
+        Ok(Authority { id: kept.id, chain: kept.chain, signer, published })
     }
 }
 
@@ -116,7 +126,7 @@ impl Kept {
     /// One that was made here stays, whatever the request says about making one.
     fn serves(&self, origin: &AuthorityOrigin) -> bool {
         match origin {
-            AuthorityOrigin::SelfSigned { .. } => true,
+            AuthorityOrigin::SelfSigned { .. } | AuthorityOrigin::Intermediate { .. } => true,
             AuthorityOrigin::Provided { chain_pem, .. } => {
                 Chain::from_pem(chain_pem).is_ok_and(|chain| chain.leaf() == self.chain.leaf())
             }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::domain::KeyAlgorithm;
 use crate::pki::private_key;
-use crate::ports::{GeneratedKey, KeyError, Keys, SecureRng, Signer};
+use crate::ports::{Decrypter, GeneratedKey, KeyError, KeyTransport, Keys, SecureRng, Signer};
 
 /// Keys made of the random stream that is passed in, signing as RFC 6979 and RFC 8032 say. For tests only.
 ///
@@ -24,7 +24,7 @@ enum Secret {
     P256(p256::ecdsa::SigningKey),
     P384(p384::ecdsa::SigningKey),
     Ed25519(ed25519_dalek::SigningKey),
-    Rsa(Box<rsa::pkcs1v15::SigningKey<sha2::Sha256>>),
+    Rsa(Box<(rsa::pkcs1v15::SigningKey<sha2::Sha256>, rsa::PrivateKey)>),
 }
 
 struct TestSigner {
@@ -48,7 +48,7 @@ impl Keys for TestKeys {
             KeyAlgorithm::Ed25519 => Secret::Ed25519(DecodePrivateKey::from_pkcs8_der(pkcs8).map_err(malformed)?),
             KeyAlgorithm::Rsa { .. } => {
                 let key = rsa::PrivateKey::from_pkcs8_der(pkcs8).map_err(malformed)?;
-                Secret::Rsa(Box::new(rsa::pkcs1v15::SigningKey::new(key)))
+                Secret::Rsa(Box::new((rsa::pkcs1v15::SigningKey::new(key.clone()), key)))
             }
         };
         let spki = secret.spki()?;
@@ -71,9 +71,28 @@ impl Signer for TestSigner {
             Secret::P256(key) => key.try_sign(message).map(|s: p256::ecdsa::DerSignature| s.to_vec()),
             Secret::P384(key) => key.try_sign(message).map(|s: p384::ecdsa::DerSignature| s.to_vec()),
             Secret::Ed25519(key) => key.try_sign(message).map(|s| s.to_vec()),
-            Secret::Rsa(key) => key.try_sign(message).map(|s| s.to_vec()),
+            Secret::Rsa(key) => key.0.try_sign(message).map(|s| s.to_vec()),
         }
         .map_err(|error| KeyError::Backend(error.to_string()))
+    }
+
+    fn decrypter(&self) -> Option<&dyn Decrypter> {
+        matches!(self.secret, Secret::Rsa(_)).then_some(self as &dyn Decrypter)
+    }
+}
+
+#[async_trait]
+impl Decrypter for TestSigner {
+    async fn decrypt(&self, transport: KeyTransport, encrypted: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let Secret::Rsa(key) = &self.secret else {
+            return Err(KeyError::Unsupported(format!("decryption with {}", self.algorithm)));
+        };
+        let secret = match transport {
+            KeyTransport::Pkcs1 => key.1.decrypt(rsa::Pkcs1v15Encrypt, encrypted),
+            KeyTransport::OaepSha1 => key.1.decrypt(rsa::oaep::Oaep::<sha1::Sha1>::new(), encrypted),
+            KeyTransport::OaepSha256 => key.1.decrypt(rsa::oaep::Oaep::<sha2::Sha256>::new(), encrypted),
+        };
+        secret.map(Zeroizing::new).map_err(|error| KeyError::Backend(error.to_string()))
     }
 }
 
@@ -84,7 +103,7 @@ impl Secret {
             Self::P256(key) => key.verifying_key().to_public_key_der(),
             Self::P384(key) => key.verifying_key().to_public_key_der(),
             Self::Ed25519(key) => key.verifying_key().to_public_key_der(),
-            Self::Rsa(key) => key.verifying_key().to_public_key_der(),
+            Self::Rsa(key) => key.0.verifying_key().to_public_key_der(),
         };
         document.map(|document| document.as_bytes().to_vec()).map_err(|error| KeyError::Backend(error.to_string()))
     }

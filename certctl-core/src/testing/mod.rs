@@ -1,5 +1,6 @@
 //! A world for tests: public fakes for every port, with the world's faults and none of its accidents.
 
+mod acme_ca;
 mod authorities;
 mod authority;
 mod block_on;
@@ -11,11 +12,14 @@ pub mod discovery;
 mod files;
 mod http;
 pub mod issuer;
+mod kept;
 mod keys;
+mod names;
 mod notice_board;
 pub mod notifier;
 mod ports;
 mod rng;
+pub mod scep;
 mod script;
 mod scripted_ca;
 mod scripted_issuer;
@@ -25,6 +29,7 @@ pub mod storage;
 pub mod target;
 mod tls;
 
+pub use acme_ca::{AcmeAccount, AcmeCa, AcmeFault, AcmeMood, AcmeOrder};
 pub use authorities::MemoryAuthorities;
 pub use authority::{TestAuthority, TestCertificate};
 pub use block_on::block_on;
@@ -33,9 +38,11 @@ pub use commands::ScriptedCommands;
 pub use dialer::{FakeDialer, Peer};
 pub use files::{Entry, Fault, MemoryFiles};
 pub use http::ScriptedHttp;
+pub use kept::{MemoryChallenges, MemoryState};
 pub use keys::TestKeys;
+pub use names::MemoryNames;
 pub use notice_board::{NoticeBoard, PinnedNotice, RecordingNotifier, RecordingNotifierConfig};
-pub use ports::{FakePorts, ports};
+pub use ports::{FakePorts, connector_context, ports};
 pub use rng::SeededRng;
 pub use scripted_ca::{AdviceStep, CaStep, RevocationStep, ScriptedCa};
 pub use scripted_issuer::{ScriptedIssuer, ScriptedIssuerConfig, ScriptedIssuerValid};

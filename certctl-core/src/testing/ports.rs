@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::connector::ConnectorContext;
 use crate::ports::{Keys, Ports};
 
 use super::{
-    FakeDialer, FakeTls, InlineSpawner, ManualClock, MemoryFiles, ScriptedCommands, ScriptedHttp, SeededRng, TestKeys,
+    FakeDialer, FakeTls, InlineSpawner, ManualClock, MemoryAuthorities, MemoryChallenges, MemoryFiles, MemoryNames,
+    MemoryState, ScriptedCommands, ScriptedHttp, SeededRng, TestKeys,
 };
 
 /// The ports of a new world whose fakes nobody needs to steer.
@@ -28,6 +30,8 @@ pub struct FakePorts {
     pub http: ScriptedHttp,
     /// Peers of streams.
     pub dialer: FakeDialer,
+    /// The DNS.
+    pub names: MemoryNames,
     /// TLS endpoints.
     pub tls: FakeTls,
     /// Processes.
@@ -51,6 +55,7 @@ impl FakePorts {
             spawner: InlineSpawner::new(),
             http: ScriptedHttp::new(),
             dialer: FakeDialer::new(),
+            names: MemoryNames::new(),
             tls: FakeTls::new(),
             commands: ScriptedCommands::new(),
             files: MemoryFiles::new(),
@@ -66,6 +71,7 @@ impl FakePorts {
             spawner: Arc::new(self.spawner.clone()),
             http: Arc::new(self.http.clone()),
             dialer: Arc::new(self.dialer.clone()),
+            resolver: Arc::new(self.names.clone()),
             tls: Arc::new(self.tls.clone()),
             commands: Arc::new(self.commands.clone()),
             files: Arc::new(self.files.clone()),
@@ -76,5 +82,16 @@ impl FakePorts {
 impl std::fmt::Debug for FakePorts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("FakePorts").field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
+
+/// The world of one connector that nobody needs to steer beyond its ports: no CA keys, no state, no challenges yet.
+pub fn connector_context(id: &str, ports: Ports) -> ConnectorContext {
+    ConnectorContext {
+        id: id.to_owned(),
+        authorities: Arc::new(MemoryAuthorities::new(ports.clone())),
+        state: Arc::new(MemoryState::new()),
+        challenges: Arc::new(MemoryChallenges::new()),
+        ports,
     }
 }

@@ -403,7 +403,7 @@ pub(super) fn status_of(kind: ConnectorErrorKind) -> u16 {
         ConnectorErrorKind::Permanent => 400,
         ConnectorErrorKind::Policy => 422,
         ConnectorErrorKind::Lineage => 409,
-        ConnectorErrorKind::Transient | ConnectorErrorKind::Unreachable => 503,
+        ConnectorErrorKind::Challenge | ConnectorErrorKind::Transient | ConnectorErrorKind::Unreachable => 503,
     }
 }
 

@@ -322,8 +322,7 @@ mod tests {
         let ca = ScriptedCa::new(1, ManualClock::START);
         ca.attach(&world.http);
         ca.then([CaStep::LoseAnswer, CaStep::Wait(Duration::from_secs(7))]);
-        let authorities = Arc::new(crate::testing::MemoryAuthorities::new(world.ports()));
-        let cx = ConnectorContext { id: "iss-1".to_owned(), ports: world.ports(), authorities };
+        let cx = crate::testing::connector_context("iss-1", world.ports());
         let issuer = Registry::new().issuer::<ScriptedIssuer>();
         let issuer = issuer.find_issuer("Scripted").unwrap().build(&json!({"immediate": true}), &cx).unwrap();
         let names = crate::domain::SubjectNames::new("shop.example", &[]).unwrap();

@@ -55,4 +55,9 @@ impl TlsProbe for FakeTls {
             cipher_suite: "TLS13_AES_128_GCM_SHA256".to_owned(),
         })
     }
+
+    /// Whoever is there speaks every protocol.
+    async fn probe_protocol(&self, request: &TlsProbeRequest, _: &'static str) -> Result<TlsObservation, ProbeError> {
+        self.probe(request).await
+    }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
 mod alerts;
+mod enrol;
 mod revocation;
 mod short_lived;
 mod silent_failures;

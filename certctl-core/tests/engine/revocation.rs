@@ -6,8 +6,8 @@ use std::time::Duration;
 use certctl_core::Engine;
 use certctl_core::connector::{ConnectorErrorKind, Registry};
 use certctl_core::domain::{
-    AuditAction, AuditEvent, Certificate, CertificateStatus, JobState, Lifecycle, NotificationType, Revocation,
-    RevocationNotice, RevocationNoticeState, RevocationReason, Serial, Severity, Timestamp, Version,
+    AuditAction, AuditEvent, Certificate, CertificateStatus, JobState, KeyId, Lifecycle, NotificationType, Revocation,
+    RevocationChange, RevocationNotice, RevocationNoticeState, RevocationReason, Serial, Severity, Timestamp, Version,
 };
 use certctl_core::engine::SetupSecret;
 use certctl_core::entity::{Entity, Record};
@@ -108,6 +108,46 @@ impl World {
 /// So many calls that nobody answers.
 fn down(calls: usize) -> impl Iterator<Item = RevocationStep> {
     std::iter::repeat_n(RevocationStep::Fail(ConnectorErrorKind::Unreachable, None), calls)
+}
+
+#[test]
+fn the_epoch_of_the_key_that_signed_changes_with_revocations_and_with_nothing_else() {
+    block_on(async {
+        let world = world(75).await;
+        world.issue("mc-a").await;
+        let key = world.newest("mc-a").await.issuer_key_id.clone().unwrap();
+        let epoch = async || world.engine.revocation_epoch(&key).await.unwrap();
+        assert_eq!(epoch().await, 0);
+        world.issue("mc-b").await;
+        assert_eq!(epoch().await, 0, "what is issued changes nothing that is revoked");
+        let mut seen = vec![0];
+        let mut changed = async || {
+            let now = epoch().await;
+            assert!(!seen.contains(&now), "{now} was before: {seen:?}");
+            seen.push(now);
+        };
+        world.revoke("mc-a", HOLD).await.unwrap();
+        changed().await;
+        world.release("mc-a").await.unwrap();
+        changed().await;
+        world.revoke("mc-a", HOLD).await.unwrap();
+        changed().await;
+        world.revoke("mc-a", COMPROMISE).await.unwrap();
+        changed().await;
+        world.revoke("mc-b", COMPROMISE).await.unwrap();
+        changed().await;
+        assert!(world.revoke("mc-b", COMPROMISE).await.is_err());
+        let last = epoch().await;
+        assert_eq!(Some(&last), seen.last());
+        assert_eq!(world.every::<RevocationChange>().await.len(), 5);
+        // They are counted and taken away, which changes nothing.
+        world.pass(2 * MINUTE).await;
+        assert!(world.every::<RevocationChange>().await.is_empty());
+        assert_eq!(epoch().await, last);
+        assert_eq!(world.engine.revocation_epoch(&KeyId::of(b"another")).await.unwrap(), 0);
+        let keys: Vec<_> = world.every::<Revocation>().await.iter().map(|row| row.issuer_key_id.clone()).collect();
+        assert_eq!(keys, [Some(key.clone()), Some(key)]);
+    });
 }
 
 #[test]

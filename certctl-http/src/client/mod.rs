@@ -3,14 +3,17 @@
 //! There is a method per operation of the API. Errors of the server arrive as its problem documents.
 
 mod access;
+mod acme;
 mod agent;
 mod agent_group;
 mod audit;
 mod certificate;
+mod crl;
 mod digest;
 mod discovery;
 mod error;
 mod health_check;
+mod intermediate;
 mod issuer;
 mod job;
 mod key;
@@ -22,6 +25,7 @@ mod policy;
 mod raw;
 mod remote_control_plane;
 mod rule;
+mod scep;
 mod send;
 mod stats;
 mod target;

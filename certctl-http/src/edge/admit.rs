@@ -62,6 +62,11 @@ fn caller(known: Option<&Principal>, address: Option<IpAddr>) -> String {
     }
 }
 
+/// The bucket of a request that comes without a key.
+pub(crate) fn address(request: &Request) -> String {
+    caller(None, request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip()))
+}
+
 /// Whoever has one address of IPv6 has a whole /64 (RFC 6177 §2).
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

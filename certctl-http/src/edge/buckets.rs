@@ -25,7 +25,11 @@ impl Default for RateLimit {
 /// A bucket per caller. Those that were used last are kept; a caller that is forgotten begins with a full one.
 #[derive(Debug)]
 pub(crate) struct Buckets {
-    limit: RateLimit,
+    /// Calls at once.
+    burst: u32,
+    /// What comes back in a microsecond, and what a call takes.
+    rate: u64,
+    call: u64,
     capacity: usize,
     kept: Mutex<Generations>,
 }
@@ -40,23 +44,29 @@ struct Generations {
 
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
-    /// Millionths of a call.
     tokens: u64,
     at: Monotonic,
 }
 
 /// Callers per generation.
 const CAPACITY: usize = 20_000;
-const CALL: u64 = 1_000_000;
+const SECOND: u64 = 1_000_000;
 
 impl Buckets {
     pub(crate) fn new(limit: RateLimit) -> Self {
         Self::holding(limit, CAPACITY)
     }
 
+    /// So many calls in a minute, and as many at once.
+    pub(crate) fn per_minute(calls: u32) -> Self {
+        let calls = calls.max(1);
+        Self { burst: calls, rate: calls.into(), call: 60 * SECOND, capacity: CAPACITY, kept: Mutex::default() }
+    }
+
     fn holding(limit: RateLimit, capacity: usize) -> Self {
-        let limit = RateLimit { per_second: limit.per_second.max(1), burst: limit.burst.max(1) };
-        Self { limit, capacity, kept: Mutex::default() }
+        // So many calls per second are so many millionths of one per microsecond.
+        let rate = limit.per_second.max(1).into();
+        Self { burst: limit.burst.max(1), rate, call: SECOND, capacity, kept: Mutex::default() }
     }
 
     /// Takes one call out of a caller's bucket.
@@ -64,21 +74,19 @@ impl Buckets {
     /// # Errors
     /// How long until there is one.
     pub(crate) fn take(&self, caller: &str, now: Monotonic) -> Result<(), Duration> {
-        let full = u64::from(self.limit.burst) * CALL;
-        let rate = u64::from(self.limit.per_second);
+        let full = u64::from(self.burst) * self.call;
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let known = kept.young.get(caller).or_else(|| kept.old.get(caller)).copied();
         let mut bucket = known.unwrap_or(Bucket { tokens: full, at: now });
-        // So many calls per second are so many millionths of one per microsecond.
         let elapsed = u64::try_from(bucket.at.until(now).as_micros()).unwrap_or(u64::MAX);
-        bucket.tokens = bucket.tokens.saturating_add(elapsed.saturating_mul(rate)).min(full);
+        bucket.tokens = bucket.tokens.saturating_add(elapsed.saturating_mul(self.rate)).min(full);
         bucket.at = bucket.at.max(now);
-        let taken = match bucket.tokens.checked_sub(CALL) {
+        let taken = match bucket.tokens.checked_sub(self.call) {
             Some(rest) => {
                 bucket.tokens = rest;
                 Ok(())
             }
-            None => Err(Duration::from_micros((CALL - bucket.tokens).div_ceil(rate))),
+            None => Err(Duration::from_micros((self.call - bucket.tokens).div_ceil(self.rate))),
         };
         kept.put(caller, bucket, self.capacity);
         taken
@@ -122,6 +130,15 @@ mod tests {
         // A long pause fills it to the burst, not beyond.
         let let_in = (0..10).filter(|_| buckets.take("a", at(1_000_000)).is_ok()).count();
         assert_eq!(let_in, 3);
+    }
+
+    #[test]
+    fn a_minute_may_be_counted_as_well() {
+        let buckets = Buckets::per_minute(1_000);
+        assert!((0..1_000).all(|_| buckets.take("a", at(0)).is_ok()));
+        assert_eq!(buckets.take("a", at(0)), Err(Duration::from_millis(60)));
+        assert_eq!(buckets.take("a", at(60)), Ok(()));
+        assert_eq!((0..2_000).filter(|_| buckets.take("a", at(120_000)).is_ok()).count(), 1_000);
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod once;
 mod size;
 mod unchanged;
 
-pub(crate) use admit::{Known, admit};
+pub(crate) use admit::{Known, address, admit};
 pub(crate) use buckets::Buckets;
 pub use cors::Origins;
 pub(crate) use cors::cors;

@@ -1,6 +1,7 @@
 //! One connection: HTTP/1.1 or HTTP/2, with the peer's address in each request.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -14,7 +15,7 @@ use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::Service;
 
-use super::Draining;
+use super::{Draining, TlsChannel};
 use crate::edge::OverTls;
 
 /// What a connection needs besides its stream.
@@ -23,7 +24,8 @@ pub(super) struct Connection {
     pub(super) router: axum::Router,
     pub(super) protocol: Builder<TokioExecutor>,
     pub(super) draining: Draining,
-    pub(super) tls: bool,
+    /// What the client proved in the handshake; absent over plain HTTP.
+    pub(super) tls: Option<Arc<TlsChannel>>,
 }
 
 impl Connection {
@@ -37,8 +39,9 @@ impl Connection {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(draining.clone());
-            if tls {
+            if let Some(channel) = &tls {
                 request.extensions_mut().insert(OverTls);
+                request.extensions_mut().insert(Arc::clone(channel));
             }
             // A router is always ready.
             router.clone().call(request)

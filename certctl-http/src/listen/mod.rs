@@ -1,15 +1,20 @@
 //! Listening: TLS with a certificate that can be swapped, plain HTTP on loopback, bounded and drained.
 
 mod certificate;
+mod challenge;
+mod channel;
 mod connection;
+mod holder;
 mod serve;
 
 use std::time::Duration;
 
+use certctl_core::engine::Engine;
 use tokio::sync::watch;
 
 pub use certificate::ServerCertificate;
-pub use serve::{serve, serve_plain};
+pub(crate) use channel::TlsChannel;
+pub use serve::{serve, serve_challenges, serve_plain};
 
 /// What a listener admits, and how long it waits.
 #[derive(Clone, Copy, Debug)]
@@ -44,18 +49,33 @@ impl Default for Limits {
 pub struct Tls {
     certificate: ServerCertificate,
     tls12: bool,
+    asks_clients: bool,
     limits: Limits,
+    challenges: Option<Engine>,
 }
 
 impl Tls {
     /// TLS 1.3 (RFC 8446) alone, with this certificate.
     pub fn new(certificate: ServerCertificate) -> Self {
-        Self { certificate, tls12: false, limits: Limits::default() }
+        Self { certificate, tls12: false, asks_clients: false, limits: Limits::default(), challenges: None }
     }
     /// TLS 1.2 (RFC 5246) as well, for clients that have nothing newer.
     #[must_use = "this makes a new value"]
     pub fn with_tls12(mut self) -> Self {
         self.tls12 = true;
+        self
+    }
+    /// Asks clients for a certificate, and lets those in that have none: EST knows machines by theirs. No other route looks at
+    /// it.
+    #[must_use = "this makes a new value"]
+    pub fn with_client_certificates(mut self) -> Self {
+        self.asks_clients = true;
+        self
+    }
+    /// Answers tls-alpn-01 challenges of CAs (RFC 8737) that this engine orders from. Each handshake is looked at first.
+    #[must_use = "this makes a new value"]
+    pub fn with_challenges(mut self, engine: Engine) -> Self {
+        self.challenges = Some(engine);
         self
     }
     /// Other limits than the default.

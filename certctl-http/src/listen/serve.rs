@@ -8,18 +8,24 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use certctl_core::engine::Engine;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
+use rustls::server::Acceptor;
 use rustls::version::{TLS12, TLS13};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 use super::connection::{Connection, protocol};
-use super::{Draining, Limits, ListenError, Tls};
+use super::holder::Holder;
+use super::{Draining, Limits, ListenError, Tls, TlsChannel, challenge};
+use crate::router::ChallengeRouter;
 
 /// Serves a router over TLS, HTTP/1.1 and HTTP/2, until `shutdown`; then lets requests under way end.
 ///
@@ -32,7 +38,8 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ListenError> {
     let security = Security::Tls(Handshake {
-        acceptor: TlsAcceptor::from(Arc::new(config(&tls)?)),
+        config: Arc::new(config(&tls)?),
+        challenges: tls.challenges.clone(),
         permits: Arc::new(Semaphore::new(tls.limits.handshakes)),
         timeout: tls.limits.handshake_timeout,
     });
@@ -58,14 +65,26 @@ pub async fn serve_plain(
     Ok(())
 }
 
-fn config(tls: &Tls) -> Result<rustls::ServerConfig, ListenError> {
+/// Serves answers to challenges over plain HTTP, to everybody, until `shutdown`.
+pub async fn serve_challenges(
+    listener: TcpListener,
+    router: ChallengeRouter,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) {
+    accept(listener, router.0, Security::Plain, limits, shutdown).await;
+}
+
+fn config(tls: &Tls) -> Result<ServerConfig, ListenError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let versions: &[_] = if tls.tls12 { &[&TLS13, &TLS12] } else { &[&TLS13] };
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+    let holder = Holder::new(&provider);
+    let builder = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
-        .map_err(ListenError::Certificate)?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(tls.certificate.clone()));
+        .map_err(ListenError::Certificate)?;
+    let builder =
+        if tls.asks_clients { builder.with_client_cert_verifier(holder) } else { builder.with_no_client_auth() };
+    let mut config = builder.with_cert_resolver(Arc::new(tls.certificate.clone()));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }
@@ -78,7 +97,8 @@ enum Security {
 
 #[derive(Clone)]
 struct Handshake {
-    acceptor: TlsAcceptor,
+    config: Arc<ServerConfig>,
+    challenges: Option<Engine>,
     permits: Arc<Semaphore>,
     timeout: Duration,
 }
@@ -87,8 +107,8 @@ impl Handshake {
     /// `None` when it fails or takes too long; waiting for a permit does not count.
     async fn shake(&self, stream: TcpStream, peer: SocketAddr) -> Option<TlsStream<TcpStream>> {
         let _permit = self.permits.acquire().await.ok()?;
-        match timeout(self.timeout, self.acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => Some(stream),
+        match timeout(self.timeout, self.accept(stream)).await {
+            Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
                 tracing::debug!(%peer, %error, "a TLS handshake failed");
                 None
@@ -98,6 +118,24 @@ impl Handshake {
                 None
             }
         }
+    }
+
+    /// `None` when all was said in the handshake.
+    async fn accept(&self, stream: TcpStream) -> std::io::Result<Option<TlsStream<TcpStream>>> {
+        let Some(engine) = &self.challenges else {
+            return TlsAcceptor::from(Arc::clone(&self.config)).accept(stream).await.map(Some);
+        };
+        let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+        let Some(name) = challenge::challenged(&start.client_hello()) else {
+            return start.into_stream(Arc::clone(&self.config)).await.map(Some);
+        };
+        let Some(config) = challenge::config(engine, &name).await else {
+            // As to everybody who asks for a protocol that is not spoken here (RFC 7301 §3.2).
+            return start.into_stream(Arc::clone(&self.config)).await.map(|_| None);
+        };
+        let mut stream = start.into_stream(config).await?;
+        stream.shutdown().await?;
+        Ok(None)
     }
 }
 
@@ -110,8 +148,7 @@ async fn accept(
 ) {
     let mut shutdown = pin!(shutdown);
     let (begin_draining, draining) = Draining::new();
-    let tls = matches!(security, Security::Tls(_));
-    let connection = Connection { router, protocol: protocol(limits.header_timeout), draining, tls };
+    let connection = Connection { router, protocol: protocol(limits.header_timeout), draining, tls: None };
     let permits = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
@@ -149,7 +186,8 @@ async fn run(stream: TcpStream, peer: SocketAddr, connection: Connection, securi
         Security::Plain => connection.serve(stream, peer, watcher).await,
         Security::Tls(handshake) => {
             if let Some(stream) = handshake.shake(stream, peer).await {
-                connection.serve(stream, peer, watcher).await;
+                let tls = Some(TlsChannel::of(stream.get_ref().1));
+                Connection { tls, ..connection }.serve(stream, peer, watcher).await;
             }
         }
     }

@@ -18,6 +18,7 @@ use super::preconditions::{self, Kind};
 use super::tools::name_tool;
 use super::webhooks::webhooks;
 use crate::problem::PROBLEM_JSON;
+use crate::public;
 use crate::v1::{self, RouteAccess, TABLE};
 use crate::wire;
 
@@ -33,7 +34,7 @@ pub fn document() -> Value {
 }
 
 fn of_routes() -> OpenApi {
-    let (_, mut document) = v1::routes().split_for_parts();
+    let (_, mut document) = v1::routes().merge(public::routes()).split_for_parts();
     for (path, item) in &mut document.paths.paths {
         let operations = [
             (Kind::Read, &mut item.get),
@@ -104,13 +105,16 @@ const PROBLEMS: &[(u16, &str, &str)] = &[
 ];
 
 const TAGS: &[(&str, &str)] = &[
+    ("ACME Server", "Machines that obtain certificates by ACME"),
     ("Agent Groups", "Agents by what they are, and by name"),
     ("API Keys", "What people and programs show to prove who they are"),
     ("Agents", "Programs on hosts that hold keys and deploy certificates"),
     ("Audit", "Who did what to what, when"),
     ("Certificates", "Certificates that are kept alive"),
+    ("CRL & OCSP", "What relying parties ask of a CA"),
     ("Discovery", "Certificates that were found on disks, in networks and in clouds"),
     ("Digest", "How things stand, in one message"),
+    ("EST", "Machines that enrol and renew by EST (RFC 7030); nobody's key is needed"),
     ("Events", "What happens, as it happens"),
     ("Health", "The server itself, and who is asking"),
     ("Health Monitoring", "Endpoints that are looked at, and what they serve"),
@@ -123,6 +127,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Policies", "What an organisation asks of certificates, and which do not keep to it"),
     ("Profiles", "What certificates must look like"),
     ("Renewal Policies", "When certificates are renewed"),
+    ("SCEP", "Devices that ask for certificates by SCEP (RFC 8894), which needs no key"),
     ("Stats", "How many there are of what, now and over time"),
     ("Targets", "Where certificates are deployed"),
     ("Teams", "Whose owners they are"),
@@ -161,10 +166,14 @@ fn complete(operation: &mut Operation, route: &RouteAccess) {
         })
     };
     let mut statuses = vec![429, 500, 503];
-    if parameters().any(|place| matches!(place, ParameterIn::Path)) {
+    if route.own_form {
+        // What the operation says of a status is right; of others it is never asked.
+        let own = |status: &u16| operation.responses.responses.contains_key(&status.to_string());
+        statuses.retain(|status| !own(status));
+    } else if parameters().any(|place| matches!(place, ParameterIn::Path)) {
         statuses.extend([400, 404]);
     }
-    if parameters().any(|place| matches!(place, ParameterIn::Query)) {
+    if !route.own_form && parameters().any(|place| matches!(place, ParameterIn::Query)) {
         statuses.push(400);
     }
     if let Some(RefOr::T(body)) = &mut operation.request_body {
@@ -177,7 +186,8 @@ fn complete(operation: &mut Operation, route: &RouteAccess) {
     statuses.extend(route.problems);
     let mut responses = std::mem::take(&mut operation.responses.responses);
     for (status, name, _) in PROBLEMS.iter().filter(|(status, ..)| statuses.contains(status)) {
-        responses.insert(status.to_string(), RefOr::Ref(Ref::from_response_name(*name)));
+        // A protocol with errors of its own has said how it answers.
+        responses.entry(status.to_string()).or_insert_with(|| RefOr::Ref(Ref::from_response_name(*name)));
     }
     for response in responses.values_mut() {
         if let RefOr::T(response) = response {

@@ -16,10 +16,10 @@ pub(super) enum Kind {
 }
 
 /// Operations that take none of them, though others like them do.
-const WITHOUT: &[&str] = &["retireAgent", "bootstrapAuth"];
+const WITHOUT: &[&str] = &["retireAgent", "bootstrapAuth", "scepPost", "scepProfilePost"];
 
 /// What they make has no version.
-const UNTAGGED: &[&str] = &["createEnrolToken"];
+const UNTAGGED: &[&str] = &["createEnrolToken", "createScepChallenge"];
 
 /// Adds them, and what may be answered because of them.
 pub(super) fn add(path: &str, kind: Kind, operation: &mut Operation) {

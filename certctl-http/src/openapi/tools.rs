@@ -35,6 +35,7 @@ const ARGUMENTS: &[(&str, &[(&str, &str)])] = &[
 
 /// Operations that are no tool, and why.
 const EXEMPT: &[(&str, &str)] = &[
+    ("answerOCSP", "The protocol has clients of its own; getting the status of a serial number is a tool"),
     ("bootstrapAuth", "The first administrator is made by whoever can read the server's files, not by an assistant"),
     ("getApiHealth", "The same as getHealth"),
     ("getOpenApi", "Every tool describes itself"),

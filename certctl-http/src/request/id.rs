@@ -14,6 +14,7 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 
 use crate::problem::Failure;
+use crate::public::OwnForm;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -53,7 +54,8 @@ pub(crate) async fn around(State(rng): State<Arc<dyn SecureRng>>, request: Reque
         tracing::error!(panic = text(&*panic), "a request panicked");
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
     });
-    if response.status().is_client_error() || response.status().is_server_error() {
+    let has_own_form = response.extensions_mut().remove::<OwnForm>().is_some();
+    if !has_own_form && (response.status().is_client_error() || response.status().is_server_error()) {
         let failure = response.extensions_mut().remove::<Failure>();
         let failure = failure.unwrap_or_else(|| Failure::bare(response.status(), &asked));
         log(&failure);
@@ -110,6 +112,24 @@ mod tests {
         let problem: crate::wire::Problem = serde_json::from_slice(&body).unwrap();
         assert_eq!((problem.code.as_ref(), problem.request_id.len()), ("internal", 36));
         assert!(!problem.detail.contains("planted"));
+    }
+
+    #[tokio::test]
+    async fn an_error_in_the_form_of_its_protocol_stays_as_it_is() {
+        async fn refused() -> Response {
+            crate::public::plain(StatusCode::NOT_IMPLEMENTED, "not here")
+        }
+        let rng: Arc<dyn SecureRng> = Arc::new(Ones);
+        let router = axum::Router::new()
+            .route("/", axum::routing::get(refused))
+            .layer(axum::middleware::from_fn_with_state(rng, around));
+        let request = Request::get("/").body(axum::body::Body::empty()).unwrap();
+        let response = tower::ServiceExt::oneshot(router, request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_IMPLEMENTED);
+        assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");
+        assert!(response.headers().contains_key("x-request-id"));
+        let body = axum::body::to_bytes(response.into_body(), 4096).await.unwrap();
+        assert_eq!(&body[..], b"not here\n");
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! The routes: one folder per resource, one file per verb, one list of all of them.
 
 pub(crate) mod access;
+mod acme_eab;
 pub(crate) mod agent;
 mod agent_group;
 mod audit;
 mod certificate;
+mod crl;
 mod digest;
 mod discovery;
 pub(crate) mod event;
 mod health_check;
+mod intermediate;
 mod issuer;
 mod job;
 mod key;
@@ -21,6 +24,7 @@ mod policy;
 mod profile;
 mod renewal_policy;
 mod roles;
+mod scep;
 mod stats;
 mod system;
 mod target;
@@ -33,6 +37,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::{paste, routes};
 
 use crate::openapi::base;
+use crate::public::pki;
 use crate::router::Api;
 
 pub(crate) use roles::{RouteAccess, TABLE};
@@ -62,6 +67,8 @@ macro_rules! every_route {
             [key::list::list, key::create::create],
             [key::get::get, key::update::update, key::delete::delete],
             [key::rotate::rotate],
+            [acme_eab::list::list, acme_eab::create::create],
+            [acme_eab::delete::delete],
             [certificate::list::list, certificate::create::create],
             [certificate::bulk_renew::bulk_renew],
             [certificate::bulk_reassign::bulk_reassign],
@@ -83,6 +90,9 @@ macro_rules! every_route {
             [issuer::get::get, issuer::update::update, issuer::delete::delete],
             [issuer::types::types],
             [issuer::test::test],
+            [intermediate::list::list, intermediate::create::create],
+            [intermediate::get::get],
+            [intermediate::retire::retire],
             [target::list::list, target::create::create],
             [target::get::get, target::update::update, target::delete::delete],
             [target::types::types],
@@ -115,6 +125,11 @@ macro_rules! every_route {
             [network_scan::scan::scan],
             [event::follow::follow],
             [loops::list::list],
+            [pki::crl::crl],
+            [pki::crl::delta],
+            [pki::crl::shard],
+            [pki::ca::certificate],
+            [crl::cache::cache],
             [health_check::list::list, health_check::create::create],
             [health_check::summary::summary],
             [health_check::get::get, health_check::update::update, health_check::delete::delete],
@@ -140,6 +155,7 @@ macro_rules! every_route {
             [renewal_policy::get::get, renewal_policy::update::update, renewal_policy::delete::delete],
             [owner::list::list, owner::create::create],
             [owner::get::get, owner::update::update, owner::delete::delete],
+            [scep::create_challenge::create_challenge],
             [team::list::list, team::create::create],
             [team::get::get, team::update::update, team::delete::delete],
         }

@@ -2,8 +2,8 @@
 
 use certctl_core::ops::stats;
 use certctl_core::ops::{
-    Access, Operation, agent, agent_group, audit, certificate, digest, discovery, event, health_check, issuer, job,
-    key, loops, network_scan, notification, owner, profile, renewal_policy, target, team,
+    Access, Operation, acme_eab, agent, agent_group, audit, certificate, crl, digest, discovery, event, health_check,
+    intermediate, issuer, job, key, loops, network_scan, notification, owner, profile, renewal_policy, target, team,
 };
 
 /// Who may call an operation, and what it may answer beyond what every operation may.
@@ -15,14 +15,22 @@ pub(crate) struct RouteAccess {
     pub(crate) access: Option<Access>,
     /// Further statuses of problems, besides those that follow from its parameters and body.
     pub(crate) problems: &'static [u16],
+    /// Whether its errors have the form of its protocol, which the operation describes itself. Only what never reaches it is
+    /// answered with a problem then.
+    pub(crate) own_form: bool,
 }
 
 const fn open(operation_id: &'static str, problems: &'static [u16]) -> RouteAccess {
-    RouteAccess { operation_id, access: None, problems }
+    RouteAccess { operation_id, access: None, problems, own_form: false }
 }
 
 const fn by<O: Operation>(operation_id: &'static str, problems: &'static [u16]) -> RouteAccess {
-    RouteAccess { operation_id, access: Some(O::ACCESS), problems }
+    RouteAccess { operation_id, access: Some(O::ACCESS), problems, own_form: false }
+}
+
+/// For machines that know nothing of certctl.
+const fn protocol(operation_id: &'static str) -> RouteAccess {
+    RouteAccess { operation_id, access: None, problems: &[], own_form: true }
 }
 
 /// Every operation.
@@ -42,15 +50,18 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<stats::Summary>("getMetrics", &[]),
     by::<stats::Summary>("getPrometheusMetrics", &[]),
     open("getAuthInfo", &[]),
-    RouteAccess { operation_id: "checkAuth", access: Some(Access::OPEN), problems: &[] },
-    RouteAccess { operation_id: "getMe", access: Some(Access::OPEN), problems: &[] },
-    RouteAccess { operation_id: "bootstrapAuth", access: None, problems: &[401, 409, 410] },
+    RouteAccess { operation_id: "checkAuth", access: Some(Access::OPEN), problems: &[], own_form: false },
+    RouteAccess { operation_id: "getMe", access: Some(Access::OPEN), problems: &[], own_form: false },
+    RouteAccess { operation_id: "bootstrapAuth", access: None, problems: &[401, 409, 410], own_form: false },
     by::<key::List>("listApiKeys", &[]),
     by::<key::Create>("createApiKey", &[409]),
     by::<key::Get>("getApiKey", &[]),
     by::<key::Update>("updateApiKey", &[409]),
     by::<key::Delete>("deleteApiKey", &[409]),
     by::<key::Rotate>("rotateApiKey", &[409]),
+    by::<acme_eab::List>("listAcmeEabCredentials", &[]),
+    by::<acme_eab::Create>("createAcmeEabCredential", &[409]),
+    by::<acme_eab::Delete>("deleteAcmeEabCredential", &[409]),
     by::<certificate::List>("listCertificates", &[]),
     by::<certificate::Create>("createCertificate", &[409, 422]),
     by::<certificate::BulkRenew>("bulkRenewCertificates", &[]),
@@ -78,6 +89,10 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<issuer::Delete>("deleteIssuer", &[409]),
     by::<issuer::Test>("testIssuerConnection", &[409, 422]),
     by::<issuer::Types>("listIssuerTypes", &[]),
+    by::<intermediate::List>("listIntermediates", &[]),
+    by::<intermediate::Create>("createIntermediate", &[409, 422]),
+    by::<intermediate::Get>("getIntermediate", &[]),
+    by::<intermediate::Retire>("retireIntermediate", &[409]),
     by::<target::List>("listTargets", &[]),
     by::<target::Create>("createTarget", &[409]),
     by::<target::Get>("getTarget", &[]),
@@ -87,7 +102,7 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<target::Types>("listTargetTypes", &[]),
     by::<agent::List>("listAgents", &[]),
     // An enrolment token is as good as a key here.
-    RouteAccess { operation_id: "registerAgent", access: Some(Access::RUN), problems: &[409] },
+    RouteAccess { operation_id: "registerAgent", access: Some(Access::RUN), problems: &[409], own_form: false },
     by::<agent::CreateEnrolToken>("createEnrolToken", &[]),
     by::<agent::ListRetired>("listRetiredAgents", &[]),
     by::<agent::Get>("getAgent", &[]),
@@ -123,6 +138,13 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<network_scan::Scan>("triggerNetworkScan", &[409]),
     by::<event::Follow>("getEvents", &[]),
     by::<loops::List>("listLoops", &[]),
+    protocol("getDERCRL"),
+    protocol("getDeltaCRL"),
+    protocol("getShardCRL"),
+    protocol("getCACertificate"),
+    by::<crl::Cache>("getCrlCache", &[]),
+    protocol("handleOCSP"),
+    protocol("answerOCSP"),
     by::<health_check::List>("listHealthChecks", &[]),
     by::<health_check::Create>("createHealthCheck", &[409]),
     by::<health_check::Summary>("getHealthCheckSummary", &[]),
@@ -163,9 +185,19 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<owner::Get>("getOwner", &[]),
     by::<owner::Update>("updateOwner", &[409]),
     by::<owner::Delete>("deleteOwner", &[409]),
+    by::<certctl_core::scep::CreateChallenge>("createScepChallenge", &[]),
     by::<team::List>("listTeams", &[]),
     by::<team::Create>("createTeam", &[409]),
     by::<team::Get>("getTeam", &[]),
     by::<team::Update>("updateTeam", &[409]),
     by::<team::Delete>("deleteTeam", &[409]),
+    open("estCACerts", &[404]),
+    open("estCSRAttrs", &[404]),
+    open("estSimpleEnroll", &[401, 404, 409]),
+    open("estSimpleReEnroll", &[401, 404, 409]),
+    open("estServerKeygen", &[401, 404, 409]),
+    protocol("scepGet"),
+    protocol("scepPost"),
+    protocol("scepProfileGet"),
+    protocol("scepProfilePost"),
 ];

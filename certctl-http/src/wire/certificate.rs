@@ -50,6 +50,9 @@ pub struct ManagedCertificate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
     pub agent_id: Option<AgentId>,
+    /// The protocol by which a machine asked for it, such as `SCEP`; absent where it was made by the API.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source: String,
     /// Its state.
     #[schema(value_type = names::CertificateStatus)]
     pub status: CertificateStatus,
@@ -272,6 +275,7 @@ impl<V: Into<VersionSummary>> From<CertificateView<V>> for ManagedCertificate {
             common_name: certificate.common_name,
             sans: certificate.sans.0,
             environment: certificate.environment,
+            source: certificate.source,
             owner_id: certificate.owner_id,
             team_id: certificate.team_id,
             issuer_id: certificate.issuer_id,

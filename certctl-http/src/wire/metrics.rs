@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use certctl_core::domain::{CertificateStatus, JobState, Timestamp};
 use certctl_core::engine::{Census, Engine};
+use certctl_core::ocsp::OcspOutcome;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -99,7 +100,7 @@ impl MetricsResponse {
 }
 
 /// Metrics in the text format of Prometheus, version 0.0.4.
-pub(crate) fn exposition(census: &Census, metrics: &MetricsResponse) -> String {
+pub(crate) fn exposition(census: &Census, metrics: &MetricsResponse, engine: &Engine) -> String {
     let MetricsResponse { gauge, counter, uptime_seconds, .. } = metrics;
     let mut text = Exposition::default();
     text.one("gauge", "certctl_certificate_total", "Certificates that are not archived.", gauge.certificate_total);
@@ -136,6 +137,10 @@ pub(crate) fn exposition(census: &Census, metrics: &MetricsResponse) -> String {
     let gone = "Notifications that this server ended undelivered, because their notifier is not configured any more.";
     let undeliverable = counter.notifications_undeliverable_total;
     text.one("counter", "certctl_notification_undeliverable_total", gone, undeliverable);
+    text.family("counter", "certctl_ocsp_counter_total", "OCSP requests to this server, by how they ended.");
+    for outcome in OcspOutcome::ALL {
+        text.labelled("certctl_ocsp_counter_total", "result", outcome.name(), engine.ocsp_requests(*outcome));
+    }
     text.one("gauge", "certctl_uptime_seconds", "How long this server has been running.", *uptime_seconds);
     text.family("gauge", "certctl_build_info", "The version of this server; always 1.");
     text.labelled("certctl_build_info", "version", env!("CARGO_PKG_VERSION"), 1);

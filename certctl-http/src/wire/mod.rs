@@ -3,17 +3,20 @@
 //! Names are the wire's. A member that a client cannot set is not in a request type and is ignored when it is sent.
 
 mod access;
+mod acme;
 mod agent;
 mod agent_group;
 mod audit;
 mod bulk;
 mod certificate;
 mod connector_type;
+mod crl;
 mod discovery;
 mod event;
 mod explanation;
 mod export;
 mod health_check;
+mod intermediate;
 mod issuer;
 mod job;
 mod key;
@@ -31,6 +34,7 @@ mod problem;
 mod profile;
 mod renewal_policy;
 mod revocation;
+mod scep;
 mod stats;
 mod status;
 mod target;
@@ -38,6 +42,7 @@ mod team;
 mod version;
 
 pub use access::{AuthCheck, AuthInfo, Bootstrap, CreatedKey, Me};
+pub use acme::{AcmeEabCredential, CreateAcmeEabCredential, CreatedAcmeEabCredential};
 pub use agent::{
     Agent, AgentCsr, AgentDependencyCounts, CertificatePickup, CreateEnrolToken, EnrolToken, Heartbeat, JobReport,
     RegisterAgent, RegisteredAgent, RetiredAgent, Work, WorkItem,
@@ -52,6 +57,7 @@ pub use certificate::{
     CreateCertificate, Deploy, DeployTriggered, ManagedCertificate, RenewTriggered, SubmitCsr, UpdateCertificate,
 };
 pub use connector_type::ConnectorType;
+pub use crl::CrlCacheEntry;
 pub use discovery::{
     ClaimDiscoveredCertificate, DiscoveredCertificate, DiscoveryReport, DiscoveryScan, DiscoverySummary,
     ReportedCertificate,
@@ -63,6 +69,7 @@ pub use health_check::{
     AcknowledgeHealthCheck, CreateHealthCheck, EndpointHealthCheck, HealthCheckSummary, HealthHistoryEntry,
     UpdateHealthCheck,
 };
+pub use intermediate::{CreateIntermediate, Intermediate, NameConstraints, NameSubtrees};
 pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
 pub use job::{Job, JobVerified, RejectJob, VerificationResult, VerifyDeployment};
 pub use key::{ApiKey, CreateApiKey, UpdateApiKey};
@@ -70,28 +77,30 @@ pub use loops::LoopStatus;
 pub(crate) use metrics::exposition;
 pub use metrics::{MetricsCounter, MetricsGauge, MetricsResponse, MetricsUptime};
 pub use names::{
-    ActorType, AgentStatus, AuditFindingKind, BulkSkip, CertificateStatus, DeploymentOnFailure, DiscoveryStatus,
-    ExtendedKeyUsage, HealthStatus, ImportSkip, IssuerType, JobStatus, JobType, KeyAlgorithm, NotificationChannel,
-    NotificationSeverity, NotificationStatus, NotificationType, PolicySeverity, PolicyType, RenewalGateName,
-    RenewalGateVerdict, RevocationReason, Role, ShapeRule, ShapeSeverity, ShapeState, TargetType, VerificationStatus,
+    ActorType, AgentStatus, AuditFindingKind, BulkSkip, CaKeyAlgorithm, CertificateStatus, DeploymentOnFailure,
+    DiscoveryStatus, ExtendedKeyUsage, HealthStatus, ImportSkip, IntermediateCaState, IssuerType, JobStatus, JobType,
+    KeyAlgorithm, NotificationChannel, NotificationSeverity, NotificationStatus, NotificationType, PolicySeverity,
+    PolicyType, RenewalGateName, RenewalGateVerdict, RevocationReason, Role, ShapeRule, ShapeSeverity, ShapeState,
+    TargetType, VerificationStatus,
 };
 pub use network_scan::{CreateNetworkScanTarget, NetworkScanTarget, UpdateNetworkScanTarget};
 pub use notice::WebhookNotice;
 pub use notification::NotificationEvent;
 pub use owner::{CreateOwner, Owner, UpdateOwner};
+pub use page::{AcmeEabCredentialList, PolicyRuleList, PolicyViolationList};
 pub use page::{
     AgentGroupList, AgentList, ApiKeyList, AuditEventList, CertificateProfileList, CertificateVersionList,
-    ConnectorTypeList, DeploymentTargetList, DiscoveredCertificateList, DiscoveryScanList, EndpointHealthCheckList,
-    IssuerList, JobList, LoopList, ManagedCertificateList, NetworkScanTargetList, NotificationEventList, OwnerList,
-    Page, PaginationEnvelope, RenewalPolicyList, TeamList,
+    ConnectorTypeList, CrlCacheEntryList, DeploymentTargetList, DiscoveredCertificateList, DiscoveryScanList,
+    EndpointHealthCheckList, IntermediateList, IssuerList, JobList, LoopList, ManagedCertificateList,
+    NetworkScanTargetList, NotificationEventList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
 };
-pub use page::{PolicyRuleList, PolicyViolationList};
 pub use patch::Patch;
 pub use policy::{CreatePolicy, PolicyRule, PolicyViolation, UpdatePolicy};
 pub use problem::{BlockedByDependencies, FieldProblem, Problem};
 pub use profile::{CertificateProfile, CreateProfile, KeyAlgorithmRule, UpdateProfile};
 pub use renewal_policy::{CreateRenewalPolicy, DeploymentWaves, FreezeWindow, RenewalPolicy, UpdateRenewalPolicy};
 pub use revocation::{BulkRevoke, BulkRevokeResult, RevokeCertificate};
+pub use scep::{CreateScepChallenge, ScepChallenge};
 pub(crate) use stats::by_status;
 pub use stats::{DashboardCounts, DashboardSummary, ExpirationCount, IssuanceCount, JobTrendCount, StatusCount};
 pub use status::{Health, StatusResponse, VersionInfo};

@@ -50,6 +50,8 @@ names! {
     AgentStatus = of(domain::AgentStatus::ALL, domain::AgentStatus::name);
     /// Why a certificate was passed over.
     BulkSkip = of(certificate::BulkSkip::ALL, certificate::BulkSkip::name);
+    /// The key of a CA that is made here.
+    CaKeyAlgorithm = of(domain::CaKeyAlgorithm::ALL, domain::CaKeyAlgorithm::name);
     /// The state of a certificate.
     CertificateStatus = of(domain::CertificateStatus::ALL, domain::CertificateStatus::name);
     /// What was made of a certificate that was found.
@@ -60,6 +62,8 @@ names! {
     HealthStatus = of(domain::HealthStatus::ALL, domain::HealthStatus::name);
     /// Why a block of a PEM bundle was passed over.
     ImportSkip = of(certificate::ImportSkip::ALL, certificate::ImportSkip::name);
+    /// Whether an intermediate CA signs.
+    IntermediateCaState = of(domain::IntermediateCaState::ALL, domain::IntermediateCaState::name);
     /// A kind of issuer. Which of them a server has depends on how it was built.
     IssuerType = vec![
         "ACME", "AWSACMPCA", "DigiCert", "EJBCA", "Entrust", "GenericCA", "GlobalSign", "GoogleCAS", "OpenSSL",

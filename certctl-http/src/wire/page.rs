@@ -10,9 +10,9 @@ use utoipa::{PartialSchema, ToSchema};
 use super::names::reference;
 use super::policy::{PolicyRule, PolicyViolation};
 use super::{
-    Agent, AgentGroup, ApiKey, AuditEvent, CertificateProfile, CertificateVersion, ConnectorType, DeploymentTarget,
-    DiscoveredCertificate, DiscoveryScan, EndpointHealthCheck, Issuer, Job, LoopStatus, ManagedCertificate,
-    NetworkScanTarget, NotificationEvent, Owner, RenewalPolicy, Team,
+    AcmeEabCredential, Agent, AgentGroup, ApiKey, AuditEvent, CertificateProfile, CertificateVersion, ConnectorType,
+    CrlCacheEntry, DeploymentTarget, DiscoveredCertificate, DiscoveryScan, EndpointHealthCheck, Intermediate, Issuer,
+    Job, LoopStatus, ManagedCertificate, NetworkScanTarget, NotificationEvent, Owner, RenewalPolicy, Team,
 };
 
 /// Where a page lies in its list. In page mode `total`, `page` and `per_page` are always there; in cursor mode
@@ -53,6 +53,8 @@ pub struct Page<T> {
 
 /// One page of a list of `Agent`.
 pub type AgentList = Page<Agent>;
+/// One page of a list of `AcmeEabCredential`.
+pub type AcmeEabCredentialList = Page<AcmeEabCredential>;
 /// One page of a list of `AgentGroup`.
 pub type AgentGroupList = Page<AgentGroup>;
 /// One page of a list of `ApiKey`.
@@ -65,12 +67,16 @@ pub type CertificateProfileList = Page<CertificateProfile>;
 pub type CertificateVersionList = Page<CertificateVersion>;
 /// One page of a list of `ConnectorType`.
 pub type ConnectorTypeList = Page<ConnectorType>;
+/// One page of a list of `CrlCacheEntry`.
+pub type CrlCacheEntryList = Page<CrlCacheEntry>;
 /// One page of a list of `DeploymentTarget`.
 pub type DeploymentTargetList = Page<DeploymentTarget>;
 /// One page of a list of `DiscoveredCertificate`.
 pub type DiscoveredCertificateList = Page<DiscoveredCertificate>;
 /// One page of a list of `DiscoveryScan`.
 pub type DiscoveryScanList = Page<DiscoveryScan>;
+/// One page of a list of `IntermediateCA`.
+pub type IntermediateList = Page<Intermediate>;
 /// One page of a list of `Issuer`.
 pub type IssuerList = Page<Issuer>;
 /// One page of a list of `Job`.

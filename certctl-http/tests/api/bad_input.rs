@@ -23,6 +23,10 @@ fn routes() -> Vec<Route> {
     let document = serde_json::to_value(openapi::document()).unwrap();
     let mut routes = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
+        // Protocols have errors of a form of their own, and tests of their own.
+        if path.starts_with("/.well-known/") {
+            continue;
+        }
         for (verb, operation) in item.as_object().unwrap() {
             if operation["operationId"].is_null() {
                 continue;
@@ -77,6 +81,12 @@ async fn refusal(world: &World, method: &Method, path: &str, body: Body) -> Opti
 fn checked(asked: &str, answer: Option<Answer>) -> u16 {
     let Some(answer) = answer else { return 0 };
     let status = answer.status.as_u16();
+    // Protocols for machines have errors of their own.
+    if (asked.contains("/.well-known/") || asked.contains("/scep"))
+        && answer.header("content-type") == "text/plain; charset=utf-8"
+    {
+        return status;
+    }
     let problem = check_problem(&answer, status);
     assert!(problem["code"].as_str().is_some_and(|code| !code.is_empty()), "{asked}: {}", answer.text);
     for error in problem["errors"].as_array().unwrap_or(&Vec::new()) {
@@ -225,9 +235,14 @@ async fn a_method_that_a_path_does_not_have_is_told_with_those_it_has() {
     for Route { path, .. } in &routes {
         let asked = with_ids(path, "none");
         let answer = refusal(&world, &Method::PATCH, &asked, Body::from("{}")).await.unwrap();
-        let allowed: Vec<String> = answer.header("allow").split(',').map(str::to_owned).collect();
+        let allowed: Vec<String> = answer.header("allow").split(',').map(|method| method.trim().to_owned()).collect();
         for other in routes.iter().filter(|other| &other.path == path) {
             assert!(allowed.contains(&other.method.to_string()), "{asked}: {} is not in {allowed:?}", other.method);
+        }
+        if asked.starts_with("/scep") {
+            // Protocols for machines have errors of their own.
+            assert_eq!(answer.status.as_u16(), 405, "{asked}");
+            continue;
         }
         assert_eq!(answer.problem(405), "method_not_allowed", "{asked}");
     }

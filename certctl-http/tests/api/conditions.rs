@@ -51,8 +51,11 @@ fn changes() -> Vec<(Method, String)> {
     let mut changes = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (verb, method) in [("put", Method::PUT), ("delete", Method::DELETE)] {
-            // A retirement announces itself first, which makes a version of its own; it takes no If-Match.
-            if item.get(verb).is_some_and(|operation| operation["operationId"] != "retireAgent") {
+            // A retirement announces itself first, which makes a version of its own; credentials are made and deleted, and
+            // never change. They take no If-Match.
+            let unconditional = ["retireAgent", "deleteAcmeEabCredential"];
+            let is_conditional = |operation: &Value| !unconditional.iter().any(|id| operation["operationId"] == *id);
+            if item.get(verb).is_some_and(is_conditional) {
                 assert!(path.ends_with("/{id}"), "{path}");
                 let collection = path.trim_start_matches("/api/v1/").trim_end_matches("/{id}");
                 assert!(CREATIONS.iter().any(|(known, _)| *known == collection), "{path}: say how one is made");

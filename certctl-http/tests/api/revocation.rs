@@ -22,12 +22,12 @@ fn path(id: &str, verb: &str) -> String {
 
 impl World {
     /// Makes a certificate and has it issued.
-    async fn issued(&self, id: &str, seed: u64) {
+    pub(crate) async fn issued(&self, id: &str, seed: u64) {
         self.certificate(id, json!({})).await;
         self.post(&path(id, "csr"), json!({ "csr_pem": csr(id, seed).await })).await.expect(202);
     }
 
-    async fn revoke(&self, id: &str, body: Value) -> Answer {
+    pub(crate) async fn revoke(&self, id: &str, body: Value) -> Answer {
         self.call(Method::POST, &path(id, "revoke"), OPERATOR, Some(body)).await
     }
 

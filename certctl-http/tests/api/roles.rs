@@ -36,7 +36,11 @@ enum Who {
 /// Rows of the contract that have no route yet do no harm.
 const EXPECTED: &[(Who, &[&str])] = &[
     (Who::Anybody, &["getHealth", "getApiHealth", "getReady", "getOpenApi", "getAuthInfo", "bootstrapAuth"]),
-    (Who::Anybody, &["getVersion"]),
+    (Who::Anybody, &["getVersion", "getDERCRL", "getDeltaCRL", "getShardCRL", "getCACertificate"]),
+    (Who::Administrators, &["getCrlCache"]),
+    (Who::Anybody, &["handleOCSP", "answerOCSP"]),
+    (Who::Anybody, &["estCACerts", "estCSRAttrs", "estSimpleEnroll", "estSimpleReEnroll", "estServerKeygen"]),
+    (Who::Anybody, &["scepGet", "scepPost", "scepProfileGet", "scepProfilePost"]),
     (Who::AnyKey, &["checkAuth", "getMe"]),
     // Certificates, jobs.
     (
@@ -64,11 +68,14 @@ const EXPECTED: &[(Who, &[&str])] = &[
     (Who::Administrators, &["bulkRevokeCertificates", "releaseCertificate"]),
     // Issuers, targets, agents.
     (Who::Readers, &["listIssuers", "getIssuer", "listTargets", "getTarget", "listIssuerTypes", "listTargetTypes"]),
+    (Who::Readers, &["listIntermediates", "getIntermediate"]),
+    (Who::Administrators, &["createIntermediate", "retireIntermediate"]),
     (Who::Administrators, &["createIssuer", "updateIssuer", "deleteIssuer", "testIssuerConnection"]),
     (Who::Operators, &["createTarget", "updateTarget", "deleteTarget", "testTargetConnection"]),
     (Who::Readers, &["listAgents", "getAgent", "listRetiredAgents"]),
     (Who::Operators, &["registerAgent", "createEnrolToken"]),
     (Who::Administrators, &["retireAgent"]),
+    (Who::Operators, &["createScepChallenge"]),
     (Who::TheAgent, &["agentHeartbeat", "agentGetWork", "agentSubmitCSR", "agentPickupCertificate"]),
     (Who::TheAgent, &["agentReportJobStatus", "verifyDeployment", "submitDiscoveryReport"]),
     // Discovery.
@@ -91,6 +98,7 @@ const EXPECTED: &[(Who, &[&str])] = &[
         Who::Administrators,
         &["listApiKeys", "createApiKey", "getApiKey", "updateApiKey", "deleteApiKey", "rotateApiKey"],
     ),
+    (Who::Administrators, &["listAcmeEabCredentials", "createAcmeEabCredential", "deleteAcmeEabCredential"]),
     (Who::Auditors, &["listAuditEvents", "getAuditEvent", "exportAuditEvents", "verifyAudit"]),
     // Insight.
     (Who::Readers, &["getEvents"]),
@@ -236,6 +244,9 @@ impl Stage {
         path.replace("{id}", if own { id } else { "none" })
             .replace("{job_id}", if own { &self.job } else { "none" })
             .replace("{cert_id}", if own { "mc-a" } else { "none" })
+            .replace("{issuer_id}", "none")
+            .replace("{shard}", "0")
+            .replace("{serial}", "01")
     }
 
     /// The verdict, and what was answered. What is let in is not read to the end: some answers have none.
@@ -259,14 +270,14 @@ impl Stage {
             return (Verdict::LetIn, status.to_string());
         }
         let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
-        let problem: Value = serde_json::from_slice(&bytes).unwrap();
         let verdict = match status {
             401 => Verdict::WhoAreYou,
             403 => Verdict::YouMayNot,
             404 => Verdict::NothingHere,
             _ => Verdict::LetIn,
         };
-        (verdict, problem.to_string())
+        // Protocols for machines have errors of their own.
+        (verdict, String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 

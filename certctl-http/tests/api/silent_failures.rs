@@ -282,7 +282,9 @@ async fn sf17_without_an_administrator_nobody_is_let_in() {
     let mut asked = 0;
     for (path, item) in document["paths"].as_object().unwrap() {
         for (verb, operation) in item.as_object().unwrap().iter().filter(|(_, one)| one["operationId"].is_string()) {
-            if open.contains(&path.as_str()) || operation["operationId"] == "bootstrapAuth" {
+            // What CAs publish is for everybody, and doors for machines ask for proofs of their own.
+            let door = path.starts_with("/.well-known/") || path.starts_with("/scep");
+            if door || open.contains(&path.as_str()) || operation["operationId"] == "bootstrapAuth" {
                 continue;
             }
             let path = path.replace("{id}", "x").replace("{job_id}", "x").replace("{cert_id}", "x");

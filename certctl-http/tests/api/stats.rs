@@ -185,6 +185,7 @@ async fn metrics_are_told_as_json_and_as_text() {
         "certctl_job_failed_total 0",
         "certctl_notification_dead_total 0",
         "certctl_notification_undeliverable_total 0",
+        "certctl_ocsp_counter_total{result=\"signed\"} 0",
         "certctl_uptime_seconds 90",
     ] {
         assert!(lines.contains(&line), "no `{line}` in\n{}", text.text);

@@ -32,7 +32,7 @@ async fn health_is_answered_in_both_places() {
 }
 
 /// A store that cannot be reached while the flag is up.
-struct Flaky {
+pub(crate) struct Flaky {
     store: MemoryStorage,
     down: AtomicBool,
 }
@@ -73,20 +73,33 @@ impl Storage for Flaky {
     }
 }
 
-#[tokio::test]
-async fn a_store_that_is_down_is_told_with_a_time_to_come_back() {
+impl Flaky {
+    /// Whether it cannot be reached.
+    pub(crate) fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+}
+
+/// Everybody is an administrator over a store that may go away.
+pub(crate) async fn flaky() -> (World, Arc<Flaky>) {
     let fakes = FakePorts::new(5, Arc::new(TestKeys));
     let ports = fakes.ports();
     let store = MemoryStorage::new(SCHEMAS, ports.clock.clone());
     let store = Arc::new(Flaky { store, down: AtomicBool::new(false) });
     let secret = SetupSecret::Key(SealingKey::generate(&*ports.rng));
-    let engine = Engine::builder(Arc::clone(&store) as _, ports, secret).build().await.unwrap();
+    let builder = Engine::builder(Arc::clone(&store) as _, ports, secret);
+    let engine = builder.connectors(certctl_connectors::registry()).build().await.unwrap();
     let router =
         certctl_http::router(engine.clone(), Options { authentication: Authentication::Off, ..Options::default() });
-    let world = World { fakes, engine, router };
+    (World { fakes, engine, router }, store)
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_is_told_with_a_time_to_come_back() {
+    let (world, store) = flaky().await;
     world.get("/ready").await.expect(200);
 
-    store.down.store(true, Ordering::SeqCst);
+    store.set_down(true);
     for path in ["/ready", "/api/v1/certificates"] {
         let answer = world.get(path).await;
         assert_eq!(answer.header("retry-after"), "2", "{path}");

@@ -5,18 +5,21 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use certctl_connectors::host::SoftwareKeys;
 use certctl_core::Engine;
 use certctl_core::domain::{Role, SCHEMAS, SubjectNames};
 use certctl_core::engine::{Cadence, ConfiguredKey, EngineBuilder, HealthCadence, NotifierConfig, SetupSecret};
 use certctl_core::ports::{Keys, Secret};
 use certctl_core::seal::SealingKey;
 use certctl_core::storage::MemoryStorage;
-use certctl_core::testing::{FakePorts, SeededRng, TestKeys};
+use certctl_core::testing::{FakePorts, InlineSpawner, SeededRng, TestKeys};
 use certctl_core::{domain::KeyAlgorithm, pki};
 use certctl_http::{Authentication, Options, router};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+/// Of everything that is random in a world.
+const SEED: u64 = 7;
 pub(crate) const ADMIN: &str = "key-of-admin";
 pub(crate) const OPERATOR: &str = "key-of-operator";
 pub(crate) const VIEWER: &str = "key-of-viewer";
@@ -130,17 +133,26 @@ impl World {
         Self::with_more(Options::default(), true, more).await
     }
 
+    /// A world whose keys are the server's own, which make RSA quickly and are others each time.
+    pub(crate) async fn with_real_keys(options: Options) -> Self {
+        let keys = Arc::new(SoftwareKeys::new(Arc::new(InlineSpawner::new())));
+        Self::over(FakePorts::new(SEED, keys), options, true, |builder| builder).await
+    }
+
     async fn with_more(options: Options, keys: bool, more: impl FnOnce(EngineBuilder) -> EngineBuilder) -> Self {
-        let fakes = FakePorts::new(7, Arc::new(TestKeys));
+        Self::over(FakePorts::new(SEED, Arc::new(TestKeys)), options, keys, more).await
+    }
+
+    async fn over(
+        fakes: FakePorts,
+        options: Options,
+        keys: bool,
+        more: impl FnOnce(EngineBuilder) -> EngineBuilder,
+    ) -> Self {
         let ports = fakes.ports();
         let storage = Arc::new(MemoryStorage::new(SCHEMAS, ports.clock.clone()));
         let sealing = SealingKey::generate(&*ports.rng);
-        let keys: &[_] = if keys { &KEYS } else { &[] };
-        let keys = keys.iter().map(|(key, role)| (*key, *role)).map(|(key, role)| {
-            let name = if role == Role::Agent { "edge-1".into() } else { role.name().to_owned() };
-            ConfiguredKey { name, key: Secret::new(key), role }
-        });
-        let keys: Vec<ConfiguredKey> = keys.collect();
+        let keys = if keys { configured_keys() } else { Vec::new() };
         let builder = Engine::builder(storage, ports, SetupSecret::Key(sealing))
             .connectors(certctl_connectors::registry())
             .keys(keys);
@@ -149,12 +161,29 @@ impl World {
         Self { fakes, engine, router }
     }
 
+    /// Another server on the same store.
+    pub(crate) async fn replica(&self) -> Self {
+        // The first octets of the same seed: the key that the first server was given.
+        let sealing = SealingKey::generate(&*FakePorts::new(SEED, Arc::new(TestKeys)).rng);
+        let storage = self.engine.storage().clone();
+        let builder = Engine::builder(storage, self.fakes.ports(), SetupSecret::Key(sealing));
+        let builder = builder.connectors(certctl_connectors::registry()).keys(configured_keys());
+        let engine = builder.build().await.unwrap();
+        let router = router(engine.clone(), Options::default());
+        Self { fakes: self.fakes.clone(), engine, router }
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, 16 << 20).await.unwrap();
         let (text, octets) = (String::from_utf8_lossy(&bytes).into_owned(), bytes.to_vec());
         Answer { status: parts.status, headers: parts.headers, text, octets }
+    }
+
+    /// What anybody is told who has no key.
+    pub(crate) async fn fetch(&self, path: &str) -> Answer {
+        self.call(Method::GET, path, "", None).await
     }
 
     pub(crate) async fn call(&self, method: Method, path: &str, key: &str, body: Option<Value>) -> Answer {
@@ -195,6 +224,15 @@ impl World {
     pub(crate) async fn certificate(&self, id: &str, more: Value) -> Value {
         self.post("/api/v1/certificates", certificate(id, more)).await.expect(201)
     }
+}
+
+/// [`KEYS`], as a configuration has them.
+fn configured_keys() -> Vec<ConfiguredKey> {
+    let keys = KEYS.iter().map(|(key, role)| (*key, *role)).map(|(key, role)| {
+        let name = if role == Role::Agent { "edge-1".into() } else { role.name().to_owned() };
+        ConfiguredKey { name, key: Secret::new(key), role }
+    });
+    keys.collect()
 }
 
 /// What the NGINX connector needs.

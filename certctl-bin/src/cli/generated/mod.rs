@@ -120,6 +120,7 @@ fn columns(noun: &str) -> &'static [&'static str] {
         "agents" => &["id", "name", "hostname", "status", "last_heartbeat_at", "version"],
         "audit" => &["seq", "timestamp", "actor", "action", "resource_type", "resource_id", "id"],
         "certs" => &["id", "name", "common_name", "serial_number", "status", "expires_at", "not_after", "renew_at"],
+        "intermediates" => &["id", "name", "state", "subject", "parent_id", "not_after", "path_length"],
         "issuers" => &["id", "name", "type", "enabled", "test_status"],
         "jobs" => &["id", "type", "certificate_id", "target_id", "status", "attempts", "created_at", "last_error"],
         "targets" => &["id", "name", "type", "agent_id", "enabled"],

@@ -16,15 +16,27 @@ pub(super) enum Placement {
 }
 
 /// Paths that begin another noun than their first segment.
-const NOUNS: &[(&str, &str)] = &[("/api/v1/auth/keys", "keys"), ("/api/v1/certificates", "certs")];
+const NOUNS: &[(&str, &str)] = &[
+    ("/api/v1/acme/eab-credentials", "acme-credentials"),
+    ("/api/v1/auth/keys", "keys"),
+    ("/api/v1/certificates", "certs"),
+];
 
 /// Operations that people call otherwise than their paths say.
 const NAMES: &[(&str, &str, &str)] = &[
     ("agentSubmitCSR", "agents", "submit-csr"),
     ("archiveCertificate", "certs", "archive"),
     ("createEnrolToken", "agents", "enrol-token"),
+    ("createIntermediate", "intermediates", "create"),
+    ("getCACertificate", "issuers", "ca-certificate"),
+    ("getCrlCache", "crls", "list"),
+    ("getDERCRL", "crls", "get"),
+    ("getDeltaCRL", "crls", "get-delta"),
     ("getHealth", "server", "health"),
     ("getReady", "server", "ready"),
+    ("getShardCRL", "crls", "get-shard"),
+    ("handleOCSP", "ocsp", "check"),
+    ("listIntermediates", "intermediates", "list"),
     ("registerAgent", "agents", "register"),
     ("retireAgent", "agents", "retire"),
 ];
@@ -42,6 +54,7 @@ pub(super) const HAND_MADE: &[(&str, &str)] = &[
 
 /// Operations that have no command, and why.
 const EXEMPT: &[(&str, &str)] = &[
+    ("answerOCSP", "the protocol has clients of its own; `certctl ocsp check` asks about a serial number"),
     ("getApiHealth", "the same as `certctl server health`"),
     ("getOpenApi", "`certctl openapi` prints the document"),
     ("importCertificates", "`certctl import` reads the files, and sends no keys"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use certctl_core::domain::{KeyAlgorithm, SignatureAlgorithm};
-use certctl_core::ports::{GeneratedKey, KeyError, Keys, SecureRng, Signer};
+use certctl_core::ports::{Decrypter, GeneratedKey, KeyError, Keys, SecureRng, Signer};
 
 use super::Points;
 
@@ -48,5 +48,8 @@ impl Signer for PointedSigner {
     }
     async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
         self.points.around("key.sign", self.inner.sign(message)).await
+    }
+    fn decrypter(&self) -> Option<&dyn Decrypter> {
+        self.inner.decrypter()
     }
 }

@@ -1,8 +1,8 @@
 //! A recorded exchange, by the public documentation of the service.
 
-use certctl_core::connector::{ConnectorContext, ConnectorErrorKind};
+use certctl_core::connector::ConnectorErrorKind;
 use certctl_core::ports::Method;
-use certctl_core::testing::{FakePorts, MemoryAuthorities, ScriptedHttp, block_on};
+use certctl_core::testing::{FakePorts, ScriptedHttp, block_on, connector_context};
 use serde_json::{Value, json};
 
 use super::*;
@@ -15,8 +15,7 @@ fn source(world: &FakePorts, more: Value) -> Arc<dyn DiscoverySource> {
     });
     config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let ports = world.ports();
-    let authorities = Arc::new(MemoryAuthorities::new(ports.clone()));
-    let cx = ConnectorContext { id: "suite".into(), ports, authorities };
+    let cx = connector_context("suite", ports);
     let valid = serde_json::from_value::<AwsSecretsManagerConfig>(config).unwrap().validate().unwrap();
     AwsSecretsManager::build(valid, &cx).unwrap()
 }

@@ -1,8 +1,8 @@
 //! A recorded exchange, by the public documentation of the service.
 
-use certctl_core::connector::{ConnectorContext, ConnectorErrorKind};
+use certctl_core::connector::ConnectorErrorKind;
 use certctl_core::ports::Method;
-use certctl_core::testing::{FakePorts, MemoryAuthorities, ScriptedHttp, block_on};
+use certctl_core::testing::{FakePorts, ScriptedHttp, block_on, connector_context};
 use serde_json::{Value, json};
 
 use super::*;
@@ -13,8 +13,7 @@ const VAULT: &str = "https://shop.vault.azure.net";
 fn source(world: &FakePorts) -> Arc<dyn DiscoverySource> {
     let config = json!({ "vault_url": VAULT, "tenant_id": "t-1", "client_id": "c-1", "client_secret": "s3cret" });
     let ports = world.ports();
-    let authorities = Arc::new(MemoryAuthorities::new(ports.clone()));
-    let cx = ConnectorContext { id: "suite".into(), ports, authorities };
+    let cx = connector_context("suite", ports);
     let valid = serde_json::from_value::<AzureKeyVaultConfig>(config).unwrap().validate().unwrap();
     AzureKeyVault::build(valid, &cx).unwrap()
 }

@@ -3,11 +3,11 @@
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use certctl_core::connector::{ConnectorContext, ConnectorErrorKind};
+use certctl_core::connector::ConnectorErrorKind;
 use certctl_core::domain::KeyAlgorithm;
 use certctl_core::pki::private_key;
 use certctl_core::ports::{Keys, Method};
-use certctl_core::testing::{FakePorts, MemoryAuthorities, ScriptedHttp};
+use certctl_core::testing::{FakePorts, ScriptedHttp, connector_context};
 use serde_json::{Value, json};
 
 use super::*;
@@ -26,8 +26,7 @@ async fn world() -> (FakePorts, Arc<dyn DiscoverySource>, Vec<u8>) {
     });
     let world = FakePorts::new(1, keys);
     let ports = world.ports();
-    let authorities = Arc::new(MemoryAuthorities::new(ports.clone()));
-    let cx = ConnectorContext { id: "suite".into(), ports, authorities };
+    let cx = connector_context("suite", ports);
     let config = json!({ "project": "shop-1", "credentials": account.to_string() });
     let valid = serde_json::from_value::<GcpSecretManagerConfig>(config).unwrap().validate().unwrap();
     (world, GcpSecretManager::build(valid, &cx).unwrap(), key.signer.public_key().to_vec())

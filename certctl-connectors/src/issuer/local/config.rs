@@ -2,34 +2,15 @@
 
 use std::time::Duration;
 
-use certctl_core::connector::{AuthorityOrigin, ConfigError, LintScope};
-use certctl_core::domain::{Chain, KeyAlgorithm, MAX_COMMON_NAME};
+use certctl_core::connector::{AuthorityOrigin, ConfigError, CrlPublication, LintScope};
+use certctl_core::domain::{CaKeyAlgorithm, Chain, IntermediateCaId, MAX_COMMON_NAME};
 use certctl_core::pki::certificate::Authority;
-use certctl_core::pki::chain::{Root, assemble, check_path_lengths};
+use certctl_core::pki::chain::{Root, assemble, check_constraints};
 use certctl_core::pki::{key, private_key};
 use certctl_core::ports::Secret;
-use certctl_core::text_enum;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
-
-text_enum! {
-    /// The key of a root that is made here.
-    pub enum CaKeyAlgorithm {
-        /// ECDSA on P-256.
-        EcdsaP256 = "ECDSA-P256",
-        /// ECDSA on P-384.
-        EcdsaP384 = "ECDSA-P384",
-        /// Ed25519; browsers do not accept it.
-        Ed25519 = "Ed25519",
-        /// RSA with 2048 bits.
-        Rsa2048 = "RSA-2048",
-        /// RSA with 3072 bits.
-        Rsa3072 = "RSA-3072",
-        /// RSA with 4096 bits.
-        Rsa4096 = "RSA-4096",
-    }
-}
 
 /// Configuration of a local CA, as written.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -51,6 +32,9 @@ pub struct LocalCaConfig {
     /// The key of that CA certificate in PEM, not encrypted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_key_pem: Option<Secret>,
+    /// The id of an intermediate CA of this issuer that signs in place of the CA itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signing_ca: Option<String>,
     /// Understood only to be refused: see the documentation.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
@@ -73,6 +57,12 @@ pub struct LocalCaConfig {
     /// Where the CA certificate is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ca_issuer_urls: Vec<String>,
+    /// Into how many CRLs certificates are divided when they are issued, besides the one that lists all; 0 for none. Needs the
+    /// server's public URL.
+    #[schemars(range(max = 1024))]
+    pub crl_shards: u16,
+    /// Whether there is a CRL of what changed.
+    pub crl_deltas: bool,
 }
 
 impl Default for LocalCaConfig {
@@ -84,6 +74,7 @@ impl Default for LocalCaConfig {
             ca_key_algorithm: CaKeyAlgorithm::EcdsaP256,
             ca_cert_pem: None,
             ca_key_pem: None,
+            signing_ca: None,
             ca_cert_path: None,
             ca_key_path: None,
             lint: LintScope::Private,
@@ -91,6 +82,8 @@ impl Default for LocalCaConfig {
             crl_urls: Vec::new(),
             ocsp_urls: Vec::new(),
             ca_issuer_urls: Vec::new(),
+            crl_shards: 0,
+            crl_deltas: false,
         }
     }
 }
@@ -101,17 +94,22 @@ pub struct LocalCaTerms {
     pub(super) origin: AuthorityOrigin,
     /// The given CA certificate and those above it, in order.
     pub(super) given_chain: Option<Chain>,
+    /// The intermediate CA that signs in its place.
+    pub(super) signing_ca: Option<IntermediateCaId>,
     pub(super) max_lifetime: Duration,
     pub(super) backdate: Duration,
     pub(super) lint: LintScope,
     pub(super) crl_urls: Vec<String>,
     pub(super) ocsp_urls: Vec<String>,
     pub(super) ca_issuer_urls: Vec<String>,
+    pub(super) crl: CrlPublication,
 }
 
 /// A century; longer than any key should live, and far from overflow.
 const MAX_DAYS: u32 = 36_500;
 const MAX_BACKDATE_SECONDS: u32 = 86_400;
+/// Enough for 100 million certificates in lists of 4 MB.
+const MAX_SHARDS: u16 = 1_024;
 const MAX_URLS: usize = 8;
 const MAX_URL: usize = 2048;
 
@@ -121,6 +119,13 @@ impl LocalCaConfig {
         if self.backdate_seconds > MAX_BACKDATE_SECONDS {
             let message = format!("at most {MAX_BACKDATE_SECONDS}, a day; leave it out for 60");
             return Err(ConfigError::at("/backdate_seconds", message));
+        }
+        if self.crl_shards > MAX_SHARDS {
+            return Err(ConfigError::at("/crl_shards", format!("at most {MAX_SHARDS}; leave it out for one CRL")));
+        }
+        if self.crl_shards > 0 && !self.crl_urls.is_empty() {
+            let message = "crl_urls names where the CRL is, and so leaves no choice of shards; leave out one of them";
+            return Err(ConfigError::at("/crl_shards", message));
         }
         let max_lifetime = days("/validity_days", self.validity_days)?;
         let ca_validity = days("/ca_validity_days", self.ca_validity_days)?;
@@ -143,29 +148,19 @@ impl LocalCaConfig {
                 return Err(ConfigError::at("/ca_cert_pem", "give the certificate that belongs to ca_key_pem, too"));
             }
         };
+        let signing_ca = self.signing_ca.filter(|id| !id.is_empty()).map(IntermediateCaId::parse).transpose();
         Ok(LocalCaTerms {
             origin,
             given_chain,
+            signing_ca: signing_ca.map_err(|error| ConfigError::at("/signing_ca", error.to_string()))?,
             max_lifetime,
             backdate: Duration::from_secs(self.backdate_seconds.into()),
             lint: self.lint,
             crl_urls: urls("/crl_urls", self.crl_urls)?,
             ocsp_urls: urls("/ocsp_urls", self.ocsp_urls)?,
             ca_issuer_urls: urls("/ca_issuer_urls", self.ca_issuer_urls)?,
+            crl: CrlPublication { shards: self.crl_shards, deltas: self.crl_deltas },
         })
-    }
-}
-
-impl From<CaKeyAlgorithm> for KeyAlgorithm {
-    fn from(algorithm: CaKeyAlgorithm) -> Self {
-        match algorithm {
-            CaKeyAlgorithm::EcdsaP256 => Self::EcdsaP256,
-            CaKeyAlgorithm::EcdsaP384 => Self::EcdsaP384,
-            CaKeyAlgorithm::Ed25519 => Self::Ed25519,
-            CaKeyAlgorithm::Rsa2048 => Self::Rsa { bits: 2048 },
-            CaKeyAlgorithm::Rsa3072 => Self::Rsa { bits: 3072 },
-            CaKeyAlgorithm::Rsa4096 => Self::Rsa { bits: 4096 },
-        }
     }
 }
 
@@ -211,7 +206,7 @@ fn provided(certificate: &str, private_key: &Secret) -> Result<(Chain, Secret), 
                 .to_owned(),
         ));
     }
-    check_path_lengths(&ordered).map_err(|error| unfit(error.to_string()))?;
+    check_constraints(&ordered).map_err(|error| unfit(error.to_string()))?;
     let unusable = |message: String| ConfigError::at("/ca_key_pem", message);
     let pkcs8 = private_key::from_pem(private_key.expose()).map_err(|error| unusable(error.to_string()))?;
     let of_key = private_key::algorithm(&pkcs8).map_err(|error| unusable(error.to_string()))?;

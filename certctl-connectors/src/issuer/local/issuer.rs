@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use certctl_core::connector::{
-    Authorities, AuthorityRequest, ConnectorContext, ConnectorError, Issuance, IssueOrder, IssuePace, Issuer,
-    IssuerCapabilities, OrderState, TestConnection,
+    Authorities, Authority, AuthorityOrigin, AuthorityRequest, CaChain, ConnectorContext, ConnectorError,
+    CrlPublication, Issuance, IssueOrder, IssuePace, Issuer, IssuerCapabilities, OrderState, StatusSigner,
+    TestConnection,
 };
-use certctl_core::domain::{ExtendedKeyUsage, KeyFamily, SanKind, Timestamp};
+use certctl_core::domain::{Chain, ExtendedKeyUsage, KeyFamily, SanKind, Timestamp};
 use certctl_core::ports::SecureRng;
 use futures_util::lock::Mutex;
 
@@ -41,7 +42,11 @@ impl LocalIssuer {
         if let Some(ca) = &*opened {
             return Ok(Arc::clone(ca));
         }
-        let request = AuthorityRequest { owner: self.owner.clone(), origin: self.terms.origin.clone() };
+        let (owner, origin) = match &self.terms.signing_ca {
+            None => (self.owner.clone(), self.terms.origin.clone()),
+            Some(id) => (id.to_string(), AuthorityOrigin::Intermediate { issuer_id: self.owner.clone() }),
+        };
+        let request = AuthorityRequest { owner, origin };
         let ca = Arc::new(SigningCa::new(self.authorities.open(&request).await?, &self.terms)?);
         *opened = Some(Arc::clone(&ca));
         Ok(ca)
@@ -74,6 +79,32 @@ impl Issuer for LocalIssuer {
 
     fn test_connection(&self) -> Option<&dyn TestConnection> {
         Some(self)
+    }
+
+    fn ca_chain(&self) -> Option<&dyn CaChain> {
+        Some(self)
+    }
+
+    fn status_signer(&self) -> Option<&dyn StatusSigner> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl CaChain for LocalIssuer {
+    async fn chain(&self) -> Result<Chain, ConnectorError> {
+        Ok(self.ca().await?.authority().chain.clone())
+    }
+}
+
+#[async_trait]
+impl StatusSigner for LocalIssuer {
+    async fn authority(&self) -> Result<Authority, ConnectorError> {
+        Ok(self.ca().await?.authority().clone())
+    }
+
+    fn crl_publication(&self) -> CrlPublication {
+        self.terms.crl
     }
 }
 

@@ -6,7 +6,7 @@ mod signing;
 #[cfg(test)]
 mod tests;
 
-pub use config::{CaKeyAlgorithm, LocalCaConfig, LocalCaTerms};
+pub use config::{LocalCaConfig, LocalCaTerms};
 
 use std::sync::Arc;
 

@@ -11,7 +11,7 @@ use certctl_core::domain::{
 use certctl_core::pki::certificate::{self, AuthorityRequest, DistinguishedName};
 use certctl_core::pki::{csr, private_key};
 use certctl_core::ports::{GeneratedKey, Keys, Signer};
-use certctl_core::testing::{FakePorts, ManualClock, MemoryAuthorities, TestKeys, block_on};
+use certctl_core::testing::{FakePorts, ManualClock, MemoryAuthorities, TestKeys, block_on, connector_context};
 use serde_json::{Value, json};
 
 use super::*;
@@ -34,7 +34,8 @@ impl World {
     fn issuer(&self, config: Value) -> Arc<dyn Issuer> {
         let valid = serde_json::from_value::<LocalCaConfig>(config).unwrap().validate().unwrap();
         let authorities = Arc::new(self.authorities.clone());
-        LocalCa::build(valid, &ConnectorContext { id: "iss-1".into(), ports: self.fakes.ports(), authorities }).unwrap()
+        let cx = ConnectorContext { authorities, ..connector_context("iss-1", self.fakes.ports()) };
+        LocalCa::build(valid, &cx).unwrap()
     }
 
     fn order(&self, config: Value, change: impl FnOnce(&mut EnforcedTerms)) -> Result<Chain, ConnectorError> {

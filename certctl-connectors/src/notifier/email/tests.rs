@@ -183,8 +183,7 @@ fn an_unusable_configuration_is_refused_where_it_is_wrong() {
 fn without_addresses_of_its_own_it_writes_to_the_owner() {
     let audience = |config: Value| {
         let fakes = certctl_core::testing::FakePorts::seeded(1);
-        let authorities = Arc::new(certctl_core::testing::MemoryAuthorities::new(fakes.ports()));
-        let cx = ConnectorContext { id: "mail".into(), ports: fakes.ports(), authorities };
+        let cx = certctl_core::testing::connector_context("mail", fakes.ports());
         let built: Result<_, ConnectorError> = Email::build(server(config).unwrap(), &cx);
         built.unwrap().audience()
     };

@@ -2,7 +2,7 @@
 
 use certctl_core::connector::ConnectorErrorKind;
 use certctl_core::ports::Method;
-use certctl_core::testing::{FakePorts, MemoryAuthorities, ScriptedHttp, block_on};
+use certctl_core::testing::{FakePorts, ScriptedHttp, block_on, connector_context};
 use serde_json::json;
 
 use super::*;
@@ -58,8 +58,7 @@ fn an_answer_of_200_that_says_it_failed_is_a_failure() {
     ] {
         let world = FakePorts::seeded(1);
         world.http.on(Method::Post, URL, ScriptedHttp::response(200, text));
-        let authorities = Arc::new(MemoryAuthorities::new(world.ports()));
-        let cx = ConnectorContext { id: "teams".into(), ports: world.ports(), authorities };
+        let cx = connector_context("teams", world.ports());
         let valid = serde_json::from_value::<TeamsConfig>(json!({"webhook_url": URL})).unwrap().validate().unwrap();
         let error = block_on(Teams::build(valid, &cx).unwrap().send(&notice())).unwrap_err();
         assert_eq!(error.kind, kind);

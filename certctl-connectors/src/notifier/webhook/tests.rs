@@ -2,22 +2,15 @@
 
 use std::sync::Arc;
 
-use certctl_core::connector::{Authorities, Authority, AuthorityRequest, ConnectorError, Notice, Severity};
+use certctl_core::connector::{Notice, Severity};
 use certctl_core::domain::{CertificateId, NotificationId};
 use certctl_core::ports::{Egress, HttpRequest, KeyError, Keys, Method};
-use certctl_core::testing::{FakePorts, ManualClock, ScriptedHttp, block_on};
+use certctl_core::testing::{FakePorts, ManualClock, ScriptedHttp, block_on, connector_context};
 use serde_json::{Value, json};
 
 use super::*;
 
 struct Nothing;
-
-#[async_trait::async_trait]
-impl Authorities for Nothing {
-    async fn open(&self, _: &AuthorityRequest) -> Result<Authority, ConnectorError> {
-        Err(ConnectorError::permanent("a notifier needs no authority"))
-    }
-}
 
 #[async_trait::async_trait]
 impl Keys for Nothing {
@@ -51,7 +44,7 @@ fn notice() -> Notice {
 fn sent(config: Value) -> HttpRequest {
     let world = FakePorts::new(1, Arc::new(Nothing));
     world.http.on(Method::Post, "https://hooks.example/certctl?token=t0ken", ScriptedHttp::response(204, ""));
-    let cx = ConnectorContext { id: "hook".into(), ports: world.ports(), authorities: Arc::new(Nothing) };
+    let cx = connector_context("hook", world.ports());
     let valid = serde_json::from_value::<WebhookConfig>(config).unwrap().validate().unwrap();
     let notifier = Webhook::build(valid, &cx).unwrap();
     block_on(notifier.send(&notice())).unwrap();

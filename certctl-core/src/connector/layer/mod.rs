@@ -19,10 +19,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    Audience, ConnectorError, Issuance, IssueOrder, Issuer, IssuerCapabilities, Notice, Notifier, OrderState,
-    ReleasedCertificate, RenewalInfo, RevokedCertificate, Revoker, Severity, SuggestedWindow, TestConnection,
+    Audience, Authority, CaChain, ConnectorError, CrlPublication, Issuance, IssueOrder, Issuer, IssuerCapabilities,
+    Notice, Notifier, OrderState, ReleasedCertificate, RenewalInfo, RevokedCertificate, Revoker, Severity,
+    StatusSigner, SuggestedWindow, TestConnection,
 };
-use crate::domain::{IssuingAccount, RenewalInfoId, Timestamp};
+use crate::domain::{Chain, IssuingAccount, RenewalInfoId, Timestamp};
 use crate::ports::Clock;
 use breaker::Breaker;
 use concurrency::Slots;
@@ -143,6 +144,40 @@ impl Issuer for Layered<dyn Issuer> {
 
     fn revoker(&self) -> Option<&dyn Revoker> {
         self.inner.revoker().map(|_| self as &dyn Revoker)
+    }
+
+    fn ca_chain(&self) -> Option<&dyn CaChain> {
+        self.inner.ca_chain().map(|_| self as &dyn CaChain)
+    }
+
+    fn status_signer(&self) -> Option<&dyn StatusSigner> {
+        self.inner.status_signer().map(|_| self as &dyn StatusSigner)
+    }
+}
+
+#[async_trait]
+impl CaChain for Layered<dyn Issuer> {
+    async fn chain(&self) -> Result<Chain, ConnectorError> {
+        let chain = async || match self.inner.ca_chain() {
+            Some(role) => role.chain().await,
+            None => Err(ConnectorError::permanent("the issuer does not say by which CA it signs")),
+        };
+        self.stack.call("ca_chain", |_| "known", chain).await
+    }
+}
+
+#[async_trait]
+impl StatusSigner for Layered<dyn Issuer> {
+    async fn authority(&self) -> Result<Authority, ConnectorError> {
+        let authority = async || match self.inner.status_signer() {
+            Some(role) => role.authority().await,
+            None => Err(ConnectorError::permanent("the issuer signs no status")),
+        };
+        self.stack.call("authority", |_| "opened", authority).await
+    }
+
+    fn crl_publication(&self) -> CrlPublication {
+        self.inner.status_signer().map(StatusSigner::crl_publication).unwrap_or_default()
     }
 }
 

@@ -20,6 +20,8 @@ text_enum! {
         Agent = "Agent",
         /// Nobody known.
         Anonymous = "Anonymous",
+        /// A device or client that a protocol server let in.
+        Machine = "Machine",
         /// The engine itself.
         System = "System",
         /// A person or program with an API key.
@@ -30,6 +32,30 @@ text_enum! {
 text_enum! {
     /// Every action that is recorded.
     pub enum AuditAction {
+        /// Somebody made an account at the ACME server.
+        AcmeAccountCreated = "acme_account_created",
+        /// An ACME account was closed by its holder.
+        AcmeAccountDeactivated = "acme_account_deactivated",
+        /// An ACME account has another key.
+        AcmeAccountKeyChanged = "acme_account_key_changed",
+        /// An ACME account was changed.
+        AcmeAccountUpdated = "acme_account_updated",
+        /// An ACME account gave up an authorization.
+        AcmeAuthorizationDeactivated = "acme_authorization_deactivated",
+        /// An ACME account did not prove that it controls a name.
+        AcmeAuthorizationFailed = "acme_authorization_failed",
+        /// An ACME account has proven that it controls a name.
+        AcmeAuthorizationValidated = "acme_authorization_validated",
+        /// An ACME account has a challenge looked at.
+        AcmeChallengeAnswered = "acme_challenge_answered",
+        /// A credential for an ACME account was made.
+        AcmeEabCreated = "acme_eab_created",
+        /// A credential for an ACME account was deleted.
+        AcmeEabDeleted = "acme_eab_deleted",
+        /// An ACME account ordered a certificate.
+        AcmeOrderCreated = "acme_order_created",
+        /// An ACME order has ended whose certificate was obtained by a job.
+        AcmeOrderSettled = "acme_order_settled",
         /// A group of agents was created.
         AgentGroupCreated = "create_agent_group",
         /// A group of agents was changed.
@@ -42,6 +68,8 @@ text_enum! {
         AgentRetired = "agent_retired",
         /// An agent was retired by force, and with it its targets and their open jobs.
         AgentRetirementCascaded = "agent_retirement_cascaded",
+        /// A machine asked for a certificate and was given none.
+        EnrolmentRefused = "enrolment_refused",
         /// An enrolment token was made.
         EnrolTokenCreated = "agent_enrol_token_created",
         /// An API key was made.
@@ -72,6 +100,16 @@ text_enum! {
         BulkRevocationDone = "bulk_revocation_initiated",
         /// A CA certificate and key were made or taken over.
         AuthorityCreated = "authority_created",
+        /// The certificate and key under which a SCEP profile answers were made.
+        RegistrationAuthorityCreated = "registration_authority_created",
+        /// A challenge password for one certificate was made.
+        ScepChallengeCreated = "scep_challenge_created",
+        /// A challenge password was used for a certificate.
+        ScepChallengeUsed = "scep_challenge_used",
+        /// A revocation list was made.
+        CrlGenerated = "crl_generated",
+        /// An authority certified a key that signs what is said of its certificates.
+        OcspResponderCreated = "ocsp_responder_created",
         /// A certificate was created.
         CertificateCreated = "certificate_created",
         /// A certificate that was made elsewhere was registered.
@@ -138,6 +176,10 @@ text_enum! {
         HealthCheckAcknowledged = "health_check_acknowledged",
         /// An endpoint does otherwise than before.
         HealthCheckTransition = "health_check_transition",
+        /// A CA below the CA of an issuer was made.
+        IntermediateCaCreated = "intermediate_ca_created",
+        /// A CA below the CA of an issuer signs nothing new, or is retired.
+        IntermediateCaRetired = "intermediate_ca_retired",
         /// An issuer's breaker closed: it is well again.
         IssuerBreakerClosed = "issuer_breaker_closed",
         /// An issuer's breaker opened: it failed too often in a row.
@@ -260,7 +302,7 @@ entity! {
     pub struct AuditEvent in "audit_events" as AppendOnly, fields AuditEventFields {
         /// Its id.
         id: AuditEventId,
-        /// Who: the id of a key or agent, or `system`.
+        /// Who: the id of a key or agent, `system`, or a machine such as `est:PROFILE:NAME`.
         actor: String,
         /// What kind of actor.
         actor_type: ActorType,

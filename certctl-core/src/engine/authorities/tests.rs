@@ -25,7 +25,7 @@ impl World {
     /// As an engine that has just started.
     fn open(&self, origin: AuthorityOrigin) -> Result<Authority, ConnectorError> {
         let sealer = Sealer::new(&self.key, Arc::clone(&self.fakes.rng) as _).unwrap();
-        let authorities = StoredAuthorities::new(Arc::clone(&self.storage), self.fakes.ports(), sealer);
+        let authorities = StoredAuthorities::new(Arc::clone(&self.storage), self.fakes.ports(), sealer, None);
         block_on(authorities.open(&AuthorityRequest { owner: "iss-1".to_owned(), origin }))
     }
 

@@ -6,7 +6,8 @@ use futures_util::future::{BoxFuture, ready};
 
 use super::{Loop, Run};
 use crate::domain::{
-    Certificate, DiscoverySchedule, HealthCheck, Job, Notification, RenewalAdvice, Replan, RevocationNotice, Timestamp,
+    AcmeChallenge, Certificate, DiscoverySchedule, HealthCheck, Job, Notification, RenewalAdvice, Replan,
+    RevocationChange, RevocationNotice, Timestamp,
 };
 use crate::entity::{Entity, Row, Schema, Value};
 use crate::error::Error;
@@ -71,6 +72,16 @@ pub(crate) const LOOPS: &[Loop] = &[
         next_due: |engine| Box::pin(reconcile::short_lived::next_due(engine)),
         watches: Some((Certificate::SCHEMA.table, |schema, row| moment(schema, row, "expires_at"))),
         count: |progress| &mut progress.short_lived_ended,
+    },
+    Loop {
+        name: "crl-generation",
+        does: "Makes revocation lists: after revocations, and before the lists end",
+        run: Run::LeasedTask,
+        interval: |cadence| cadence.crl_generation,
+        sweep: |engine| Box::pin(reconcile::crls::sweep(engine)),
+        next_due: |engine| Box::pin(reconcile::crls::next_due(engine)),
+        watches: Some((RevocationChange::SCHEMA.table, |schema, row| moment(schema, row, "created_at"))),
+        count: |progress| &mut progress.crls_made,
     },
     Loop {
         name: "job-timeout",
@@ -151,6 +162,26 @@ pub(crate) const LOOPS: &[Loop] = &[
         count: |progress| &mut progress.revocations_told,
     },
     Loop {
+        name: VALIDATING,
+        does: "Looks at the challenges that ACME clients have answered; each challenge is leased",
+        run: Run::Each,
+        interval: |cadence| cadence.poll.max(MINUTE),
+        sweep: |engine| Box::pin(reconcile::acme_challenges::claim_and_start(engine)),
+        next_due: |engine| Box::pin(reconcile::acme_challenges::next_due(engine)),
+        watches: Some((AcmeChallenge::SCHEMA.table, |schema, row| moment(schema, row, "due_at"))),
+        count: |progress| &mut progress.challenges_taken_up,
+    },
+    Loop {
+        name: "acme-gc",
+        does: "Ends ACME orders that have expired, and forgets those that are long over",
+        run: Run::Leased,
+        interval: |cadence| cadence.acme_gc,
+        sweep: |engine| Box::pin(reconcile::acme_orders::sweep(engine)),
+        next_due: |engine| Box::pin(reconcile::acme_orders::next_due(engine)),
+        watches: None,
+        count: |progress| &mut progress.orders_collected,
+    },
+    Loop {
         name: "notification-retry",
         does: "Ends notifications whose notifier is not configured any more",
         run: Run::Leased,
@@ -220,6 +251,8 @@ pub(super) const ISSUING: &str = "job-processor";
 pub(super) const SEARCHING: &str = "network-scan";
 /// The loop that tells issuers of revocations, when one more may be told.
 pub(super) const REVOKING: &str = "revocation-notice";
+/// The loop that looks at ACME challenges, when one more may be looked at.
+pub(super) const VALIDATING: &str = "acme-validation";
 /// The loop that delivers notifications, when one more may run.
 pub(super) const DELIVERING: &str = "notification-process";
 

@@ -9,7 +9,7 @@ mod status;
 
 pub(crate) use list::LOOPS;
 pub(super) use list::SEALING;
-use list::{DELIVERING, ISSUING, REVOKING, SEARCHING};
+use list::{DELIVERING, ISSUING, REVOKING, SEARCHING, VALIDATING};
 pub(crate) use status::Loops;
 
 use std::time::Duration;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::{Cadence, Engine, Progress};
-use crate::domain::{Job, LoopScope, RevocationNotice, Timestamp};
+use crate::domain::{AcmeChallenge, Job, LoopScope, RevocationNotice, Timestamp};
 use crate::entity::{Row, Schema};
 use crate::error::{Error, ErrorKind};
 use crate::reconcile;
@@ -144,6 +144,8 @@ impl Engine {
             SEARCHING
         } else if partition.starts_with(RevocationNotice::PARTITION) {
             REVOKING
+        } else if partition.starts_with(AcmeChallenge::PARTITION) {
+            VALIDATING
         } else {
             DELIVERING
         });

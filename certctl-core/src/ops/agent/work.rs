@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::acting::acting;
 use crate::domain::{
-    AgentId, Certificate, CertificateId, Fingerprint, Job, JobId, JobState, JobType, KeyAlgorithm, KeyFamily,
-    Principal, Profile, SubjectNames, TargetId, TargetRecord, VersionId,
+    AgentId, Certificate, CertificateId, Fingerprint, Job, JobId, JobState, JobType, KeyAlgorithm, Principal, Profile,
+    SubjectNames, TargetId, TargetRecord, VersionId,
 };
 use crate::engine::Engine;
 use crate::entity::Record;
@@ -120,7 +120,7 @@ async fn request(cx: &Context<'_>, job: &Job) -> Result<Option<WorkItem>, Error>
     Ok(Some(WorkItem {
         common_name: Some(certificate.common_name.clone()),
         sans: names.san_texts(),
-        key_algorithm: profile.as_deref().map(key_for),
+        key_algorithm: profile.as_deref().map(Profile::cheapest_key),
         ..item(job)
     }))
 }
@@ -139,23 +139,6 @@ fn item(job: &Job) -> WorkItem {
         target_id: None,
         target_type: None,
         target_config: None,
-    }
-}
-
-/// The cheapest key that the profile allows: P-256 unless it asks for more.
-fn key_for(profile: &Profile) -> KeyAlgorithm {
-    let rules = &profile.allowed_key_algorithms.0;
-    let smallest = |family| rules.iter().filter(|rule| rule.algorithm == family).map(|rule| rule.min_size).min();
-    if rules.is_empty() {
-        return KeyAlgorithm::EcdsaP256;
-    }
-    match (smallest(KeyFamily::Ecdsa), smallest(KeyFamily::Ed25519), smallest(KeyFamily::Rsa)) {
-        (Some(bits), _, _) if bits <= 256 => KeyAlgorithm::EcdsaP256,
-        (Some(bits), _, _) if bits <= 384 => KeyAlgorithm::EcdsaP384,
-        (_, Some(_), _) => KeyAlgorithm::Ed25519,
-        (_, _, Some(bits)) => KeyAlgorithm::Rsa { bits: bits.clamp(2048, 4096) },
-        (Some(_), None, None) => KeyAlgorithm::EcdsaP384,
-        (None, None, None) => KeyAlgorithm::EcdsaP256,
     }
 }
 

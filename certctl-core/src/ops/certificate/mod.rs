@@ -43,6 +43,6 @@ pub use release::Release;
 pub use renew::{Renew, Renewing};
 pub use revoke::Revoke;
 pub use submit_csr::{CsrOutcome, SubmitCsr};
-pub(crate) use submit_csr::{accept, parse};
+pub(crate) use submit_csr::{accept, certify, own_job, parse};
 pub use update::Update;
 pub use versions::Versions;

@@ -7,13 +7,14 @@ use crate::connector::{ConnectorError, ConnectorErrorKind, Issuance, IssueOrder,
 use crate::decide::fallback::Asking;
 use crate::decide::policy::PolicyBreach;
 use crate::domain::{
-    AuditAction, Certificate, CertificateId, Csr, Job, JobId, JobState, JobType, Lifecycle, Version, VersionId,
+    AuditAction, Certificate, CertificateId, Chain, Csr, Job, JobId, JobState, JobType, Lifecycle, Version, VersionId,
 };
 use crate::entity::Record;
 use crate::error::Error;
 use crate::jobs::descent::Descent;
 use crate::jobs::failed::{self, Failure};
 use crate::jobs::health;
+use crate::jobs::held::Held;
 use crate::jobs::issued::{self, Issued};
 use crate::jobs::live::live;
 use crate::jobs::open::{Opening, key_holders, new_job};
@@ -42,6 +43,8 @@ pub enum CsrOutcome {
         job_id: JobId,
         /// The new version.
         version_id: VersionId,
+        /// Its certificate and those above it.
+        chain: Chain,
     },
     /// The issuer was asked; the job tells how it goes on.
     Accepted {
@@ -158,7 +161,7 @@ fn same_names(order: &Order, csr: &Csr) -> Result<(), Error> {
 }
 
 /// A job for a request that nobody asked for.
-fn own_job(cx: &Context<'_>, certificate: &Certificate, order: &Order) -> Job {
+pub(crate) fn own_job(cx: &Context<'_>, certificate: &Certificate, order: &Order) -> Job {
     let kind = if certificate.lifecycle == Lifecycle::Issued { JobType::Renewal } else { JobType::Issuance };
     let holders = std::collections::BTreeSet::new();
     let requested_by = cx.principal.id.as_str();
@@ -167,7 +170,12 @@ fn own_job(cx: &Context<'_>, certificate: &Certificate, order: &Order) -> Job {
     new_job(cx.engine, &opening, cx.now())
 }
 
-async fn certify(
+/// Has a request certified whose names, key and certificate were compared: at once by an immediate issuer, else by its job,
+/// which is either open already or recorded now.
+///
+/// # Errors
+/// The store's, `key_in_use`, and what an issuer made that does not fit.
+pub(crate) async fn certify(
     cx: &mut Context<'_>,
     subject: Subject,
     new_job: Option<Job>,
@@ -198,7 +206,7 @@ async fn certify(
             job.open_slot = Some(Job::issue_slot(&certificate.id, ""));
             cx.unit.insert(job);
             (certificate.renewing, certificate.renew_at) = (true, crate::domain::Timestamp::NEVER);
-            cx.unit.update(certificate);
+            certificate.write(&mut cx.unit);
         }
         cx.audit(AuditAction::CsrSubmitted, ("job", job_id.as_str()), json!({ "key_id": csr.key_id() }));
         return Ok(if waits { CsrOutcome::AwaitingApproval { job_id } } else { CsrOutcome::Accepted { job_id } });
@@ -212,6 +220,7 @@ async fn certify(
             if !breaches.is_empty() {
                 return blocked(cx, &certificate, (job, job_id), breaches).await;
             }
+            let made = chain.clone();
             let issued = Issued {
                 certificate,
                 targets,
@@ -228,7 +237,7 @@ async fn certify(
             let version_id = issued::record(cx.engine, &mut cx.unit, issued).await?;
             let health = order.health.as_deref().map(|health| &**health);
             health::succeeded(cx.engine, &order.issuer_id, health).await;
-            Ok(CsrOutcome::Signed { job_id, version_id })
+            Ok(CsrOutcome::Signed { job_id, version_id, chain: made })
         }
         Ok(Issuance::Pending { .. }) => {
             Err(Error::internal(ConnectorError::permanent("an immediate issuer answered later")))
@@ -243,6 +252,8 @@ async fn certify(
             };
             match job {
                 Some(job) => failed::record(cx.engine, &mut cx.unit, job, &failure).await?,
+                // Nothing is kept of a certificate that would have been new; who asked for it says so.
+                None if certificate.is_new() => {}
                 None => cx.audit(
                     AuditAction::RenewalJobFailed,
                     ("certificate", certificate.id.as_str()),
@@ -287,7 +298,7 @@ async fn ask(
 /// Nothing is issued. What is stored of it stays: the violations, and the job's end.
 async fn blocked(
     cx: &mut Context<'_>,
-    certificate: &Certificate,
+    certificate: &Held,
     (job, job_id): (Option<Record<Job>>, JobId),
     breaches: Vec<PolicyBreach>,
 ) -> Result<CsrOutcome, Error> {
@@ -296,7 +307,7 @@ async fn blocked(
     let failure = Failure { message: &message, retryable: false, retry_after: None, principal };
     if let Some(job) = job {
         failed::record(cx.engine, &mut cx.unit, job, &failure).await?;
-    } else {
+    } else if !certificate.is_new() {
         let about = ("certificate", certificate.id.as_str());
         cx.audit(AuditAction::RenewalJobFailed, about, json!({ "error": message }));
     }

@@ -3,13 +3,17 @@
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::domain::{AuditAction, IssuerId, IssuerRecord, RenewalPolicy, RevocationNotice, RevocationNoticeState};
+use crate::domain::{
+    AuditAction, ConnectorStateRecord, IssuerId, IssuerRecord, RenewalPolicy, RevocationNotice, RevocationNoticeState,
+};
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation};
 use crate::storage::Query;
 
 /// Renewal policies that are looked at.
 const POLICIES: usize = 1_000;
+/// What an issuer keeps: an account for each CA that it was configured with.
+const KEPT: usize = 1_000;
 
 /// Deletes an issuer that no certificate names.
 #[derive(Clone, Debug)]
@@ -52,6 +56,12 @@ impl Operation for Delete {
             return Err(Error::conflict("in_use", message));
         }
         cx.unit.delete(&issuer);
+        // What it kept means nothing to another issuer that takes its id.
+        let fields = ConnectorStateRecord::FIELDS;
+        let kept = Query::<ConnectorStateRecord>::all().filter(fields.connector.equals(self.id.to_string()));
+        for kept in cx.unit.list(kept.limit(KEPT)).await?.records {
+            cx.unit.delete(&kept);
+        }
         cx.audit(AuditAction::IssuerDeleted, ("issuer", self.id.as_str()), json!({ "name": issuer.name }));
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Issuers.
 
+mod configure;
 mod create;
 mod delete;
 mod get;
@@ -8,6 +9,7 @@ mod test;
 mod types;
 mod update;
 
+pub(crate) use configure::configure;
 pub use create::Create;
 pub(crate) use create::{config_error, object};
 pub use delete::Delete;

@@ -3,8 +3,8 @@
 use const_oid::db::rfc4519;
 
 use super::extension::{self as ext, Criticality};
-use super::{Authority, AuthorityRequest, LeafRequest, OcspResponderRequest, UnsignedCertificate};
-use crate::domain::{ExtendedKeyUsage, Serial, Timestamp};
+use super::{Authority, AuthorityRequest, ChallengeRequest, LeafRequest, OcspResponderRequest, UnsignedCertificate};
+use crate::domain::{ExtendedKeyUsage, NameConstraints, Serial, Timestamp};
 use crate::pki::tlv::{self, write};
 use crate::pki::{PkiError, algorithm, key, name, time};
 
@@ -71,6 +71,23 @@ pub fn root(request: &AuthorityRequest) -> Result<UnsignedCertificate, PkiError>
     authority_parts(request, &itself.subject, &itself)?.signed_by(&itself)
 }
 
+/// The certificate of an authority below another one that is to keep to some names (RFC 5280 §4.2.1.10).
+///
+/// # Errors
+/// Those of [`subordinate`], and for constraints that cannot be encoded.
+pub fn subordinate_within(
+    request: &AuthorityRequest,
+    constraints: &NameConstraints,
+    parent: &Authority,
+) -> Result<UnsignedCertificate, PkiError> {
+    let subject = authority_subject(request);
+    let mut parts = authority_parts(request, &subject, parent)?;
+    if !constraints.is_empty() {
+        parts.extensions.push(ext::name_constraints(constraints)?);
+    }
+    parts.signed_by(parent)
+}
+
 /// The certificate of an authority below another one.
 ///
 /// # Errors
@@ -106,6 +123,32 @@ pub fn ocsp_responder(request: &OcspResponderRequest, authority: &Authority) -> 
         extensions,
     }
     .signed_by(authority)
+}
+
+/// The certificate that is shown in the handshake of a tls-alpn-01 challenge, to be signed by its own key (RFC 8737 §3).
+///
+/// # Errors
+/// [`PkiError`] when a value cannot be encoded or the key is of an unknown kind.
+pub fn challenge(request: &ChallengeRequest) -> Result<UnsignedCertificate, PkiError> {
+    let itself = Authority {
+        subject: subject(&[(rfc4519::COMMON_NAME, Some("ACME challenge"))]),
+        key_id: key::identifier(&request.spki)?,
+        spki: request.spki.clone(),
+        algorithm: key::algorithm(&request.spki)?,
+        not_after: request.not_after,
+        signs_crls: false,
+    };
+    let extensions =
+        vec![ext::subject_alt_name([&request.name], Criticality::NotCritical), ext::acme_identifier(&request.digest)];
+    Parts {
+        serial: &request.serial,
+        subject: &itself.subject,
+        spki: &request.spki,
+        not_before: request.not_before,
+        not_after: request.not_after,
+        extensions,
+    }
+    .signed_by(&itself)
 }
 
 fn subject(attributes: &[(const_oid::ObjectIdentifier, Option<&str>)]) -> Vec<u8> {

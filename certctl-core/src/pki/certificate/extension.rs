@@ -5,12 +5,16 @@ use std::collections::BTreeSet;
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280;
 
-use crate::domain::{ExtendedKeyUsage, KeyAlgorithm, KeyFamily, SubjectAltName};
+use crate::domain::{
+    ExtendedKeyUsage, InvalidSubtree, KeyAlgorithm, KeyFamily, NameConstraints, SubjectAltName, Subtree,
+};
 use crate::pki::tlv::{self, write};
 use crate::pki::{PkiError, general_name};
 
 /// TLS Feature (RFC 7633 §4).
 pub(crate) const TLS_FEATURE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.24");
+/// id-pe-acmeIdentifier (RFC 8737 §6.1).
+pub(crate) const ACME_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.31");
 /// id-pkix-ocsp-nocheck (RFC 6960 §4.2.2.2.1).
 pub(crate) const OCSP_NO_CHECK: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1.5");
 
@@ -118,13 +122,38 @@ pub(super) fn certificate_policies(policies: &[String]) -> Result<Vec<u8>, PkiEr
     Ok(extension(rfc5280::ID_CE_CERTIFICATE_POLICIES, NotCritical, &sequence_of(&information)))
 }
 
+/// §4.2.1.10; always critical.
+pub(super) fn name_constraints(constraints: &NameConstraints) -> Result<Vec<u8>, PkiError> {
+    Ok(extension(rfc5280::ID_CE_NAME_CONSTRAINTS, Critical, &name_constraints_value(constraints)?))
+}
+
+/// NameConstraints (§4.2.1.10).
+pub(in crate::pki) fn name_constraints_value(constraints: &NameConstraints) -> Result<Vec<u8>, PkiError> {
+    let refused = |error: InvalidSubtree| PkiError::Unencodable { what: "name constraint", why: error.to_string() };
+    let (permitted, excluded) = constraints.parsed().map_err(refused)?;
+    let subtrees = |tag, subtrees: &[Subtree]| {
+        let bases = subtrees.iter().map(|subtree| match subtree {
+            Subtree::Dns(name) => write(general_name::DNS_NAME, &[name.as_bytes()]),
+            Subtree::Ip(octets) => write(general_name::IP_ADDRESS, &[octets]),
+            Subtree::Email(name) => write(general_name::RFC822_NAME, &[name.as_bytes()]),
+            Subtree::Uri(name) => write(general_name::URI, &[name.as_bytes()]),
+        });
+        let subtrees: Vec<u8> = bases.flat_map(|base| write(tlv::SEQUENCE, &[&base])).collect();
+        if subtrees.is_empty() { Vec::new() } else { write(tag, &[&subtrees]) }
+    };
+    Ok(write(tlv::SEQUENCE, &[&subtrees(0xa0, &permitted), &subtrees(0xa1, &excluded)]))
+}
+
 /// §4.2.1.13: one distribution point for each URL.
 pub(super) fn crl_distribution_points(urls: &[String]) -> Result<Vec<u8>, PkiError> {
-    let points = urls
-        .iter()
-        .map(|text| Ok(write(tlv::SEQUENCE, &[&write(0xa0, &[&write(0xa0, &[&url(text)?])])])))
-        .collect::<Result<Vec<_>, PkiError>>()?;
+    let points = urls.iter().map(|url| distribution_point(url)).collect::<Result<Vec<_>, PkiError>>()?;
     Ok(extension(rfc5280::ID_CE_CRL_DISTRIBUTION_POINTS, NotCritical, &sequence_of(&points)))
+}
+
+/// A SEQUENCE with nothing in it but a distributionPoint \[0\] whose fullName \[0\] is this URL: a DistributionPoint (§4.2.1.13)
+/// and an IssuingDistributionPoint (§5.2.5) look alike then.
+pub(in crate::pki) fn distribution_point(location: &str) -> Result<Vec<u8>, PkiError> {
+    Ok(write(tlv::SEQUENCE, &[&write(0xa0, &[&write(0xa0, &[&url(location)?])])]))
 }
 
 /// §4.2.2.1.
@@ -145,6 +174,11 @@ pub(super) fn authority_information_access(ocsp: &[String], ca_issuers: &[String
 /// RFC 7633 §4.2.3.1: the feature status_request (5).
 pub(super) fn must_staple() -> Vec<u8> {
     extension(TLS_FEATURE, NotCritical, &write(tlv::SEQUENCE, &[&[tlv::INTEGER, 1, 5]]))
+}
+
+/// RFC 8737 §3: always critical.
+pub(super) fn acme_identifier(digest: &[u8; 32]) -> Vec<u8> {
+    extension(ACME_IDENTIFIER, Critical, &write(tlv::OCTET_STRING, &[digest]))
 }
 
 /// RFC 6960 §4.2.2.2.1.

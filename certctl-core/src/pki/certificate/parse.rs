@@ -113,7 +113,7 @@ pub(crate) fn authority_key_id(value: &[u8]) -> Result<Option<Vec<u8>>, Damage> 
 }
 
 /// KeyUsage ::= BIT STRING, of which nine bits have names (RFC 5280 §4.2.1.3).
-fn key_usage(value: &[u8]) -> Result<u16, Damage> {
+pub(crate) fn key_usage(value: &[u8]) -> Result<u16, Damage> {
     let bits = Tlv::only(value)?;
     match (bits.tag, bits.contents) {
         (tlv::BIT_STRING, [0..=7]) => Ok(0),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{ExtendedKeyUsage, Serial, SubjectNames, Timestamp};
+use crate::domain::{ExtendedKeyUsage, Serial, SubjectAltName, SubjectNames, Timestamp};
 
 /// What a leaf certificate is to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,5 +77,22 @@ pub struct OcspResponderRequest {
     /// First moment of validity. Fractions are cut off.
     pub not_before: Timestamp,
     /// Last moment of validity, inclusive. It cannot be revoked (id-pkix-ocsp-nocheck), so keep it short.
+    pub not_after: Timestamp,
+}
+
+/// What the certificate of a tls-alpn-01 challenge is to say (RFC 8737 §3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChallengeRequest {
+    /// The one name that is challenged: a DNS name or an address (RFC 8738 §6).
+    pub name: SubjectAltName,
+    /// SHA-256 of the key authorization.
+    pub digest: [u8; 32],
+    /// The public key: DER SubjectPublicKeyInfo, copied as it is.
+    pub spki: Vec<u8>,
+    /// The serial number; [`Serial::random`] makes one.
+    pub serial: Serial,
+    /// First moment of validity. Fractions are cut off.
+    pub not_before: Timestamp,
+    /// Last moment of validity, inclusive.
     pub not_after: Timestamp,
 }

@@ -1,11 +1,11 @@
 //! A certificate between building and signing.
 
 use super::Authority;
-use crate::domain::{Serial, SignatureAlgorithm};
+use crate::domain::{Chain, Serial, SignatureAlgorithm};
 use crate::pki::lint::{self, Finding, Scope};
 use crate::pki::parts::Tbs;
 use crate::pki::tlv::{self, write};
-use crate::pki::{PkiError, algorithm, verify};
+use crate::pki::{PkiError, algorithm, path, verify};
 use crate::ports::{KeyError, Signer};
 
 /// A TBSCertificate (RFC 5280 §4.1) that its authority has yet to sign.
@@ -46,6 +46,7 @@ impl UnsignedCertificate {
     /// [`PkiError::Malformed`] when it is none, or not one for this authority to sign.
     pub fn resume(tbs: Vec<u8>, authority: &Authority) -> Result<Self, PkiError> {
         const WHAT: &str = "unsigned certificate";
+        super::check_size(&tbs)?;
         let parts = Tbs::read(&tbs).map_err(PkiError::malformed(WHAT))?;
         let expected = algorithm::encode(authority.signature_algorithm());
         if parts.issuer != authority.subject || parts.signature_algorithm != expected {
@@ -78,6 +79,19 @@ impl UnsignedCertificate {
     /// Why it must not be signed; empty when nothing is wrong.
     pub fn lint(&self, scope: Scope) -> Vec<Finding> {
         lint::check(&self.tbs, scope)
+    }
+
+    /// Whether it keeps what its authority and those above that say of what stands below them: name constraints, path lengths,
+    /// policies (RFC 5280 §6.1). `authorities` is the authority's own chain, its certificate first.
+    ///
+    /// # Errors
+    /// [`PathError`](path::PathError) of this certificate, at position 0, or of one above it.
+    pub fn check_below(&self, authorities: &Chain) -> Result<(), path::PathError> {
+        // A certificate without a signature reads like one with it, and nobody looks at it here.
+        let unsigned =
+            write(tlv::SEQUENCE, &[&self.tbs, &algorithm::encode(self.signature_algorithm), &[tlv::BIT_STRING, 1, 0]]);
+        let chain: Vec<Vec<u8>> = std::iter::once(unsigned).chain(authorities.certificates().iter().cloned()).collect();
+        path::check_below(&chain)
     }
 
     /// Lints, signs, and gives the DER certificate.

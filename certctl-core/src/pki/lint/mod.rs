@@ -18,6 +18,8 @@ mod tests;
 pub use rules::RULES;
 use view::View;
 
+use crate::pki;
+
 /// Which rules hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
@@ -61,13 +63,16 @@ const WELL_FORMED: &str = "well_formed";
 ///
 /// What cannot be taken apart breaks `well_formed` alone, because no other rule can be asked.
 pub fn check(tbs: &[u8], scope: Scope) -> Vec<Finding> {
+    let unreadable = |detail: String| -> Vec<Finding> {
+        let rules = RULES.iter().filter(|rule| rule.name == WELL_FORMED);
+        rules.map(|rule| Finding { rule: rule.name, section: rule.section, detail: detail.clone() }).collect()
+    };
+    if let Err(error) = pki::certificate::check_size(tbs) {
+        return unreadable(error.to_string());
+    }
     let view = match View::read(tbs) {
         Ok(view) => view,
-        Err(damage) => {
-            let rules = RULES.iter().filter(|rule| rule.name == WELL_FORMED);
-            let finding = |rule: &Rule| Finding { rule: rule.name, section: rule.section, detail: damage.to_string() };
-            return rules.map(finding).collect();
-        }
+        Err(damage) => return unreadable(damage.to_string()),
     };
     let held = RULES.iter().filter(|rule| rule.scope <= scope);
     held.filter_map(|rule| {

@@ -13,8 +13,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::config::Configured;
-use super::{FakePorts, MemoryAuthorities};
-use crate::connector::{ConnectorContext, DiscoveryEntry, DiscoverySource};
+use super::{FakePorts, connector_context};
+use crate::connector::{DiscoveryEntry, DiscoverySource};
 use crate::ports::Keys;
 
 pub use super::config::Unusable;
@@ -101,8 +101,7 @@ struct Bench<'a> {
 impl Bench<'_> {
     fn source(&self) -> Arc<dyn DiscoverySource> {
         let ports = self.world.ports();
-        let authorities = Arc::new(MemoryAuthorities::new(ports.clone()));
-        let cx = ConnectorContext { id: "suite".to_owned(), ports, authorities };
+        let cx = connector_context("suite", ports);
         self.entry.build(&self.subject.config(), &cx).unwrap()
     }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::config::Configured;
-use super::{FakePorts, MemoryAuthorities};
+use super::{FakePorts, MemoryAuthorities, MemoryChallenges, MemoryState};
 use crate::connector::{ConnectorContext, ConnectorError, Issuer, IssuerEntry};
 
 pub use super::config::Unusable;
@@ -27,6 +27,10 @@ pub struct World {
     pub fakes: FakePorts,
     /// The CA keys.
     pub authorities: MemoryAuthorities,
+    /// What connectors keep.
+    pub state: MemoryState,
+    /// Answers to challenges.
+    pub challenges: MemoryChallenges,
 }
 
 /// One kind of issuer under test.
@@ -62,7 +66,8 @@ impl Case {
     pub fn run(&self, entry: &IssuerEntry, subject: &dyn Subject) {
         let fakes = FakePorts::seeded(1);
         let authorities = MemoryAuthorities::new(fakes.ports());
-        let world = World { fakes, authorities };
+        let (state, challenges) = (MemoryState::new(), MemoryChallenges::new());
+        let world = World { fakes, authorities, state, challenges };
         subject.prepare(&world);
         (self.run)(&Bench { entry, subject, world });
     }
@@ -110,7 +115,13 @@ struct Bench<'a> {
 impl Bench<'_> {
     fn issuer(&self) -> Arc<dyn Issuer> {
         let authorities = Arc::new(self.world.authorities.clone());
-        let cx = ConnectorContext { id: "iss-suite".to_owned(), ports: self.world.fakes.ports(), authorities };
+        let cx = ConnectorContext {
+            id: "iss-suite".to_owned(),
+            ports: self.world.fakes.ports(),
+            authorities,
+            state: Arc::new(self.world.state.clone()),
+            challenges: Arc::new(self.world.challenges.clone()),
+        };
         self.entry.build(&self.subject.config(), &cx).unwrap()
     }
 

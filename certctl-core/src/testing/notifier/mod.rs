@@ -13,8 +13,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::config::Configured;
-use super::{FakePorts, MemoryAuthorities};
-use crate::connector::{ConnectorContext, Notifier, NotifierEntry};
+use super::{FakePorts, connector_context};
+use crate::connector::{Notifier, NotifierEntry};
 
 pub use super::config::Unusable;
 
@@ -97,8 +97,7 @@ struct Bench<'a> {
 impl Bench<'_> {
     fn notifier(&self) -> Arc<dyn Notifier> {
         let ports = self.world.ports();
-        let authorities = Arc::new(MemoryAuthorities::new(ports.clone()));
-        let cx = ConnectorContext { id: "suite".to_owned(), ports, authorities };
+        let cx = connector_context("suite", ports);
         self.entry.build(&self.subject.config(), &cx).unwrap()
     }
 

@@ -168,6 +168,7 @@ impl Pace {
                 job_timeout: HOUR * 6,
                 agent_health: HOUR * 6,
                 short_lived_expiry: HOUR * 6,
+                crl_generation: HOUR * 6,
                 notification_process: HOUR * 6,
                 notification_retry: HOUR * 6,
                 long_poll: HOUR * 6,

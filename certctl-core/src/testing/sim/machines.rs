@@ -27,7 +27,9 @@ use crate::engine::{Engine, NotifierConfig, SetupSecret};
 use crate::ports::Ports;
 use crate::seal::SealingKey;
 use crate::storage::Storage;
-use crate::testing::{FakeDialer, FakeTls, ManualClock, MemoryFiles, ScriptedCommands, SeededRng, TestKeys};
+use crate::testing::{
+    FakeDialer, FakeTls, ManualClock, MemoryFiles, MemoryNames, ScriptedCommands, SeededRng, TestKeys,
+};
 
 /// What outlives the crash of a process on it.
 pub(super) struct Machine {
@@ -93,6 +95,7 @@ impl Site {
                 doubles: config.has(Defect::NoticeDoubled),
             }),
             dialer: Arc::new(FakeDialer::new()),
+            resolver: Arc::new(MemoryNames::new()),
             tls: Arc::new(FakeTls::new()),
             commands: Arc::new(ScriptedCommands::new()),
             files: Arc::new(MemoryFiles::new()),

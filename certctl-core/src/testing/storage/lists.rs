@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::support::{Store, get, ids, insert, list};
-use super::{Item, ItemState, Owner, item, owner};
+use super::{Item, ItemExcerpt, ItemState, Owner, item, owner};
 use crate::domain::{Day, Timestamp};
 use crate::storage::{Cursor, Query, StorageError, View};
 
@@ -95,6 +95,32 @@ pub(super) async fn pages_are_stable_under_inserts(store: Store) {
         assert_eq!(old, sorted);
         assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), seen.len());
     }
+}
+
+pub(super) async fn a_range_of_the_sort_column_goes_page_by_page(store: Store) {
+    // As revocation lists are read: large pages of an excerpt, between two values of the column that they are sorted by.
+    let make = |n: usize| Item { name: format!("{:02}.{n:03}", n % 3), ..item(format!("i{n:03}")) };
+    insert(&store, (0..330).map(make)).await.unwrap();
+    let name = ItemExcerpt::FIELDS.name;
+    let query = || {
+        Query::<ItemExcerpt>::sorted(name.ascending())
+            .filter(name.at_least("01.".to_owned()))
+            .filter(name.below("01/".to_owned()))
+            .limit(60)
+    };
+    let (mut seen, mut after, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = list(&store, query().after(after)).await;
+        seen.extend(page.records.iter().map(|found| found.name.clone()));
+        (after, pages) = (page.next, pages + 1);
+        if after.is_none() {
+            break;
+        }
+    }
+    let mut wanted: Vec<String> =
+        (0..330).map(make).map(|item| item.name).filter(|name| name.starts_with("01")).collect();
+    wanted.sort();
+    assert_eq!((seen, pages), (wanted, 2));
 }
 
 pub(super) async fn pages_by_number_and_totals(store: Store) {

@@ -1,9 +1,9 @@
 //! Single records: what goes in comes out, and only the newest version can be changed.
 
 use super::support::{Store, audited, begin, delete, get, ids, insert, stale, update};
-use super::{Event, Item, ItemState, Owner, event, item, owner};
+use super::{Event, Item, ItemExcerpt, ItemState, Owner, event, item, owner};
 use crate::domain::Timestamp;
-use crate::entity::Entity;
+use crate::entity::{Entity, Record};
 use crate::storage::{ApplyError, Changes, Query, StorageError, View};
 
 pub(super) async fn every_kind_of_value_survives(store: Store) {
@@ -90,6 +90,22 @@ pub(super) async fn a_record_is_inserted_updated_and_deleted(store: Store) {
     assert_eq!((record.version(), record.state, record.note.as_deref()), (2, ItemState::Used, Some("ops")));
     delete(&store, &record).await.unwrap();
     assert!(get::<Item>(&store, "i").await.is_none());
+}
+
+pub(super) async fn an_excerpt_is_enough_to_delete(store: Store) {
+    insert(&store, [item("i"), item("k")]).await.unwrap();
+    let view = store.read(View::Latest).await.unwrap();
+    let excerpt = view.list(Query::<ItemExcerpt>::all()).await.unwrap().records;
+    drop(view);
+    update(&store, get::<Item>(&store, "k").await.unwrap()).await.unwrap();
+    let deletion = |excerpt: &Record<ItemExcerpt>| {
+        let mut changes = Changes::bookkeeping();
+        changes.delete_excerpt::<Item, _>(excerpt);
+        changes
+    };
+    assert!(store.apply(deletion(&excerpt[0])).await.is_ok());
+    assert_eq!(store.apply(deletion(&excerpt[1])).await, Err(stale("sample_items")));
+    assert_eq!(ids(&store, Query::<Item>::all()).await, ["k"]);
 }
 
 pub(super) async fn a_stale_write_is_refused(store: Store) {

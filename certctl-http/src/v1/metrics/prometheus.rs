@@ -27,5 +27,5 @@ pub(crate) async fn prometheus(
 ) -> Result<impl IntoResponse, Failure> {
     let census = api.engine.execute(&principal, Summary).await?;
     let metrics = MetricsResponse::of(&census, &api.engine, api.now().await?);
-    Ok(([(CONTENT_TYPE, TEXT)], exposition(&census, &metrics)))
+    Ok(([(CONTENT_TYPE, TEXT)], exposition(&census, &metrics, &api.engine)))
 }

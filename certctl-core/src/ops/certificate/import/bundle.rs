@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ImportFailure, ImportSkip, ImportSkipped};
-use crate::domain::{CertificateFacts, Chain, MAX_CHAIN, pem};
+use crate::domain::{CertificateFacts, Chain, KeyId, MAX_CHAIN, pem};
 use crate::error::Error;
 use crate::pki;
 use crate::pki::chain::Root;
@@ -27,6 +27,8 @@ pub(super) struct Leaf {
     pub(super) position: usize,
     pub(super) facts: CertificateFacts,
     pub(super) chain: Chain,
+    /// The key of the CA that signed it, where the bundle holds its certificate.
+    pub(super) signer: Option<KeyId>,
 }
 
 impl Bundle {
@@ -73,8 +75,13 @@ impl Bundle {
         }
         let mut whole = Vec::with_capacity(leaves.len());
         for (position, facts, der) in leaves {
-            match pki::chain::assemble(&der, &authorities.above(&facts.issuer), Root::Omit) {
-                Ok(chain) => whole.push(Leaf { position, facts, chain }),
+            // Who signed it may be the root, which does not stay. Dates are not looked at: what has ended belongs into an
+            // inventory, too.
+            match pki::chain::assemble_fit(&der, &authorities.above(&facts.issuer), Root::Keep) {
+                Ok(chain) => {
+                    let signer = pki::chain::signer_of(&chain);
+                    whole.push(Leaf { position, facts, chain: pki::chain::without_root(chain), signer });
+                }
                 Err(error) => failed.push(ImportFailure { position, error: error.to_string() }),
             }
         }

@@ -218,6 +218,9 @@ impl<'a> Record<'a> {
             id: VersionId::generate(&*engine.ports().clock, &*engine.ports().rng),
             certificate_id: certificate.id.clone(),
             issuer_id: leaf.maker()?,
+            issuer_key_id: leaf.signer.clone(),
+            // Only what this engine issued names a shard of its lists.
+            crl_shard: None,
             // Whoever has the key, it is no agent that was asked for it.
             key_holder: String::new(),
             serial_number: facts.serial.clone(),

@@ -35,7 +35,8 @@ use crate::seal::SealingKey;
 use crate::storage::{ApplyError, MemoryStorage};
 use crate::testing::sim::chance::Chance;
 use crate::testing::{
-    FakeDialer, FakeTls, ManualClock, MemoryFiles, ScriptedCommands, ScriptedHttp, SeededRng, TestKeys, block_on,
+    FakeDialer, FakeTls, ManualClock, MemoryFiles, MemoryNames, ScriptedCommands, ScriptedHttp, SeededRng, TestKeys,
+    block_on,
 };
 use watch::Watched;
 
@@ -368,6 +369,7 @@ fn ports(clock: &ManualClock, executor: &Executor, node: Node, seed: u64) -> Por
         spawner: Arc::new(NodeSpawner { executor: executor.clone(), node, stalls: None }),
         http: Arc::new(ScriptedHttp::new()),
         dialer: Arc::new(FakeDialer::new()),
+        resolver: Arc::new(MemoryNames::new()),
         tls: Arc::new(FakeTls::new()),
         commands: Arc::new(ScriptedCommands::new()),
         files: Arc::new(MemoryFiles::new()),

@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::Setting;
 use super::log::{self, EventLog};
 use crate::domain::{
-    ActorType, Agent, ApiKey, AuditEvent, AuthorityRecord, Certificate, EngineKey, IssuerHealth, Job, JobState,
-    LoopState, Notification, RenewalAdvice, RenewalPolicy, Replan, Serial, Setting as StoredSetting, Timestamp,
-    Version,
+    ActorType, Agent, ApiKey, AuditEvent, AuthorityRecord, Certificate, ChallengeRecord, ConnectorStateRecord, Crl,
+    EngineKey, IssuerHealth, Job, JobState, LoopState, Notification, RenewalAdvice, RenewalPolicy, Replan,
+    RevocationEpoch, Serial, Setting as StoredSetting, Timestamp, Version,
 };
 use crate::entity::{Entity, Row, Schema};
 use crate::ports::{Clock, Monotonic};
@@ -237,8 +237,20 @@ impl Model {
             return;
         }
         // That an issuer failed is told by the job, and that its breaker opened by an event of its own.
-        let untold =
-            [StoredSetting::SCHEMA, IssuerHealth::SCHEMA, LoopState::SCHEMA, RenewalAdvice::SCHEMA, Replan::SCHEMA];
+        // The epoch is a count of revocations, each of which has its own.
+        // What connectors keep is theirs.
+        let untold = [
+            ChallengeRecord::SCHEMA,
+            ConnectorStateRecord::SCHEMA,
+            // Who makes it, and when the next one is due; that one was made is told.
+            Crl::SCHEMA,
+            StoredSetting::SCHEMA,
+            IssuerHealth::SCHEMA,
+            LoopState::SCHEMA,
+            RenewalAdvice::SCHEMA,
+            Replan::SCHEMA,
+            RevocationEpoch::SCHEMA,
+        ];
         if untold.iter().any(|table| table.table == schema.table) {
             return;
         }
@@ -270,7 +282,7 @@ impl Model {
         let generated = [Job::SCHEMA, Version::SCHEMA, Notification::SCHEMA, AuditEvent::SCHEMA];
         if let ApplyError::Conflict { entity, field } = error
             && generated.iter().any(|schema| schema.table == *entity)
-            && ["id", "serial_number", "fingerprint_sha256"].contains(field)
+            && ["id", "issuer_id", "fingerprint_sha256"].contains(field)
         {
             self.broken(format!("randomness repeats: a {field} of {entity} was made twice"));
         }

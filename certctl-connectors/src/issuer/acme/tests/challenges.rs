@@ -1,0 +1,167 @@
+//! How it is shown that names are ours.
+
+use certctl_core::connector::{ConnectorErrorKind, Issuance};
+use certctl_core::ports::CommandError;
+use certctl_core::testing::ScriptedCommands;
+use serde_json::json;
+
+use super::steps::{config, script_dns};
+use super::world::{World, leaf};
+
+#[test]
+fn every_kind_of_challenge_comes_to_a_certificate() {
+    for challenge in ["http-01", "tls-alpn-01", "dns-01"] {
+        let world = World::new();
+        script_dns(&world);
+        let wanted = world.wanted(&["shop.example"]);
+        world.fulfil(&config(challenge), &wanted).unwrap_or_else(|error| panic!("{challenge}: {}", error.explained()));
+        let told: Vec<String> = world.ca.log().into_iter().filter(|path| path.starts_with("/challenge")).collect();
+        assert_eq!(told, [format!("/challenge/0/{challenge}")]);
+        assert!(world.challenges.is_empty());
+    }
+}
+
+#[test]
+fn addresses_are_certified_over_http_and_tls_and_not_over_the_dns() {
+    for challenge in ["http-01", "tls-alpn-01"] {
+        let world = World::new();
+        let wanted = world.wanted(&["192.0.2.7"]);
+        let chain = world.fulfil(&config(challenge), &wanted).unwrap();
+        assert_eq!(leaf(&chain).names.san_texts(), ["192.0.2.7"]);
+        assert_eq!(world.ca.orders()[0].payload["identifiers"], json!([{ "type": "ip", "value": "192.0.2.7" }]));
+    }
+    let world = World::new();
+    let error = world.fulfil(&config("dns-01"), &world.wanted(&["192.0.2.7"])).unwrap_err();
+    assert_eq!(error.kind, ConnectorErrorKind::Policy);
+    assert!(world.ca.log().is_empty(), "nobody was asked");
+}
+
+#[test]
+fn wildcards_are_certified_over_the_dns_alone() {
+    let world = World::new();
+    script_dns(&world);
+    let wanted = world.wanted(&["*.shop.example", "shop.example"]);
+    let chain = world.fulfil(&config("dns-01"), &wanted).unwrap();
+    assert_eq!(leaf(&chain).names.san_texts(), ["*.shop.example", "shop.example"]);
+    for challenge in ["http-01", "tls-alpn-01"] {
+        let world = World::new();
+        let error = world.fulfil(&config(challenge), &world.wanted(&["*.shop.example"])).unwrap_err();
+        assert_eq!(error.kind, ConnectorErrorKind::Policy);
+        assert!(error.message.contains("dns-01") && world.ca.log().is_empty(), "{error}");
+    }
+}
+
+#[test]
+fn a_program_is_given_arguments_and_variables_and_no_shell() {
+    let world = World::new();
+    script_dns(&world);
+    world.fulfil(&config("dns-01"), &world.wanted(&["shop.example"])).unwrap();
+    let calls = world.fakes.commands.calls();
+    let argvs: Vec<Vec<String>> = calls.iter().map(|call| call.argv.clone()).collect();
+    assert_eq!(argvs, [["/opt/dns", "add"], ["/opt/dns", "remove"]]);
+    let names: Vec<&str> = calls[0].environment.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["CERTCTL_DNS_DOMAIN", "CERTCTL_DNS_FQDN", "CERTCTL_DNS_VALUE", "CERTCTL_DNS_TOKEN"]);
+    assert_eq!(calls[0].environment[1].1, "_acme-challenge.shop.example");
+    assert_eq!(calls[0].environment, calls[1].environment);
+}
+
+#[test]
+fn a_program_that_fails_or_may_not_run_says_so() {
+    let world = World::new();
+    world.fakes.commands.on(&["/opt/dns"], ScriptedCommands::output(1, "", "no such zone"));
+    let error = world.fulfil(&config("dns-01"), &world.wanted(&["a.example"])).unwrap_err();
+    assert!(error.kind.is_retryable() && error.message.contains("no such zone"), "{error}");
+    let world = World::new();
+    world.fakes.commands.handle(|_| Some(Err(CommandError::Refused { program: "/opt/dns".into() })));
+    let error = world.fulfil(&config("dns-01"), &world.wanted(&["a.example"])).unwrap_err();
+    assert_eq!(error.kind, ConnectorErrorKind::Permanent);
+    assert!(error.explained().contains("[issuers] programs"), "{}", error.explained());
+}
+
+#[test]
+fn the_ca_is_asked_to_look_only_when_the_record_is_seen_here() {
+    let world = World::new();
+    world.fakes.commands.succeed(&["/opt/dns"]);
+    let wanted = world.wanted(&["a.example"]);
+    let config = config("dns-01");
+    let mut state = None;
+    let mut pauses = std::time::Duration::ZERO;
+    for _ in 0..12 {
+        match world.step(&*world.issuer(config.clone()), &wanted, state.as_ref()).unwrap() {
+            Issuance::Pending { state: next, retry_after, .. } => {
+                world.fakes.clock.advance(retry_after);
+                (state, pauses) = (Some(next), pauses + retry_after);
+            }
+            Issuance::Issued(_) => panic!("there is no record"),
+        }
+    }
+    assert!(pauses.as_secs() >= 30, "first the time that records take: {pauses:?}");
+    assert!(!world.ca.log().iter().any(|path| path.starts_with("/challenge")));
+    // The DNS cannot be asked: that is no verdict.
+    world.fakes.names.fail(Some("the server is away"));
+    let error = world.step(&*world.issuer(config.clone()), &wanted, state.as_ref()).unwrap_err();
+    assert_eq!((error.kind, error.begins_anew), (ConnectorErrorKind::Unreachable, false));
+    world.fakes.names.fail(None);
+    // The program did what it should in the end.
+    let environment = world.fakes.commands.calls()[0].environment.clone();
+    world.fakes.names.add(&environment[1].1, &environment[2].1);
+    assert!(world.go_on(&config, &wanted, state).is_ok());
+}
+
+#[test]
+fn a_record_that_never_appears_ends_the_order_with_the_name() {
+    let world = World::new();
+    world.fakes.commands.succeed(&["/opt/dns"]);
+    let mut config = config("dns-01");
+    config["poll_max_wait_seconds"] = json!(60);
+    let (error, _) = world.go_on(&config, &world.wanted(&["a.example"]), None).unwrap_err();
+    assert_eq!((error.kind, error.begins_anew), (ConnectorErrorKind::Challenge, true));
+    assert!(error.message.contains("a.example"), "{error}");
+    let last = world.fakes.commands.calls().pop().unwrap();
+    assert_eq!(last.argv, ["/opt/dns", "remove"]);
+    // Where nobody looks, the CA does.
+    config["dns_check"] = json!(false);
+    let (error, _) = world.go_on(&config, &world.wanted(&["a.example"]), None).unwrap_err();
+    assert!(error.message.contains("incorrectResponse"), "{error}");
+}
+
+#[test]
+fn a_standing_record_is_looked_for_made_once_and_left() {
+    let standing = json!({ "challenge_type": "dns-persist-01", "dns_persist_issuer_domain": "acme.example" });
+    let world = World::new();
+    let error = world.fulfil(&standing, &world.wanted(&["shop.example"])).unwrap_err();
+    assert_eq!(error.kind, ConnectorErrorKind::Policy);
+    let text = "acme.example; accounturi=https://acme.example/account/0";
+    assert!(error.message.contains(text) && error.message.contains("_validation-persist.shop.example"), "{error}");
+    world.fakes.names.add("_validation-persist.shop.example", text);
+    world.fulfil(&standing, &world.wanted(&["shop.example"])).unwrap();
+    world.fulfil(&standing, &world.wanted(&["shop.example"])).unwrap();
+    assert!(world.fakes.commands.calls().is_empty());
+    // A wildcard needs more than it says.
+    assert!(world.fulfil(&standing, &world.wanted(&["*.shop.example"])).is_err());
+}
+
+#[test]
+fn a_ca_without_standing_records_is_shown_others() {
+    let world = World::new();
+    script_dns(&world);
+    world.ca.mood(|mood| {
+        mood.without.insert("dns-persist-01".into());
+    });
+    let mut config = config("dns-01");
+    config["challenge_type"] = json!("dns-persist-01");
+    config["dns_persist_issuer_domain"] = json!("acme.example");
+    world.fulfil(&config, &world.wanted(&["shop.example"])).unwrap();
+    assert!(world.ca.log().contains(&"/challenge/0/dns-01".to_owned()));
+}
+
+#[test]
+fn a_challenge_that_the_ca_does_not_offer_is_told() {
+    let world = World::new();
+    world.ca.mood(|mood| {
+        mood.without.insert("http-01".into());
+    });
+    let error = world.fulfil(&json!({}), &world.wanted(&["shop.example"])).unwrap_err();
+    assert_eq!(error.kind, ConnectorErrorKind::Policy);
+    assert!(error.message.contains("tls-alpn-01, dns-01"), "{error}");
+}

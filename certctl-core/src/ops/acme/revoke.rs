@@ -1,0 +1,156 @@
+//! Revoking a certificate (RFC 8555 §7.6).
+
+use async_trait::async_trait;
+
+use crate::domain::{
+    AcmeAccount, AcmeAuthorization, AcmeAuthorizationState, AcmeOrder, Certificate, EnrolSource, Fingerprint,
+    Lifecycle, ProfileId, Revocation, RevocationReason, SubjectAltName, Timestamp, Version,
+};
+use crate::enrol::acme::jwk::Jwk;
+use crate::enrol::acme::{AcmeAuthMode, Problem, ProblemType};
+use crate::entity::Record;
+use crate::error::Error;
+use crate::ops::{Access, Context, Operation};
+use crate::pki;
+use crate::revocation::{self, Facts};
+use crate::storage::Query;
+
+/// Revokes a certificate that came through this door. The newest version of a managed certificate takes the managed certificate with
+/// it, and all of its versions that are still valid; an older one is revoked alone.
+#[derive(Debug)]
+pub(crate) struct Revoke {
+    /// Who asks.
+    pub(crate) by: By,
+    /// The profile of the directory.
+    pub(crate) profile_id: ProfileId,
+    /// The certificate, DER.
+    pub(crate) der: Vec<u8>,
+    /// Why.
+    pub(crate) reason: RevocationReason,
+}
+
+/// Who asks for a revocation.
+#[derive(Clone, Debug)]
+pub(crate) enum By {
+    /// An account: one that ordered the certificate, or has authorizations for all of its names.
+    Account(Box<Record<AcmeAccount>>),
+    /// Whoever has the certificate's key.
+    Key(Box<Jwk>),
+}
+
+/// Reads the certificate that is to be revoked.
+///
+/// # Errors
+/// `malformed`.
+pub(crate) fn read_certificate(text: &str) -> Result<Vec<u8>, Problem> {
+    let malformed = || Problem::malformed("`certificate` is not base64url without padding of a DER certificate");
+    let der = super::base64url(text).map_err(|_| malformed())?;
+    pki::certificate::parse(&der).map_err(|_| malformed())?;
+    Ok(der)
+}
+
+/// The reason of this number (RFC 5280 §5.3.1).
+///
+/// # Errors
+/// `badRevocationReason` for those that are not given by clients.
+pub(crate) fn reason(code: u8) -> Result<RevocationReason, Problem> {
+    // A hold is no end, and clients have no way of ending it; what concerns the CA is the CA's to say.
+    let given = |reason: &&RevocationReason| {
+        !matches!(reason, RevocationReason::CertificateHold | RevocationReason::CaCompromise)
+    };
+    let found = RevocationReason::ALL.iter().filter(given).find(|reason| reason.code() == code);
+    found.copied().ok_or_else(|| {
+        let detail = "the reason is none of 0, 1, 3, 4, 5, 9 (RFC 5280 section 5.3.1)";
+        Problem::new(ProblemType::BadRevocationReason, detail)
+    })
+}
+
+#[async_trait]
+impl Operation for Revoke {
+    type Output = Result<(), Problem>;
+    const NAME: &'static str = "acme.revoke";
+    const ACCESS: Access = Access::OPEN;
+
+    async fn run(&self, cx: &mut Context<'_>) -> Result<Self::Output, Error> {
+        let of = Version::FIELDS.fingerprint_sha256.equals(Fingerprint::of(&self.der));
+        let version = cx.unit.first(Query::<Version>::all().filter(of)).await?;
+        let Some(version) = version else { return Ok(Err(Problem::not_found("certificate"))) };
+        let certificate = cx.unit.get::<Certificate>(version.certificate_id.as_str()).await?;
+        let ours = |certificate: &Record<Certificate>| {
+            certificate.certificate_profile_id.as_ref() == Some(&self.profile_id)
+                && certificate.source == EnrolSource::Acme.name()
+        };
+        let Some(certificate) = certificate.filter(ours) else { return Ok(Err(Problem::not_found("certificate"))) };
+        if !self.may(cx, &version).await? {
+            let detail = "neither did this account order the certificate, nor has it valid authorizations for all of its \
+                          names, nor was this signed with the certificate's key";
+            return Ok(Err(Problem::new(ProblemType::Unauthorized, detail).with_status(403)));
+        }
+        if version.not_after < cx.now() {
+            return Ok(Err(Problem::malformed("the certificate has expired; there is nothing to revoke")));
+        }
+        let fields = Revocation::FIELDS;
+        let revoked = Query::<Revocation>::all()
+            .filter(fields.certificate_id.equals(certificate.id.clone()))
+            .filter(fields.version_id.equals(version.id.clone()));
+        if cx.unit.first(revoked).await?.is_some() || certificate.lifecycle == Lifecycle::Archived {
+            return Ok(Err(Problem::new(ProblemType::AlreadyRevoked, "the certificate is revoked already")));
+        }
+        let who = (cx.engine, cx.principal);
+        let mut facts = Facts::of(cx.engine, &mut cx.unit, &[&certificate]).await?;
+        let newest = certificate.newest_version_id.as_ref() == Some(&version.id);
+        if newest && certificate.lifecycle != Lifecycle::Revoked {
+            if let Some(refusal) = revocation::refusal(&certificate, self.reason) {
+                return Ok(Err(refusal.into()));
+            }
+            revocation::revoke(who, &mut cx.unit, (certificate, self.reason), &mut facts).await?;
+        } else {
+            revocation::revoke_one(who, &mut cx.unit, (certificate, &version.id, self.reason), &mut facts).await?;
+        }
+        Ok(Ok(()))
+    }
+}
+
+impl Revoke {
+    async fn may(&self, cx: &Context<'_>, version: &Version) -> Result<bool, Error> {
+        let Ok(facts) = pki::certificate::parse(&self.der) else { return Ok(false) };
+        match &self.by {
+            By::Key(key) => Ok(pki::key::are_same(key.spki(), &facts.spki)),
+            By::Account(account) => {
+                let of = AcmeOrder::FIELDS.version_id.equals(Some(version.id.clone()));
+                let order = cx.unit.first(Query::<AcmeOrder>::all().filter(of)).await?;
+                if order.is_some_and(|order| order.account_id == account.id) {
+                    return Ok(true);
+                }
+                // Where accounts prove nothing, their authorizations prove nothing about certificates of others either.
+                let profile = super::config(cx.engine)?.profiles.get(&self.profile_id);
+                if profile.is_none_or(|profile| profile.auth_mode != AcmeAuthMode::Challenge) {
+                    return Ok(false);
+                }
+                for san in &facts.names.sans {
+                    if !authorized(cx, account, san).await? {
+                        return Ok(false);
+                    }
+                }
+                Ok(!facts.names.sans.is_empty() && facts.other_names.is_empty())
+            }
+        }
+    }
+}
+
+/// Whether the account has proven that it controls the name.
+async fn authorized(cx: &Context<'_>, account: &AcmeAccount, san: &SubjectAltName) -> Result<bool, Error> {
+    let text = san.to_string();
+    let (value, wildcard) = match text.strip_prefix("*.") {
+        Some(name) => (name.to_owned(), true),
+        None => (text, false),
+    };
+    let (fields, now) = (AcmeAuthorization::FIELDS, cx.now());
+    let query = Query::<AcmeAuthorization>::all()
+        .filter(fields.account_id.equals(account.id.clone()))
+        .filter(fields.value.equals(value))
+        .filter(fields.wildcard.equals(wildcard))
+        .filter(fields.state.equals(AcmeAuthorizationState::Valid))
+        .filter(fields.expires_at.at_least(Timestamp(now.0.saturating_add(1))));
+    Ok(cx.unit.first(query).await?.is_some())
+}

@@ -1,0 +1,5 @@
+//! Revocation lists, as those see them who run the server.
+
+mod cache;
+
+pub use cache::Cache;

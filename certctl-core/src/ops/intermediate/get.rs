@@ -1,0 +1,35 @@
+//! Reading one intermediate CA.
+
+use async_trait::async_trait;
+
+use super::Intermediate;
+use super::parent::authority_of;
+use crate::domain::{IntermediateCa, IntermediateCaId};
+use crate::error::Error;
+use crate::ops::{Access, Context, Operation};
+
+/// Reads an intermediate CA, with its chain.
+#[derive(Clone, Debug)]
+pub struct Get {
+    /// Which.
+    pub id: IntermediateCaId,
+}
+
+#[async_trait]
+impl Operation for Get {
+    type Output = Intermediate;
+    const NAME: &'static str = "intermediate.get";
+    const ACCESS: Access = Access::READ;
+    const WRITES: bool = false;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.id.to_string())
+    }
+
+    async fn run(&self, cx: &mut Context<'_>) -> Result<Intermediate, Error> {
+        let found = cx.unit.peek::<IntermediateCa>(self.id.as_str()).await?;
+        let intermediate = found.ok_or_else(|| Error::not_found("intermediate CA", &self.id))?;
+        let chain = authority_of(&cx.unit, &intermediate).await?.chain.clone();
+        Ok(Intermediate { intermediate: intermediate.into_entity(), chain })
+    }
+}

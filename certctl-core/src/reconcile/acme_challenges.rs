@@ -1,0 +1,183 @@
+//! Looks at the challenges that ACME clients have answered: leased, several at once, repeated a few times.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::domain::{
+    AcmeAccount, AcmeAuthorization, AcmeAuthorizationState, AcmeChallenge, AcmeChallengeState, AcmeChallengeType,
+    AcmeOrder, AcmeOrderState, AuditAction, Principal, Timestamp,
+};
+use crate::engine::Engine;
+use crate::enrol::acme::validate::{Proof, validate};
+use crate::enrol::acme::{AcmeConfig, Problem, ProblemType};
+use crate::entity::Record;
+use crate::error::Error;
+use crate::jobs::queue::{Insistence, Queue, while_held};
+use crate::jobs::{Permit, lost};
+use crate::ops::acme::end;
+use crate::ops::context::audit_event;
+use crate::ports::within;
+use crate::storage::{Lease, Leased, UnitOfWork, View};
+
+impl Leased for AcmeChallenge {
+    const OPEN: &'static [&'static str] = AcmeChallenge::CLAIMABLE;
+    const RUNNING: &'static str = AcmeChallengeState::Running.name();
+}
+
+fn config(engine: &Engine) -> Option<&AcmeConfig> {
+    engine.acme_server().map(|server| &server.config)
+}
+
+fn free(engine: &Engine) -> Vec<(String, u32)> {
+    let Some(config) = config(engine) else { return Vec::new() };
+    let free = |kind: &AcmeChallengeType| {
+        Permit::free(engine, config.validation.concurrency(*kind), [AcmeChallenge::partition(*kind)])
+    };
+    AcmeChallengeType::ALL.iter().flat_map(free).collect()
+}
+
+const QUEUE: Queue<AcmeChallenge> = Queue {
+    permit: |challenge| challenge.partition.clone(),
+    work: |engine, lease, asked_at| Box::pin(while_held(engine, &lease.fence, asked_at, perform(engine, lease))),
+};
+
+/// How long until there is one to be looked at.
+pub(crate) async fn next_due(engine: &Engine) -> Result<Option<Duration>, Error> {
+    Queue::<AcmeChallenge>::next_due(engine, free(engine)).await
+}
+
+/// Takes up what is due, each in a task of its own; gives how many.
+pub(crate) async fn claim_and_start(engine: &Engine) -> Result<usize, Error> {
+    QUEUE.claim_and_start(engine, free(engine)).await
+}
+
+async fn perform(engine: &Engine, lease: &Lease<AcmeChallenge>) {
+    // One that ends its process each time must not be looked at for ever.
+    let mut outcome = lease.abandoned.then(|| Err(Problem::new(ProblemType::ServerInternal, lost::LOST)));
+    let mut insistence = Insistence::new(engine);
+    let stored = loop {
+        let attempt = attempt(engine, lease, &mut outcome).await;
+        if let Some(stored) = insistence.settled(attempt).await {
+            break stored;
+        }
+    };
+    if let Err(error) = stored {
+        // The lease runs out and the challenge is taken up again.
+        tracing::error!(challenge = %lease.record.id, %error, source = ?std::error::Error::source(&error), "how a challenge went cannot be stored");
+    }
+}
+
+/// Looks, unless that is done, and stores how it went.
+async fn attempt(
+    engine: &Engine,
+    lease: &Lease<AcmeChallenge>,
+    outcome: &mut Option<Result<(), Problem>>,
+) -> Result<(), Error> {
+    let Some(config) = config(engine) else { return Ok(()) };
+    if outcome.is_none() {
+        *outcome = Some(look(engine, config, &lease.record).await?);
+    }
+    match outcome {
+        Some(outcome) => record(engine, config, (lease, outcome)).await,
+        None => Ok(()),
+    }
+}
+
+async fn look(engine: &Engine, config: &AcmeConfig, challenge: &AcmeChallenge) -> Result<Result<(), Problem>, Error> {
+    let view = engine.storage().read(View::Latest).await?;
+    let authorization = view.get::<AcmeAuthorization>(challenge.authorization_id.as_str()).await?;
+    let account = view.get::<AcmeAccount>(challenge.account_id.as_str()).await?;
+    drop(view);
+    let (Some(authorization), Some(account)) = (authorization, account) else {
+        return Ok(Err(Problem::malformed("the authorization or the account is gone")));
+    };
+    let proof = Proof {
+        kind: authorization.kind,
+        name: &authorization.value,
+        token: &challenge.token,
+        thumbprint: &account.thumbprint,
+    };
+    let timeout = config.validation.timeout;
+    let looked = validate(engine.ports(), &config.validation, (challenge.kind, &proof));
+    Ok(within(&*engine.ports().clock, timeout, looked).await.unwrap_or_else(|| {
+        Err(Problem::new(ProblemType::Connection, format!("no complete answer within {} s", timeout.as_secs())))
+    }))
+}
+
+async fn record(
+    engine: &Engine,
+    config: &AcmeConfig,
+    (lease, outcome): (&Lease<AcmeChallenge>, &Result<(), Problem>),
+) -> Result<(), Error> {
+    let mut unit = UnitOfWork::begin(engine.storage()).await?;
+    let now = unit.now();
+    let Some(mut challenge) = unit.held::<AcmeChallenge>(&lease.fence).await? else { return Ok(()) };
+    challenge.holder = None;
+    if let Err(problem) = outcome
+        && i64::from(config.validation.attempts) > challenge.failures + 1
+    {
+        challenge.failures += 1;
+        challenge.state = challenge.state.transition(AcmeChallengeState::Queued).map_err(Error::internal)?;
+        challenge.error = Some(problem.document().to_string());
+        let doubled = u32::try_from(challenge.failures - 1).unwrap_or(0).min(6);
+        challenge.due_at = now + config.validation.pause * (1 << doubled);
+        let mut unit = unit.bookkeeping();
+        unit.update(challenge);
+        return Ok(engine.commit(unit).await?);
+    }
+    challenge.due_at = Timestamp::NEVER;
+    let authorization = unit.get::<AcmeAuthorization>(challenge.authorization_id.as_str()).await?;
+    let open = authorization.filter(|one| one.state == AcmeAuthorizationState::Pending);
+    let order = unit.get::<AcmeOrder>(challenge.order_id.as_str()).await?;
+    let Some(authorization) = open.filter(|one| one.expires_at > now) else {
+        let over = Problem::malformed("the authorization was decided or expired meanwhile");
+        challenge.state = challenge.state.transition(AcmeChallengeState::Invalid).map_err(Error::internal)?;
+        challenge.error = Some(over.document().to_string());
+        let mut unit = unit.bookkeeping();
+        unit.update(challenge);
+        return Ok(engine.commit(unit).await?);
+    };
+    decide(&mut challenge, (authorization, order), outcome, (engine, &mut unit))?;
+    unit.update(challenge);
+    Ok(engine.commit(unit).await?)
+}
+
+/// Takes over what the challenge says of the authorization, and that of the order. The order is written each time: of two that end at
+/// once the later one looks again, and sees what is still missing.
+fn decide(
+    challenge: &mut Record<AcmeChallenge>,
+    (mut authorization, order): (Record<AcmeAuthorization>, Option<Record<AcmeOrder>>),
+    outcome: &Result<(), Problem>,
+    (engine, unit): (&Engine, &mut UnitOfWork),
+) -> Result<(), Error> {
+    let now = unit.now();
+    let (met, proven, action) = match outcome {
+        Ok(()) => (AcmeChallengeState::Valid, AcmeAuthorizationState::Valid, AuditAction::AcmeAuthorizationValidated),
+        Err(_) => (AcmeChallengeState::Invalid, AcmeAuthorizationState::Invalid, AuditAction::AcmeAuthorizationFailed),
+    };
+    challenge.state = challenge.state.transition(met).map_err(Error::internal)?;
+    challenge.error = outcome.as_ref().err().map(|problem| problem.document().to_string());
+    challenge.validated_at = outcome.is_ok().then_some(now);
+    authorization.state = authorization.state.transition(proven).map_err(Error::internal)?;
+    if let Some(mut order) = order.filter(|order| order.state == AcmeOrderState::Pending) {
+        match outcome {
+            Ok(()) => {
+                order.missing = order.missing.saturating_sub(1).max(0);
+                if order.missing == 0 {
+                    order.state = order.state.transition(AcmeOrderState::Ready).map_err(Error::internal)?;
+                }
+            }
+            Err(problem) => end(&mut order, (AcmeOrderState::Invalid, now), Some(problem))?,
+        }
+        unit.update(order);
+    }
+    let details = json!({
+        "account_id": authorization.account_id, "order_id": authorization.order_id, "name": authorization.value,
+        "type": challenge.kind, "error": outcome.as_ref().err().map(|problem| &problem.detail),
+    });
+    let about = ("acme_authorization", authorization.id.as_str());
+    unit.append(audit_event(engine, &Principal::system(), now, action, about, details));
+    unit.update(authorization);
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! The EST server (RFC 7030, RFC 8951): machines enrol and renew with nothing but HTTPS and a request.
+//!
+//! All paths are one route, because a label may stand before the operation. What is refused is a line of text (RFC 7030 §4.2.3);
+//! who was refused for who they are is in the audit trail, the rest in the log.
+
+mod answer;
+pub(crate) mod ca_certs;
+mod client;
+pub(crate) mod csr_attributes;
+pub(crate) mod enroll;
+pub(crate) mod keygen;
+mod profile;
+mod trust;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+
+pub use profile::{EstAccess, EstProfile, EstTrust};
+
+use self::answer::Failure;
+use super::Quota;
+use crate::edge::address;
+use crate::router::Api;
+
+const PREFIX: &str = "/.well-known/est/";
+/// Wrong passwords and certificates from one address in an hour; after that right ones are refused as well.
+const FAILURES: u32 = 10;
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// What the servers share.
+#[derive(Debug)]
+pub(crate) struct Est {
+    profiles: BTreeMap<String, Served>,
+    failures: Quota,
+}
+
+/// One server.
+#[derive(Debug)]
+struct Served {
+    profile: EstProfile,
+    enrolments: Option<Quota>,
+}
+
+impl Est {
+    pub(crate) fn new(profiles: &[EstProfile]) -> Self {
+        let served = |profile: &EstProfile| {
+            let enrolments = profile.per_day.map(|most| Quota::new(most, DAY));
+            (profile.name.clone().unwrap_or_default(), Served { profile: profile.clone(), enrolments })
+        };
+        Self { profiles: profiles.iter().map(served).collect(), failures: Quota::new(FAILURES, HOUR) }
+    }
+}
+
+/// What can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    CaCerts,
+    CsrAttrs,
+    ServerKeygen,
+    SimpleEnroll,
+    SimpleReenroll,
+}
+
+impl Operation {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::CaCerts, Self::CsrAttrs, Self::ServerKeygen, Self::SimpleEnroll, Self::SimpleReenroll];
+
+    /// Its path component (RFC 7030 §3.2.2).
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::CaCerts => "cacerts",
+            Self::CsrAttrs => "csrattrs",
+            Self::ServerKeygen => "serverkeygen",
+            Self::SimpleEnroll => "simpleenroll",
+            Self::SimpleReenroll => "simplereenroll",
+        }
+    }
+
+    const fn method(self) -> Method {
+        match self {
+            Self::CaCerts | Self::CsrAttrs => Method::GET,
+            Self::ServerKeygen | Self::SimpleEnroll | Self::SimpleReenroll => Method::POST,
+        }
+    }
+}
+
+/// The route of all servers.
+pub(crate) fn handlers() -> Router<Api> {
+    Router::new().route("/.well-known/est/{*path}", any(answer))
+}
+
+/// The largest body that is read to the end, in octets; requests are far smaller.
+const LARGEST: usize = 1 << 20;
+
+/// Answers a request, whatever its path is.
+pub(crate) async fn answer(State(api): State<Api>, request: Request) -> Response {
+    let asked = format!("{} {}", request.method(), request.uri().path());
+    // Read before anybody is refused: over HTTP/2 clients take an answer to what nobody reads for a broken stream.
+    let (parts, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, LARGEST).await else {
+        return Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large, or broke off").into_response();
+    };
+    dispatch(&api, Request::from_parts(parts, body.into())).await.unwrap_or_else(|failure| {
+        tracing::debug!(asked, status = failure.status().as_u16(), why = failure.text(), "an EST request was refused");
+        failure.into_response()
+    })
+}
+
+async fn dispatch(api: &Api, request: Request) -> Result<Response, Failure> {
+    if let Some(buckets) = &api.buckets {
+        let taken = buckets.take(&address(&request), api.engine.ports().clock.monotonic());
+        taken.map_err(|wait| Failure::too_often("too many requests in too short a time", wait))?;
+    }
+    let (served, operation) = find(api, request.uri().path())?;
+    if request.method() != operation.method()
+        && !(request.method() == Method::HEAD && operation.method() == Method::GET)
+    {
+        let method = if operation.method() == Method::GET { "GET" } else { "POST" };
+        return Err(Failure::not_allowed(method));
+    }
+    match operation {
+        Operation::CaCerts => ca_certs::answer(api, &served.profile).await,
+        Operation::CsrAttrs => csr_attributes::answer(api, &served.profile).await,
+        Operation::ServerKeygen => keygen::answer(api, served, request).await,
+        Operation::SimpleEnroll | Operation::SimpleReenroll => enroll::answer(api, served, (operation, request)).await,
+    }
+}
+
+/// The server and the operation that a path names.
+fn find<'a>(api: &'a Api, path: &str) -> Result<(&'a Served, Operation), Failure> {
+    let missing = |text: &str| Failure::new(StatusCode::NOT_FOUND, text);
+    let rest = path.strip_prefix(PREFIX).ok_or_else(|| missing("there is no EST server at this path"))?;
+    let (label, name) = rest.split_once('/').unwrap_or(("", rest));
+    let served = api.est.profiles.get(label).ok_or_else(|| missing("there is no EST server at this path"))?;
+    let operation = Operation::ALL.into_iter().find(|operation| operation.name() == name);
+    let known = "there are cacerts, csrattrs, simpleenroll, simplereenroll and, where it is enabled, serverkeygen";
+    let operation = operation.ok_or_else(|| missing(known))?;
+    if operation == Operation::ServerKeygen && !served.profile.server_keygen {
+        return Err(missing("this EST server makes no keys; make one and use simpleenroll"));
+    }
+    Ok((served, operation))
+}

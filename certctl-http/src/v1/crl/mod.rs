@@ -1,0 +1,3 @@
+//! Revocation lists, for those who run the server.
+
+pub(crate) mod cache;

@@ -1,0 +1,6 @@
+//! Intermediate CAs.
+
+pub(crate) mod create;
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod retire;

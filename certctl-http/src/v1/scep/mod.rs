@@ -1,0 +1,3 @@
+//! What operators do about SCEP; the protocol itself is in `public/scep`.
+
+pub(crate) mod create_challenge;

@@ -1,0 +1,11 @@
+//! The ACME server: accounts, orders, challenges, certificates, and everything that it refuses.
+
+mod accounts;
+mod challenges;
+mod client;
+mod eab;
+mod limits;
+mod messages;
+mod orders;
+mod races;
+mod revocation;

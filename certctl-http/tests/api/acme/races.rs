@@ -1,0 +1,119 @@
+//! Of many at once exactly one wins.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the environment chooses the size, and those who race are tasks of the runtime"
+)]
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use certctl_core::enrol::acme::AcmeAuthMode;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::client::{Client, HOST, csr, identifiers, serving, signed};
+use super::eab::{binding, bound, credential, needing};
+use crate::world::World;
+
+const AT_ONCE: usize = 64;
+
+/// Rounds of the short form and of the long one.
+fn rounds(short: usize) -> usize {
+    if std::env::var_os("CERTCTL_TEST_LONG").is_some() { 1_000 } else { short }
+}
+
+fn unlimited() -> certctl_core::enrol::acme::AcmeConfig {
+    let mut config = serving(AcmeAuthMode::TrustAuthenticated);
+    (config.limits.orders_per_hour, config.limits.concurrent_orders) = (0, 0);
+    config
+}
+
+/// Sends all at once, each by a thread of the runtime; gives how many had each status.
+async fn all_at_once(world: &World, url: &str, messages: Vec<Value>) -> std::collections::BTreeMap<u16, usize> {
+    let path = url.strip_prefix(HOST).unwrap().to_owned();
+    let sent = messages.into_iter().map(|message| {
+        let (router, path) = (world.router.clone(), path.clone());
+        tokio::spawn(async move {
+            let request = Request::builder().method(Method::POST).uri(path);
+            let request = request.header("content-type", "application/jose+json").body(Body::from(message.to_string()));
+            tower::ServiceExt::oneshot(router, request.unwrap()).await.unwrap().status().as_u16()
+        })
+    });
+    let mut counted = std::collections::BTreeMap::new();
+    for status in join_all(sent).await {
+        *counted.entry(status.unwrap()).or_default() += 1;
+    }
+    counted
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_nonce_is_accepted_once() {
+    let world = World::acme(unlimited()).await;
+    let client = Client::new(&world, 1).await;
+    let url = client.url("new-order");
+    for round in 0..rounds(10) {
+        let nonce = client.fresh_nonce().await;
+        let mut messages = Vec::new();
+        for place in 0..AT_ONCE {
+            let header = json!({ "alg": "EdDSA", "nonce": nonce, "url": url, "kid": client.kid });
+            let payload = json!({ "identifiers": identifiers(&[&format!("h{place}.example")]) });
+            messages.push(signed(&*client.key, &header, Some(&payload)).await);
+        }
+        let counted = all_at_once(&world, &url, messages).await;
+        assert_eq!(counted, [(201, 1), (400, AT_ONCE - 1)].into(), "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_order_is_finalized_once() {
+    let world = World::acme(unlimited()).await;
+    let client = Client::new(&world, 1).await;
+    for round in 0..rounds(3) {
+        let name = format!("h{round}.example");
+        // What is newest is told by its time.
+        world.fakes.clock.advance(std::time::Duration::from_millis(2));
+        let (_, order) = client.order(&[&name]).await;
+        let url = order["finalize"].as_str().unwrap();
+        let mut messages = Vec::new();
+        for place in 0..AT_ONCE {
+            let header = json!({ "alg": "EdDSA", "nonce": client.fresh_nonce().await, "url": url, "kid": client.kid });
+            let csr = csr(&[&name], 1_000 + (round * AT_ONCE + place) as u64).await;
+            messages.push(signed(&*client.key, &header, Some(&json!({ "csr": csr }))).await);
+        }
+        let counted = all_at_once(&world, url, messages).await;
+        assert_eq!(counted.get(&200), Some(&1), "round {round}: {counted:?}");
+        let stored = world.get("/api/v1/certificates?per_page=1").await.expect(200);
+        assert_eq!((&stored["total"], &stored["data"][0]["common_name"]), (&json!(round + 1), &json!(name)));
+        let id = stored["data"][0]["id"].as_str().unwrap().to_owned();
+        let versions = world.get(&format!("/api/v1/certificates/{id}/versions")).await.expect(200);
+        assert_eq!(versions["total"], 1, "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_credential_is_used_once_and_a_key_has_one_account() {
+    let world = World::acme(needing()).await;
+    for round in 0..rounds(5) {
+        let made = credential(&world, json!({})).await;
+        let mut messages = Vec::new();
+        let mut url = String::new();
+        for place in 0..AT_ONCE {
+            let client = Client::stranger(&world, 10_000 + (round * AT_ONCE + place) as u64).await;
+            url = client.url("new-account");
+            let payload = bound(binding(&client, &made, &json!({})));
+            messages.push(signed(&*client.key, &client.header(&url).await, Some(&payload)).await);
+        }
+        let counted = all_at_once(&world, &url, messages).await;
+        assert_eq!(counted.get(&201), Some(&1), "round {round}: {counted:?}");
+        assert!(!counted.contains_key(&200) && !counted.contains_key(&500), "round {round}: {counted:?}");
+    }
+    let open = World::acme(unlimited()).await;
+    let client = Client::stranger(&open, 1).await;
+    let url = client.url("new-account");
+    let mut messages = Vec::new();
+    for _ in 0..AT_ONCE {
+        messages.push(signed(&*client.key, &client.header(&url).await, Some(&json!({}))).await);
+    }
+    let counted = all_at_once(&open, &url, messages).await;
+    assert_eq!(counted, [(200, AT_ONCE - 1), (201, 1)].into());
+}

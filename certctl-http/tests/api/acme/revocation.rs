@@ -1,0 +1,113 @@
+//! Revoking by those who may, and by nobody else.
+
+use certctl_core::domain::KeyAlgorithm;
+use certctl_core::enrol::acme::AcmeAuthMode;
+use certctl_core::ports::Method as HttpMethod;
+use certctl_core::testing::ScriptedHttp;
+use serde_json::{Value, json};
+
+use super::client::{Client, csr_with, encode, key, leaf, problem, serving};
+use crate::world::{World, csr as own_csr};
+
+async fn trusting() -> World {
+    World::acme(serving(AcmeAuthMode::TrustAuthenticated)).await
+}
+
+async fn managed(world: &World) -> Value {
+    world.get("/api/v1/certificates").await.expect(200)["data"][0].clone()
+}
+
+#[tokio::test]
+async fn the_newest_version_takes_the_certificate_with_it_and_an_older_one_does_not() {
+    let world = trusting().await;
+    let client = Client::new(&world, 1).await;
+    let (_, _, old) = client.obtain(&["a.example"], 2).await;
+    let (_, _, new) = client.obtain(&["a.example"], 3).await;
+    let old = leaf(&old);
+    let revoked = client.revoke(&old, Some(4)).await;
+    assert_eq!((revoked.status.as_u16(), revoked.text.as_str()), (200, ""));
+    assert_eq!(managed(&world).await["status"], "Active");
+    assert_eq!(problem(&client.revoke(&old, None).await, 400), "alreadyRevoked");
+    let new = leaf(&new);
+    assert_eq!(client.revoke(&new, Some(1)).await.status.as_u16(), 200);
+    let certificate = managed(&world).await;
+    assert_eq!(
+        (&certificate["status"], &certificate["revocation_reason"]),
+        (&json!("Revoked"), &json!("keyCompromise"))
+    );
+    assert_eq!(problem(&client.revoke(&new, Some(1)).await, 400), "alreadyRevoked");
+    // The names are free for another certificate.
+    client.obtain(&["a.example"], 4).await;
+    assert_eq!(world.get("/api/v1/certificates").await.expect(200)["total"], 2);
+}
+
+#[tokio::test]
+async fn whoever_has_the_key_may_and_strangers_may_not() {
+    let world = trusting().await;
+    let client = Client::new(&world, 1).await;
+    let (_, order) = client.order(&["a.example"]).await;
+    let own = key(KeyAlgorithm::EcdsaP256, 2).await;
+    let valid = client.finalize(&order, &csr_with(&["a.example"], &*own).await).await.expect(200);
+    let der = leaf(&client.read(valid["certificate"].as_str().unwrap()).await.text);
+    // Where accounts are trusted, authorizations prove nothing about what others have.
+    let other = Client::new(&world, 3).await;
+    other.obtain(&["a.example"], 4).await;
+    assert_eq!(problem(&other.revoke(&der, None).await, 403), "unauthorized");
+    let mut stranger = Client::stranger(&world, 5).await;
+    assert_eq!(problem(&stranger.revoke(&der, None).await, 403), "unauthorized");
+    stranger.key = own;
+    assert_eq!(stranger.revoke(&der, Some(1)).await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn an_account_that_has_proven_all_names_may() {
+    let world = World::acme(serving(AcmeAuthMode::Challenge)).await;
+    world.fakes.http.handle(|_, _| Some(Ok(ScriptedHttp::response(404, ""))));
+    let first = Client::new(&world, 1).await;
+    let second = Client::new(&world, 2).await;
+    let mut ders = Vec::new();
+    for (client, seed) in [(&first, 3), (&second, 4)] {
+        let (url, order) = client.order(&["a.example"]).await;
+        let authorization = client.read(order["authorizations"][0].as_str().unwrap()).await.expect(200);
+        let challenge =
+            authorization["challenges"].as_array().unwrap().iter().find(|one| one["type"] == "http-01").unwrap();
+        let jwk = certctl_core::enrol::acme::jwk::Jwk::of_spki(client.key.public_key()).unwrap();
+        let proof = format!("{}.{}", challenge["token"].as_str().unwrap(), jwk.thumbprint());
+        world.fakes.http.clear();
+        world.fakes.http.on(HttpMethod::Get, "http://a.example/*", ScriptedHttp::response(200, proof));
+        client.post(challenge["url"].as_str().unwrap(), Some(json!({}))).await.expect(200);
+        world.engine.step().await.unwrap();
+        assert_eq!(client.read(&url).await.expect(200)["status"], "ready");
+        let own = key(KeyAlgorithm::EcdsaP256, seed).await;
+        let valid = client.finalize(&order, &csr_with(&["a.example"], &*own).await).await.expect(200);
+        ders.push(leaf(&client.read(valid["certificate"].as_str().unwrap()).await.text));
+    }
+    let third = Client::new(&world, 5).await;
+    assert_eq!(problem(&third.revoke(&ders[0], None).await, 403), "unauthorized");
+    assert_eq!(second.revoke(&ders[0], None).await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn what_is_no_certificate_of_the_server_or_no_reason_is_refused() {
+    let world = trusting().await;
+    let client = Client::new(&world, 1).await;
+    let (_, _, chain) = client.obtain(&["a.example"], 2).await;
+    let der = leaf(&chain);
+    for reason in [2, 6, 7, 8, 10, 11, 255] {
+        assert_eq!(problem(&client.revoke(&der, Some(reason)).await, 400), "badRevocationReason", "{reason}");
+    }
+    assert_eq!(problem(&client.revoke(b"no certificate", None).await, 400), "malformed");
+    let url = client.url("revoke-cert");
+    for payload in [json!({}), json!({ "certificate": "a b" }), json!({ "certificate": encode(&der), "reason": -1 })] {
+        assert_eq!(problem(&client.post(&url, Some(payload)).await, 400), "malformed");
+    }
+    // What came through another door is none of this one's.
+    world.certificate("shop", json!({})).await;
+    let sent = json!({ "csr_pem": own_csr("shop", 9).await });
+    world.post("/api/v1/certificates/shop/csr", sent).await.expect(202);
+    let versions = world.get("/api/v1/certificates/shop/versions").await.expect(200);
+    let pem = versions["data"][0]["pem_chain"].as_str().unwrap().to_owned();
+    let mut holder = Client::stranger(&world, 1).await;
+    holder.key = key(KeyAlgorithm::EcdsaP256, 9).await;
+    assert_eq!(problem(&holder.revoke(&leaf(&pem), None).await, 404), "malformed");
+}
