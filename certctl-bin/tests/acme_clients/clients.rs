@@ -175,8 +175,7 @@ impl Client for Uacme {
         );
         let hook = text(script(world, "uacme-hook", &hook)?);
         let place = text(world.path("uacme"));
-        std::fs::create_dir_all(&place)?;
-        let usual = ["-a", &world.acme(), "-c", &place, "-h", &hook, "-y", "-n"].map(str::to_owned).to_vec();
+        let usual = ["-a", &world.acme(), "-c", &place, "-h", &hook, "-y"].map(str::to_owned).to_vec();
         let client = Self { usual, name: world.name(), leaf: format!("{place}/{}/cert.pem", world.name()) };
         client.run(&["new", "ops@example.com"])?;
         Ok(client)
@@ -212,7 +211,6 @@ impl Client for Dehydrated {
 
     fn new(world: &World) -> Result<Self, Failed> {
         let place = text(world.path("dehydrated"));
-        std::fs::create_dir_all(&place)?;
         let (zone, web) = (text(world.zone.directory.clone()), text(world.files.directory.clone()));
         let hook = format!("[ \"$1\" = deploy_challenge ] || exit 0\necho \"$4\" >> {zone}/_acme-challenge.$2");
         let hook = text(script(world, "dehydrated-hook", &hook)?);

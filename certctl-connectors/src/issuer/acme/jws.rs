@@ -138,15 +138,15 @@ mod tests {
         let key = AccountKey::of(Arc::clone(&signer)).unwrap();
         // Enough of them that numbers with leading zeros and with padding occur.
         for number in 0..200 {
-            let signed = block_on(key.sign(json!({ "nonce": number, "url": "u" }), Some(&json!({})))).unwrap();
-            let (protected, payload) = (signed["protected"].as_str().unwrap(), signed["payload"].as_str().unwrap());
+            let sent = block_on(key.sign(json!({ "nonce": number, "url": "u" }), Some(&json!({})))).unwrap();
+            let (protected, payload) = (sent["protected"].as_str().unwrap(), sent["payload"].as_str().unwrap());
             let message = format!("{protected}.{payload}");
-            let raw = decoded(&signed, "signature");
+            let raw = decoded(&sent, "signature");
             assert_eq!(raw.len(), 64);
             let good =
                 verify::signature(signer.public_key(), signer.signature_algorithm(), message.as_bytes(), &der(&raw));
             assert!(good, "{number}");
-            let header: Value = serde_json::from_slice(&decoded(&signed, "protected")).unwrap();
+            let header: Value = serde_json::from_slice(&decoded(&sent, "protected")).unwrap();
             assert_eq!(header, json!({ "alg": "ES256", "nonce": number, "url": "u" }));
         }
         let empty = block_on(key.sign(json!({}), None)).unwrap();
