@@ -211,6 +211,7 @@ impl Client for Dehydrated {
 
     fn new(world: &World) -> Result<Self, Failed> {
         let place = text(world.path("dehydrated"));
+        std::fs::create_dir_all(&place)?;
         let (zone, web) = (text(world.zone.directory.clone()), text(world.files.directory.clone()));
         let hook = format!("[ \"$1\" = deploy_challenge ] || exit 0\necho \"$4\" >> {zone}/_acme-challenge.$2");
         let hook = text(script(world, "dehydrated-hook", &hook)?);
