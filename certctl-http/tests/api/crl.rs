@@ -28,7 +28,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A list, taken apart.
 #[derive(Debug)]
-struct List {
+pub(crate) struct List {
     number: u64,
     issuer: Vec<u8>,
     /// Serial numbers with their reason codes.
@@ -87,7 +87,7 @@ impl List {
         }
     }
 
-    fn serials(&self) -> Vec<&str> {
+    pub(crate) fn serials(&self) -> Vec<&str> {
         self.entries.keys().map(String::as_str).collect()
     }
 
@@ -99,7 +99,7 @@ impl List {
 
 impl World {
     /// As relying parties ask: without a key.
-    async fn list(&self, path: &str) -> List {
+    pub(crate) async fn list(&self, path: &str) -> List {
         let answer = self.fetch(path).await;
         assert_eq!(answer.status.as_u16(), 200, "{path}: {}", answer.text);
         assert_eq!(answer.header("content-type"), "application/pkix-crl");
@@ -107,7 +107,7 @@ impl World {
     }
 
     /// Lets the loops do what is due after this time.
-    async fn after(&self, time: Duration) {
+    pub(crate) async fn after(&self, time: Duration) {
         self.fakes.clock.advance(time);
         self.engine.step().await.unwrap();
     }

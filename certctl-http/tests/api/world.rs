@@ -35,6 +35,7 @@ pub(crate) const KEYS: [(&str, Role); 5] = [
     (AGENT, Role::Agent),
 ];
 
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) fakes: FakePorts,
     pub(crate) engine: Engine,
@@ -135,8 +136,13 @@ impl World {
 
     /// A world whose keys are the server's own, which make RSA quickly and are others each time.
     pub(crate) async fn with_real_keys(options: Options) -> Self {
+        Self::with_doors(options, |builder| builder).await
+    }
+
+    /// The same, with an engine that is built with more.
+    pub(crate) async fn with_doors(options: Options, more: impl FnOnce(EngineBuilder) -> EngineBuilder) -> Self {
         let keys = Arc::new(SoftwareKeys::new(Arc::new(InlineSpawner::new())));
-        Self::over(FakePorts::new(SEED, keys), options, true, |builder| builder).await
+        Self::over(FakePorts::new(SEED, keys), options, true, more).await
     }
 
     async fn with_more(options: Options, keys: bool, more: impl FnOnce(EngineBuilder) -> EngineBuilder) -> Self {

@@ -20,7 +20,7 @@ use crate::world::{Answer, World};
 pub(super) const HOST: &str = "http://localhost";
 
 /// A server whose default profile has a directory.
-pub(super) fn serving(mode: AcmeAuthMode) -> AcmeConfig {
+pub(crate) fn serving(mode: AcmeAuthMode) -> AcmeConfig {
     let profile = "prof-default".parse().unwrap();
     AcmeConfig {
         profiles: [(profile, AcmeProfile::new(mode))].into(),
@@ -97,7 +97,7 @@ pub(super) async fn signed(key: &dyn Signer, header: &Value, payload: Option<&Va
     json!({ "protected": protected, "payload": payload, "signature": encode(signature) })
 }
 
-pub(super) struct Client<'w> {
+pub(crate) struct Client<'w> {
     pub(super) world: &'w World,
     pub(super) key: Arc<dyn Signer>,
     /// Below which path the directory is.
@@ -116,7 +116,7 @@ impl<'w> Client<'w> {
     }
 
     /// A client with an account.
-    pub(super) async fn new(world: &'w World, seed: u64) -> Self {
+    pub(crate) async fn new(world: &'w World, seed: u64) -> Self {
         let mut client = Self::stranger(world, seed).await;
         client.register(json!({})).await.expect(201);
         client
@@ -201,7 +201,7 @@ impl<'w> Client<'w> {
     }
 
     /// Orders in a trusted network, and gives the order's URL, the order, and the chain as PEM.
-    pub(super) async fn obtain(&self, names: &[&str], seed: u64) -> (String, Value, String) {
+    pub(crate) async fn obtain(&self, names: &[&str], seed: u64) -> (String, Value, String) {
         let (url, order) = self.order(names).await;
         let order = self.finalize(&order, &csr(names, seed).await).await.expect(200);
         let chain = self.read(order["certificate"].as_str().unwrap()).await;
@@ -236,7 +236,7 @@ pub(super) async fn csr_with(names: &[&str], key: &dyn Signer) -> String {
 }
 
 /// The first certificate of a chain, DER.
-pub(super) fn leaf(chain: &str) -> Vec<u8> {
+pub(crate) fn leaf(chain: &str) -> Vec<u8> {
     certctl_core::domain::Chain::from_pem(chain).unwrap().leaf().to_vec()
 }
 

@@ -9,3 +9,5 @@ mod messages;
 mod orders;
 mod races;
 mod revocation;
+
+pub(crate) use client::{Client, leaf, serving};

@@ -1,26 +1,16 @@
 //! Of many at once exactly one wins.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the environment chooses the size, and those who race are tasks of the runtime"
-)]
+use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::http::{Method, Request};
 use certctl_core::enrol::acme::AcmeAuthMode;
-use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::client::{Client, HOST, csr, identifiers, serving, signed};
 use super::eab::{binding, bound, credential, needing};
+use crate::races::{AT_ONCE, all_at_once, counted, rounds};
 use crate::world::World;
-
-const AT_ONCE: usize = 64;
-
-/// Rounds of the short form and of the long one.
-fn rounds(short: usize) -> usize {
-    if std::env::var_os("CERTCTL_TEST_LONG").is_some() { 1_000 } else { short }
-}
 
 fn unlimited() -> certctl_core::enrol::acme::AcmeConfig {
     let mut config = serving(AcmeAuthMode::TrustAuthenticated);
@@ -28,22 +18,14 @@ fn unlimited() -> certctl_core::enrol::acme::AcmeConfig {
     config
 }
 
-/// Sends all at once, each by a thread of the runtime; gives how many had each status.
-async fn all_at_once(world: &World, url: &str, messages: Vec<Value>) -> std::collections::BTreeMap<u16, usize> {
-    let path = url.strip_prefix(HOST).unwrap().to_owned();
-    let sent = messages.into_iter().map(|message| {
-        let (router, path) = (world.router.clone(), path.clone());
-        tokio::spawn(async move {
-            let request = Request::builder().method(Method::POST).uri(path);
-            let request = request.header("content-type", "application/jose+json").body(Body::from(message.to_string()));
-            tower::ServiceExt::oneshot(router, request.unwrap()).await.unwrap().status().as_u16()
-        })
-    });
-    let mut counted = std::collections::BTreeMap::new();
-    for status in join_all(sent).await {
-        *counted.entry(status.unwrap()).or_default() += 1;
-    }
-    counted
+/// Sends all at once; gives how many had each status.
+async fn race(world: &World, url: &str, messages: Vec<Value>) -> BTreeMap<u16, usize> {
+    let path = url.strip_prefix(HOST).unwrap();
+    let request = |message: Value| {
+        let request = Request::builder().method(Method::POST).uri(path).header("content-type", "application/jose+json");
+        request.body(Body::from(message.to_string())).unwrap()
+    };
+    counted(&all_at_once(world, messages.into_iter().map(request).collect()).await)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -59,7 +41,7 @@ async fn a_nonce_is_accepted_once() {
             let payload = json!({ "identifiers": identifiers(&[&format!("h{place}.example")]) });
             messages.push(signed(&*client.key, &header, Some(&payload)).await);
         }
-        let counted = all_at_once(&world, &url, messages).await;
+        let counted = race(&world, &url, messages).await;
         assert_eq!(counted, [(201, 1), (400, AT_ONCE - 1)].into(), "round {round}");
     }
 }
@@ -80,7 +62,7 @@ async fn an_order_is_finalized_once() {
             let csr = csr(&[&name], 1_000 + (round * AT_ONCE + place) as u64).await;
             messages.push(signed(&*client.key, &header, Some(&json!({ "csr": csr }))).await);
         }
-        let counted = all_at_once(&world, url, messages).await;
+        let counted = race(&world, url, messages).await;
         assert_eq!(counted.get(&200), Some(&1), "round {round}: {counted:?}");
         let stored = world.get("/api/v1/certificates?per_page=1").await.expect(200);
         assert_eq!((&stored["total"], &stored["data"][0]["common_name"]), (&json!(round + 1), &json!(name)));
@@ -103,7 +85,7 @@ async fn a_credential_is_used_once_and_a_key_has_one_account() {
             let payload = bound(binding(&client, &made, &json!({})));
             messages.push(signed(&*client.key, &client.header(&url).await, Some(&payload)).await);
         }
-        let counted = all_at_once(&world, &url, messages).await;
+        let counted = race(&world, &url, messages).await;
         assert_eq!(counted.get(&201), Some(&1), "round {round}: {counted:?}");
         assert!(!counted.contains_key(&200) && !counted.contains_key(&500), "round {round}: {counted:?}");
     }
@@ -114,6 +96,6 @@ async fn a_credential_is_used_once_and_a_key_has_one_account() {
     for _ in 0..AT_ONCE {
         messages.push(signed(&*client.key, &client.header(&url).await, Some(&json!({}))).await);
     }
-    let counted = all_at_once(&open, &url, messages).await;
+    let counted = race(&open, &url, messages).await;
     assert_eq!(counted, [(200, AT_ONCE - 1), (201, 1)].into());
 }

@@ -94,7 +94,11 @@ impl Door {
     }
 
     pub(crate) async fn with(options: Options, more: impl FnOnce(Tls) -> Tls) -> Self {
-        let world = World::with(options).await;
+        Self::around(World::with(options).await, more).await
+    }
+
+    /// The door of a world that has EST servers.
+    pub(crate) async fn around(world: World, more: impl FnOnce(Tls) -> Tls) -> Self {
         let shown = TestAuthority::new(9, ManualClock::START).await;
         let shown = shown.issue(&["localhost"], ManualClock::START, ManualClock::START + DAY).await;
         let chain = shown.chain.certificates().iter().cloned().map(CertificateDer::from).collect();

@@ -15,15 +15,16 @@ use certctl_http::Options;
 use serde_json::{Value, json};
 
 use crate::world::{Answer, World, csr};
-use der::{Status, Told, request, status, told};
+pub(crate) use der::Status;
+use der::{Told, request, status, told};
 
 const OCSP: &str = "/.well-known/pki/ocsp/iss-local";
 
 /// A certificate that was issued: as whoever meets it knows it.
 #[derive(Clone)]
-struct Issued {
-    serial: Serial,
-    ca: Vec<u8>,
+pub(crate) struct Issued {
+    pub(crate) serial: Serial,
+    pub(crate) ca: Vec<u8>,
 }
 
 impl Issued {
@@ -66,7 +67,7 @@ impl World {
         told(&self.post_ocsp(OCSP, &request(&[issued.id()], None)).await.octets, &issued.ca)
     }
 
-    async fn status_of(&self, issued: &Issued) -> Status {
+    pub(crate) async fn status_of(&self, issued: &Issued) -> Status {
         let mut told = self.ask_ocsp(issued).await;
         assert_eq!(told.certificates.len(), 1);
         let (id, status) = told.certificates.remove(0);

@@ -1,5 +1,7 @@
 //! SCEP over HTTP: a client that makes any message, and everything that must come of it or must not.
 
+mod races;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +18,6 @@ use certctl_core::pki::cms::{ContentType, SignRequest, SignedData, Strength, sig
 use certctl_core::ports::Secret;
 use certctl_core::scep::ScepProfile;
 use certctl_core::storage::{Query, View};
-use certctl_core::testing::block_on;
 use certctl_core::testing::scep::{MessageParts, ScepClient, ScepReply, issuer_and_serial};
 use certctl_http::Options;
 use certctl_http::wire::CreateScepChallenge;
@@ -25,24 +26,24 @@ use serde_json::{Value, json};
 use crate::client::{InProcess, client};
 use crate::world::{ADMIN, AGENT, AUDITOR, Answer, OPERATOR, VIEWER, World};
 
-const PASSWORD: &str = "swordfish";
+pub(crate) const PASSWORD: &str = "swordfish";
 const MESSAGE: &str = "application/x-pki-message";
 const NONCE: &[u8] = b"sixteen octets..";
 
-fn profile(name: &str, challenge: Option<&str>, profile_id: Option<&str>) -> ScepProfile {
+pub(crate) fn profile(name: &str, challenge: Option<&str>, profile_id: Option<&str>) -> ScepProfile {
     ScepProfile {
         name: name.into(),
         terms: EnrolTerms { profile_id: profile_id.map(|id| id.parse().unwrap()), ..EnrolTerms::default() },
         challenge: challenge.map(Secret::new),
         strength: Strength::Modern,
-        failures_per_hour: 10_000,
+        failures_per_hour: 10_000_000,
         authority: None,
     }
 }
 
 /// A server, and what a client learns of it first.
-struct Scep {
-    world: World,
+pub(crate) struct Scep {
+    pub(crate) world: World,
     /// The registration authority of the profile `default`.
     authority: Chain,
 }
@@ -57,11 +58,16 @@ impl Scep {
         let world = World::with_real_keys(Options { scep, ..Options::default() }).await;
         let careful = json!({ "id": "prof-careful", "name": "careful", "requires_approval": true });
         world.post("/api/v1/profiles", careful).await.expect(201);
+        Self::around(world).await
+    }
+
+    /// The server of a world that has a profile `default`.
+    pub(crate) async fn around(world: World) -> Self {
         let authority = authority(&world, "/scep").await;
         Self { world, authority }
     }
 
-    async fn client(&self) -> ScepClient {
+    pub(crate) async fn client(&self) -> ScepClient {
         let ports = self.world.engine.ports();
         ScepClient::new(&*ports.keys, &*ports.rng, ports.clock.now()).await
     }
@@ -96,12 +102,21 @@ impl Scep {
     }
 
     /// Enrols; gives the certificate.
-    async fn enrolled(&self, client: &ScepClient, name: &str) -> Vec<u8> {
+    pub(crate) async fn enrolled(&self, client: &ScepClient, name: &str) -> Vec<u8> {
         let content = client.request(&names(name), Some(PASSWORD)).await;
         let transaction = format!("enrol {name}");
         let asked = Asked { content, ..Asked::new("19", &transaction) };
         let reply = self.ask(client, asked).await;
         assert_eq!(reply.status, "0", "{:?}", reply.text);
+        reply.certificates[0].clone()
+    }
+
+    /// Renews the certificate that a client has; gives the next one, for another key.
+    pub(crate) async fn renewed(&self, old: &ScepClient, next: &ScepClient, name: &str) -> Vec<u8> {
+        let content = next.request(&names(name), None).await;
+        let transaction = format!("renew {name}");
+        let reply = self.ask(old, Asked { content, ..Asked::new("17", &transaction) }).await;
+        assert_eq!((reply.status.as_str(), reply.message_type.as_str()), ("0", "3"), "{:?}", reply.text);
         reply.certificates[0].clone()
     }
 
@@ -171,13 +186,9 @@ async fn a_device_enrols_and_renews_without_a_key_of_the_api() {
 
     // The renewal is for another key, signed with the old one, and needs no password.
     let next = scep.client().await;
-    let old = device.with(&first);
-    let content = next.request(&names("router"), None).await;
-    let reply = scep.ask(&old, Asked { content, ..Asked::new("17", "renew router") }).await;
-    assert_eq!((reply.status.as_str(), reply.message_type.as_str()), ("0", "3"), "{:?}", reply.text);
-    let renewed = certificate::parse(&reply.certificates[0]).unwrap();
-    assert_eq!(renewed.spki, next.signer.public_key());
-    assert_eq!(scep.managed(&reply.certificates[0]).await["id"], managed["id"]);
+    let second = scep.renewed(&device.with(&first), &next, "router").await;
+    assert_eq!(certificate::parse(&second).unwrap().spki, next.signer.public_key());
+    assert_eq!(scep.managed(&second).await["id"], managed["id"]);
     // A key that is sent does not matter.
     let caps = scep.world.call(Method::GET, "/scep?operation=GetCACaps", "no key at all", None).await;
     assert_eq!(caps.status.as_u16(), 200);
@@ -323,46 +334,6 @@ impl Scep {
         let made = self.world.call(Method::POST, "/api/v1/scep/challenges", OPERATOR, Some(body)).await.expect(201);
         made["challenge"].as_str().unwrap().to_owned()
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn of_sixty_four_requests_with_one_challenge_exactly_one_is_served() {
-    let scep = Scep::new().await;
-    let challenge = scep.challenge(json!({ "profile": "once", "common_name": "only.example.com" })).await;
-    let authority = authority(&scep.world, "/scep/once").await;
-    let mut messages = Vec::new();
-    for number in 0..64 {
-        let client = scep.client().await;
-        let content = client.request(&names("only"), Some(&challenge)).await;
-        let transaction = format!("race {number}");
-        let asked = Asked { content, ..Asked::new("19", &transaction) };
-        let message = scep.message(&client, &authority, &asked).await;
-        messages.push((client, message));
-    }
-    let replies: Vec<ScepReply> = std::thread::scope(|scope| {
-        let racers: Vec<_> = messages
-            .iter()
-            .map(|(client, message)| {
-                let (scep, authority) = (&scep, &authority);
-                scope.spawn(move || {
-                    block_on(async {
-                        let answer = post(&scep.world, "/scep/once", message.clone()).await;
-                        scep.read(client, authority, &answer).await
-                    })
-                })
-            })
-            .collect();
-        racers.into_iter().map(|racer| racer.join().unwrap()).collect()
-    });
-    assert_eq!(replies.iter().filter(|reply| reply.status == "0").count(), 1);
-    assert_eq!(scep.versions().await, 1);
-    // Who won may ask again, because answers get lost; nobody else may.
-    for ((client, message), reply) in messages.iter().zip(&replies) {
-        let answer = post(&scep.world, "/scep/once", message.clone()).await;
-        let again = scep.read(client, &authority, &answer).await;
-        assert_eq!((again.status.as_str(), &again.certificates), (reply.status.as_str(), &reply.certificates));
-    }
-    assert_eq!(scep.versions().await, 1);
 }
 
 #[tokio::test]
