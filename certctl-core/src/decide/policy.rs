@@ -230,18 +230,18 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::domain::{CertificateId, OwnerId, RenewalPolicyId, TeamId};
+    use crate::domain::{CertificateId, NewCertificate, OwnerId, RenewalPolicyId, TeamId};
     use crate::entity::Json;
 
     const NOW: Timestamp = Timestamp::from_unix_seconds(1_700_000_000);
     const DAY: Duration = Duration::from_secs(86_400);
 
     fn certificate(common_name: &str, sans: &[&str]) -> Certificate {
-        Certificate {
+        NewCertificate {
             id: CertificateId::parse("mc-1").unwrap(),
             name: "one".into(),
             common_name: common_name.into(),
-            sans: Json(sans.iter().map(ToString::to_string).collect()),
+            sans: sans.iter().map(ToString::to_string).collect(),
             environment: "production".into(),
             owner_id: OwnerId::default(),
             team_id: TeamId::default(),
@@ -249,23 +249,10 @@ mod tests {
             renewal_policy_id: RenewalPolicyId::default(),
             certificate_profile_id: None,
             agent_id: None,
-            tags: Json([("team".into(), "shop".into()), ("cost".into(), " ".into())].into()),
+            tags: [("team".into(), "shop".into()), ("cost".into(), " ".into())].into(),
             source: String::new(),
-            lifecycle: Lifecycle::Pending,
-            renewing: false,
-            expires_at: Timestamp::NEVER,
-            expiring_at: Timestamp::NEVER,
-            renew_at: Timestamp::NEVER,
-            alert_at: Timestamp::NEVER,
-            failed_renewals: 0,
-            last_renewal_at: None,
-            newest_version_id: None,
-            last_deployment_at: None,
-            revoked_at: None,
-            revocation_reason: None,
-            created_at: NOW,
-            updated_at: NOW,
         }
+        .made_at(NOW)
     }
 
     fn rule(kind: PolicyType, config: Value) -> ActiveRule {

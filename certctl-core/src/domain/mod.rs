@@ -28,6 +28,7 @@ mod loop_state;
 mod name;
 mod name_constraints;
 mod network_scan;
+mod new_certificate;
 mod notification;
 mod ocsp_responder;
 mod ownership;
@@ -104,6 +105,7 @@ pub use name_constraints::{InvalidSubtree, NameConstraints, NameSubtrees};
 pub use network_scan::{
     DiscoverySchedule, DiscoveryScheduleFields, NetworkScanTarget, NetworkScanTargetFields, ScheduleState,
 };
+pub use new_certificate::NewCertificate;
 pub use notification::{
     Notification, NotificationFields, NotificationState, NotificationStatus, NotificationType, Severity,
 };

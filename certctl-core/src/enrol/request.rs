@@ -12,9 +12,9 @@ use crate::decide::fallback::Asking;
 use crate::decide::profile::matches;
 use crate::domain::{
     AuditAction, Certificate, CertificateId, Csr, EnrolSource, Enrolment, EnrolmentId, Fingerprint, IssuerId, JobState,
-    Lifecycle, OwnerId, Principal, ProfileId, RenewalPolicyId, SubjectAltName, SubjectNames, TeamId, Timestamp,
+    NewCertificate, OwnerId, Principal, ProfileId, RenewalPolicyId, SubjectAltName, SubjectNames, TeamId,
 };
-use crate::entity::{Json, Record};
+use crate::entity::Record;
 use crate::error::Error;
 use crate::jobs::held::Held;
 use crate::jobs::live::live;
@@ -280,11 +280,11 @@ impl Enrol {
     /// A certificate as it is before its first version.
     fn new_certificate(&self, cx: &Context<'_>, name: String) -> Certificate {
         let (terms, ports, now) = (&self.terms, cx.engine.ports(), cx.now());
-        Certificate {
+        NewCertificate {
             id: CertificateId::generate(&*ports.clock, &*ports.rng),
             name,
             common_name: common_name(&self.names),
-            sans: Json(self.names.san_texts()),
+            sans: self.names.san_texts(),
             environment: terms.environment.clone(),
             owner_id: terms.owner_id.clone(),
             team_id: terms.team_id.clone(),
@@ -292,23 +292,10 @@ impl Enrol {
             renewal_policy_id: terms.renewal_policy_id.clone(),
             certificate_profile_id: terms.profile_id.clone(),
             agent_id: None,
-            tags: Json(terms.tags.clone()),
+            tags: terms.tags.clone(),
             source: self.source.name().into(),
-            lifecycle: Lifecycle::Pending,
-            renewing: false,
-            expires_at: Timestamp::NEVER,
-            expiring_at: Timestamp::NEVER,
-            renew_at: Timestamp::NEVER,
-            alert_at: Timestamp::NEVER,
-            failed_renewals: 0,
-            last_renewal_at: None,
-            newest_version_id: None,
-            last_deployment_at: None,
-            revoked_at: None,
-            revocation_reason: None,
-            created_at: now,
-            updated_at: now,
         }
+        .made_at(now)
     }
 }
 

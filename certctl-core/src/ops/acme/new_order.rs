@@ -9,7 +9,7 @@ use super::{HOUR, config};
 use crate::domain::{
     AcmeAccount, AcmeAuthorization, AcmeAuthorizationId, AcmeAuthorizationState, AcmeChallenge, AcmeChallengeId,
     AcmeChallengeState, AcmeChallengeType, AcmeIdentifier, AcmeIdentifierType, AcmeOrder, AcmeOrderId, AcmeOrderState,
-    AuditAction, Certificate, CertificateId, Lifecycle, ProfileId, Timestamp, Version,
+    AuditAction, Certificate, CertificateId, NewCertificate, ProfileId, Timestamp, Version,
 };
 use crate::enrol::acme::identifier::to_names;
 use crate::enrol::acme::{AcmeAuthMode, AcmeProfile, Problem, ProblemType, Subproblem};
@@ -204,11 +204,11 @@ impl NewOrder {
 /// A certificate as it would be, to be compared with its profile.
 fn draft(cx: &Context<'_>, profile: &AcmeProfile, (profile_id, sans): (&ProfileId, Vec<String>)) -> Certificate {
     let (ports, now) = (cx.ports(), cx.now());
-    Certificate {
+    NewCertificate {
         id: CertificateId::generate(&*ports.clock, &*ports.rng),
         name: String::new(),
         common_name: String::new(),
-        sans: Json(sans),
+        sans,
         environment: profile.environment.clone(),
         owner_id: profile.owner_id.clone(),
         team_id: profile.team_id.clone(),
@@ -216,23 +216,10 @@ fn draft(cx: &Context<'_>, profile: &AcmeProfile, (profile_id, sans): (&ProfileI
         renewal_policy_id: profile.renewal_policy_id.clone(),
         certificate_profile_id: Some(profile_id.clone()),
         agent_id: None,
-        tags: Json(std::collections::BTreeMap::new()),
+        tags: std::collections::BTreeMap::new(),
         source: String::new(),
-        lifecycle: Lifecycle::Pending,
-        renewing: false,
-        expires_at: Timestamp::NEVER,
-        expiring_at: Timestamp::NEVER,
-        renew_at: Timestamp::NEVER,
-        alert_at: Timestamp::NEVER,
-        failed_renewals: 0,
-        last_renewal_at: None,
-        newest_version_id: None,
-        last_deployment_at: None,
-        revoked_at: None,
-        revocation_reason: None,
-        created_at: now,
-        updated_at: now,
     }
+    .made_at(now)
 }
 
 /// The ways of proving a name: a wildcard is proven by the DNS alone (RFC 8555 §7.1.3), an address never by it (RFC 8738 §7).

@@ -11,11 +11,10 @@ use crate::decide::policy::PolicyFacts;
 use crate::decide::status;
 use crate::domain::SubjectAltName;
 use crate::domain::{
-    AgentId, AuditAction, Certificate, CertificateId, IssuerId, JobType, Lifecycle, OwnerId, ProfileId,
+    AgentId, AuditAction, Certificate, CertificateId, IssuerId, JobType, NewCertificate, OwnerId, ProfileId,
     RenewalPolicyId, TargetId, TeamId, Timestamp,
 };
 use crate::engine::Engine;
-use crate::entity::Json;
 use crate::error::Error;
 use crate::jobs::live::{self, Standing};
 use crate::jobs::open::{Opening, key_holders, open_issue_jobs};
@@ -137,11 +136,11 @@ impl Create {
         check_tags(&self.tags)?;
         let made = || CertificateId::generate(&*engine.ports().clock, &*engine.ports().rng);
         let id = self.id.clone().unwrap_or_else(made);
-        Ok(Certificate {
+        Ok(NewCertificate {
             id,
             name: self.name.clone(),
             common_name: self.common_name.clone(),
-            sans: Json(self.sans.clone()),
+            sans: self.sans.clone(),
             environment: self.environment.clone(),
             owner_id: self.owner_id.clone(),
             team_id: self.team_id.clone(),
@@ -149,23 +148,10 @@ impl Create {
             renewal_policy_id: self.renewal_policy_id.clone(),
             certificate_profile_id: self.certificate_profile_id.clone(),
             agent_id: self.agent_id.clone(),
-            tags: Json(self.tags.clone()),
+            tags: self.tags.clone(),
             source: String::new(),
-            lifecycle: Lifecycle::Pending,
-            renewing: false,
-            expires_at: Timestamp::NEVER,
-            expiring_at: Timestamp::NEVER,
-            renew_at: Timestamp::NEVER,
-            alert_at: Timestamp::NEVER,
-            failed_renewals: 0,
-            last_renewal_at: None,
-            newest_version_id: None,
-            last_deployment_at: None,
-            revoked_at: None,
-            revocation_reason: None,
-            created_at: now,
-            updated_at: now,
-        })
+        }
+        .made_at(now))
     }
 }
 
