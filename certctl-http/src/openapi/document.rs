@@ -12,14 +12,14 @@ use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     ContentBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required,
 };
-use utoipa::{ToResponse, ToSchema};
+use utoipa::{PartialSchema, ToResponse, ToSchema};
 
 use super::preconditions::{self, Kind};
 use super::tools::name_tool;
 use super::webhooks::webhooks;
 use crate::problem::PROBLEM_JSON;
 use crate::public;
-use crate::v1::{self, RouteAccess, TABLE};
+use crate::v1::{self, Errors, RouteAccess, TABLE};
 use crate::wire;
 
 const KEY: &str = "bearerAuth";
@@ -104,6 +104,23 @@ const PROBLEMS: &[(u16, &str, &str)] = &[
     (503, "ServiceUnavailable", "The server cannot work now; `Retry-After` says when to try again"),
 ];
 
+/// What statuses mean where errors are lines of text.
+const LINES: &[(u16, &str)] = &[
+    (400, "The request cannot be read, or asks for what is not granted"),
+    (401, "The password is missing or wrong"),
+    (403, "Whoever asks may not have this"),
+    (404, "There is no such server or operation"),
+    (408, "The body did not arrive in time"),
+    (409, "The state of things forbids it"),
+    (413, "The body is too long"),
+    (415, "The body has another media type than this operation takes"),
+    (426, "TLS 1.3 is needed"),
+    (429, "Too many calls in too short a time; `Retry-After` says when to try again"),
+    (500, "The server failed; its log has the cause"),
+    (501, "The server is not made for this; the text says why"),
+    (503, "The server cannot work now; `Retry-After` says when to try again"),
+];
+
 const TAGS: &[(&str, &str)] = &[
     ("ACME Server", "Machines that obtain certificates by ACME"),
     ("Agent Groups", "Agents by what they are, and by name"),
@@ -158,6 +175,17 @@ fn problem_of<T: ToSchema>(text: &str) -> Response {
     ResponseBuilder::new().description(text).content(PROBLEM_JSON, content).build()
 }
 
+/// How a status is answered.
+fn failure(errors: Errors, status: u16) -> RefOr<Response> {
+    if errors == Errors::Lines {
+        let text = LINES.iter().find(|line| line.0 == status).map_or("", |line| line.1);
+        let content = ContentBuilder::new().schema(Some(<String as PartialSchema>::schema())).build();
+        return RefOr::T(ResponseBuilder::new().description(text).content("text/plain", content).build());
+    }
+    let name = PROBLEMS.iter().find(|problem| problem.0 == status).map_or("", |problem| problem.1);
+    RefOr::Ref(Ref::from_response_name(name))
+}
+
 fn complete(operation: &mut Operation, route: &RouteAccess) {
     let parameters = || {
         operation.parameters.iter().flatten().filter_map(|parameter| match parameter {
@@ -166,14 +194,14 @@ fn complete(operation: &mut Operation, route: &RouteAccess) {
         })
     };
     let mut statuses = vec![429, 500, 503];
-    if route.own_form {
+    if route.errors == Errors::Own {
         // What the operation says of a status is right; of others it is never asked.
         let own = |status: &u16| operation.responses.responses.contains_key(&status.to_string());
         statuses.retain(|status| !own(status));
     } else if parameters().any(|place| matches!(place, ParameterIn::Path)) {
         statuses.extend([400, 404]);
     }
-    if !route.own_form && parameters().any(|place| matches!(place, ParameterIn::Query)) {
+    if route.errors != Errors::Own && parameters().any(|place| matches!(place, ParameterIn::Query)) {
         statuses.push(400);
     }
     if let Some(RefOr::T(body)) = &mut operation.request_body {
@@ -185,9 +213,9 @@ fn complete(operation: &mut Operation, route: &RouteAccess) {
     }
     statuses.extend(route.problems);
     let mut responses = std::mem::take(&mut operation.responses.responses);
-    for (status, name, _) in PROBLEMS.iter().filter(|(status, ..)| statuses.contains(status)) {
+    for status in statuses {
         // A protocol with errors of its own has said how it answers.
-        responses.entry(status.to_string()).or_insert_with(|| RefOr::Ref(Ref::from_response_name(*name)));
+        responses.entry(status.to_string()).or_insert_with(|| failure(route.errors, status));
     }
     for response in responses.values_mut() {
         if let RefOr::T(response) = response {

@@ -40,7 +40,7 @@ use crate::openapi::base;
 use crate::public::pki;
 use crate::router::Api;
 
-pub(crate) use roles::{RouteAccess, TABLE};
+pub(crate) use roles::{Errors, RouteAccess, TABLE};
 
 /// Hands every route to a macro: handlers that share a path, and each as NOUN::FILE::HANDLER.
 macro_rules! every_route {

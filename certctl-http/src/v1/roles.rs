@@ -15,22 +15,37 @@ pub(crate) struct RouteAccess {
     pub(crate) access: Option<Access>,
     /// Further statuses of problems, besides those that follow from its parameters and body.
     pub(crate) problems: &'static [u16],
-    /// Whether its errors have the form of its protocol, which the operation describes itself. Only what never reaches it is
-    /// answered with a problem then.
-    pub(crate) own_form: bool,
+    /// The form of its errors.
+    pub(crate) errors: Errors,
+}
+
+/// The form of errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Errors {
+    /// Problem documents (RFC 9457).
+    Problems,
+    /// Lines of text, for protocols that have no errors but the status.
+    Lines,
+    /// A form of the protocol, which the operation describes itself. Only what never reaches it is answered with a problem.
+    Own,
 }
 
 const fn open(operation_id: &'static str, problems: &'static [u16]) -> RouteAccess {
-    RouteAccess { operation_id, access: None, problems, own_form: false }
+    RouteAccess { operation_id, access: None, problems, errors: Errors::Problems }
 }
 
 const fn by<O: Operation>(operation_id: &'static str, problems: &'static [u16]) -> RouteAccess {
-    RouteAccess { operation_id, access: Some(O::ACCESS), problems, own_form: false }
+    RouteAccess { operation_id, access: Some(O::ACCESS), problems, errors: Errors::Problems }
+}
+
+/// For machines that look at the status and no further.
+const fn lines(operation_id: &'static str, problems: &'static [u16]) -> RouteAccess {
+    RouteAccess { operation_id, access: None, problems, errors: Errors::Lines }
 }
 
 /// For machines that know nothing of certctl.
 const fn protocol(operation_id: &'static str) -> RouteAccess {
-    RouteAccess { operation_id, access: None, problems: &[], own_form: true }
+    RouteAccess { operation_id, access: None, problems: &[], errors: Errors::Own }
 }
 
 /// Every operation.
@@ -50,9 +65,9 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<stats::Summary>("getMetrics", &[]),
     by::<stats::Summary>("getPrometheusMetrics", &[]),
     open("getAuthInfo", &[]),
-    RouteAccess { operation_id: "checkAuth", access: Some(Access::OPEN), problems: &[], own_form: false },
-    RouteAccess { operation_id: "getMe", access: Some(Access::OPEN), problems: &[], own_form: false },
-    RouteAccess { operation_id: "bootstrapAuth", access: None, problems: &[401, 409, 410], own_form: false },
+    RouteAccess { operation_id: "checkAuth", access: Some(Access::OPEN), problems: &[], errors: Errors::Problems },
+    RouteAccess { operation_id: "getMe", access: Some(Access::OPEN), problems: &[], errors: Errors::Problems },
+    RouteAccess { operation_id: "bootstrapAuth", access: None, problems: &[401, 409, 410], errors: Errors::Problems },
     by::<key::List>("listApiKeys", &[]),
     by::<key::Create>("createApiKey", &[409]),
     by::<key::Get>("getApiKey", &[]),
@@ -102,7 +117,12 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<target::Types>("listTargetTypes", &[]),
     by::<agent::List>("listAgents", &[]),
     // An enrolment token is as good as a key here.
-    RouteAccess { operation_id: "registerAgent", access: Some(Access::RUN), problems: &[409], own_form: false },
+    RouteAccess {
+        operation_id: "registerAgent",
+        access: Some(Access::RUN),
+        problems: &[409],
+        errors: Errors::Problems,
+    },
     by::<agent::CreateEnrolToken>("createEnrolToken", &[]),
     by::<agent::ListRetired>("listRetiredAgents", &[]),
     by::<agent::Get>("getAgent", &[]),
@@ -191,11 +211,11 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<team::Get>("getTeam", &[]),
     by::<team::Update>("updateTeam", &[409]),
     by::<team::Delete>("deleteTeam", &[409]),
-    open("estCACerts", &[404]),
-    open("estCSRAttrs", &[404]),
-    open("estSimpleEnroll", &[401, 404, 409]),
-    open("estSimpleReEnroll", &[401, 404, 409]),
-    open("estServerKeygen", &[401, 404, 409]),
+    lines("estCACerts", &[404, 501]),
+    lines("estCSRAttrs", &[404]),
+    lines("estSimpleEnroll", &[401, 403, 404, 409, 415, 426]),
+    lines("estSimpleReEnroll", &[401, 403, 404, 409, 415, 426]),
+    lines("estServerKeygen", &[401, 403, 404, 409, 415, 426, 501]),
     protocol("scepGet"),
     protocol("scepPost"),
     protocol("scepProfileGet"),

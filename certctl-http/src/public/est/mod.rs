@@ -118,12 +118,17 @@ async fn dispatch(api: &Api, request: Request) -> Result<Response, Failure> {
         let taken = buckets.take(&address(&request), api.engine.ports().clock.monotonic());
         taken.map_err(|wait| Failure::too_often("too many requests in too short a time", wait))?;
     }
-    let (served, operation) = find(api, request.uri().path())?;
+    let (label, operation) = asked_for(request.uri().path())?;
     if request.method() != operation.method()
         && !(request.method() == Method::HEAD && operation.method() == Method::GET)
     {
         let method = if operation.method() == Method::GET { "GET" } else { "POST" };
         return Err(Failure::not_allowed(method));
+    }
+    let served = api.est.profiles.get(label).ok_or_else(no_server)?;
+    if operation == Operation::ServerKeygen && !served.profile.server_keygen {
+        let text = "this EST server makes no keys; make one and use simpleenroll";
+        return Err(Failure::new(StatusCode::NOT_FOUND, text));
     }
     match operation {
         Operation::CaCerts => ca_certs::answer(api, &served.profile).await,
@@ -133,17 +138,15 @@ async fn dispatch(api: &Api, request: Request) -> Result<Response, Failure> {
     }
 }
 
-/// The server and the operation that a path names.
-fn find<'a>(api: &'a Api, path: &str) -> Result<(&'a Served, Operation), Failure> {
-    let missing = |text: &str| Failure::new(StatusCode::NOT_FOUND, text);
-    let rest = path.strip_prefix(PREFIX).ok_or_else(|| missing("there is no EST server at this path"))?;
+/// The label of a server, empty for the default one, and the operation that a path names.
+fn asked_for(path: &str) -> Result<(&str, Operation), Failure> {
+    let rest = path.strip_prefix(PREFIX).ok_or_else(no_server)?;
     let (label, name) = rest.split_once('/').unwrap_or(("", rest));
-    let served = api.est.profiles.get(label).ok_or_else(|| missing("there is no EST server at this path"))?;
-    let operation = Operation::ALL.into_iter().find(|operation| operation.name() == name);
     let known = "there are cacerts, csrattrs, simpleenroll, simplereenroll and, where it is enabled, serverkeygen";
-    let operation = operation.ok_or_else(|| missing(known))?;
-    if operation == Operation::ServerKeygen && !served.profile.server_keygen {
-        return Err(missing("this EST server makes no keys; make one and use simpleenroll"));
-    }
-    Ok((served, operation))
+    let operation = Operation::ALL.into_iter().find(|operation| operation.name() == name);
+    Ok((label, operation.ok_or_else(|| Failure::new(StatusCode::NOT_FOUND, known))?))
+}
+
+fn no_server() -> Failure {
+    Failure::new(StatusCode::NOT_FOUND, "there is no EST server at this path")
 }
