@@ -105,7 +105,7 @@ async fn prepare(directory: &Path, count: usize) -> Result<IssuerHashes, Failure
     let authority = Authority::from_certificate(&ca)?;
     let database = DatabaseConfig::new(format!("sqlite:{}", directory.join("certctl.db").display()));
     let clock = ports(&HostConfig::default())?.clock;
-    let store: Arc<dyn Storage> = Arc::new(SeaStorage::connect(&database, SCHEMAS, clock).await?);
+    let store = SeaStorage::connect(&database, SCHEMAS, clock).await?;
     let (now, key_id) = (store.read(View::Latest).await?.now(), KeyId::of(authority.spki()));
     let numbers: Vec<usize> = (0..count).collect();
     for chunk in numbers.chunks(200) {
@@ -119,7 +119,7 @@ async fn prepare(directory: &Path, count: usize) -> Result<IssuerHashes, Failure
         }
         store.apply(changes).await?;
     }
-    drop(store);
+    store.close().await;
     Ok(IssuerHashes::of(&authority)?)
 }
 

@@ -115,9 +115,11 @@ impl Dialect {
     }
 
     /// What follows the columns of a new table. A table that is ordered by its own key needs no second tree from key to row,
-    /// which each new row would have to change as well.
-    pub(crate) fn table_suffix(self) -> Option<&'static str> {
-        (self == Self::Sqlite).then_some("STRICT, WITHOUT ROWID")
+    /// which each new row would have to change as well. Rows that may be large are another matter: they would stand in the upper
+    /// pages of the tree too, few on each, and be read whole for every comparison of a key on the way down.
+    pub(crate) fn table_suffix(self, schema: &Schema) -> Option<&'static str> {
+        let large = schema.columns.iter().any(|column| column.kind == Kind::Bytes);
+        (self == Self::Sqlite).then_some(if large { "STRICT" } else { "STRICT, WITHOUT ROWID" })
     }
 
     /// What makes a table refuse, below the engine, that its rows are changed or deleted. A row of the audit trail is changed

@@ -32,7 +32,7 @@ pub(crate) fn table(dialect: Dialect, schema: &Schema) -> TableCreateStatement {
                 .on_delete(ForeignKeyAction::Restrict),
         );
     }
-    if let Some(suffix) = dialect.table_suffix() {
+    if let Some(suffix) = dialect.table_suffix(schema) {
         table.extra(suffix);
     }
     table
