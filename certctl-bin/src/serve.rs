@@ -7,7 +7,8 @@ use std::pin::pin;
 use certctl_core::domain::{SubjectNames, Timestamp};
 use certctl_core::engine::{AgentAuth, Engine};
 use certctl_core::enrol::acme::AcmeAuthMode;
-use certctl_http::{Limits, Options, ServerCertificate, Tls};
+use certctl_core::ports::Files;
+use certctl_http::{EstProfile, Limits, Options, ServerCertificate, Tls};
 use tokio::net::TcpListener;
 
 use crate::arguments::ServeArguments;
@@ -94,11 +95,12 @@ impl Server {
             return Err(Failure::new(why));
         }
         let (rate_limit, origins) = (config.rate_limit, config.origins.clone());
-        let est = config.est.iter().map(EstServer::open).collect::<Result<Vec<_>, _>>()?;
-        let scep = scep::profiles(&config.scep, &*engine.ports().files).await?;
+        let est = est_servers(&config.est, &*engine.ports().files).await?;
+        let (scep, scep_clients) = scep::open(&config.scep, &*engine.ports().files).await?;
         let acme_url = config.acme_server.as_ref().and_then(|acme| acme.url.clone());
         let ocsp_per_minute = config.ocsp_per_minute;
-        let options = Options { authentication, rate_limit, origins, est, scep, ocsp_per_minute, acme_url };
+        let options =
+            Options { authentication, rate_limit, origins, est, scep, scep_clients, ocsp_per_minute, acme_url };
         Ok(Self { engine, listener, challenges, tls, options, address })
     }
 
@@ -112,7 +114,7 @@ impl Server {
     pub(crate) async fn run(self, shutdown: Shutdown) -> Result<(), Failure> {
         let Self { engine, listener, challenges, tls, options, .. } = self;
         // A renewal by EST is proven by the certificate that is renewed.
-        let asks_clients = !options.est.is_empty();
+        let asks_clients = !options.est.is_empty() || !options.scep_clients.is_empty();
         let challenge_router = certctl_http::challenge_router(engine.clone(), options.clone());
         let router = certctl_http::router(engine.clone(), options);
         let answering = async {
@@ -151,6 +153,15 @@ async fn certified(engine: &Engine, dir: &DataDir, names: SubjectNames) -> Resul
     let identity = ServerIdentity::open(engine.clone(), dir, names).await?;
     let (certificate, renew_at) = identity.certify().await?;
     Ok(Certified { identity, certificate, renew_at })
+}
+
+/// The EST servers, with what is in their files.
+async fn est_servers(settings: &[EstServer], files: &dyn Files) -> Result<Vec<EstProfile>, Failure> {
+    let mut servers = Vec::with_capacity(settings.len());
+    for server in settings {
+        servers.push(server.open(files).await?);
+    }
+    Ok(servers)
 }
 
 /// Where accounts prove nothing, the network around the server is what protects names.

@@ -45,4 +45,6 @@ pub use listen::{Limits, ListenError, ServerCertificate, Tls, serve, serve_chall
 #[cfg(feature = "server")]
 pub use public::est::{EstAccess, EstProfile, EstTrust};
 #[cfg(feature = "server")]
+pub use public::trust::TrustBundle;
+#[cfg(feature = "server")]
 pub use router::{Authentication, ChallengeRouter, Options, challenge_router, router};

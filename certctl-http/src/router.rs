@@ -1,5 +1,6 @@
 //! The router over an engine.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -16,6 +17,7 @@ use crate::edge::{Buckets, Origins, RateLimit, admit, cors, limit, once, secure,
 use crate::public;
 use crate::public::est::{Est, EstProfile};
 use crate::public::scep::Door;
+use crate::public::trust::TrustBundle;
 use crate::request::around;
 use crate::v1;
 use crate::v1::agent::Polls;
@@ -47,6 +49,9 @@ pub struct Options {
     pub est: Vec<EstProfile>,
     /// What the SCEP server does; there is none when empty.
     pub scep: Vec<ScepProfile>,
+    /// Whose TLS client certificates are asked for at `/scep-mtls`, by the names of SCEP profiles; others have no such path.
+    /// [`Tls::with_client_certificates`](crate::Tls) lets clients show them.
+    pub scep_clients: BTreeMap<String, TrustBundle>,
     /// How many OCSP requests may come from one address in a minute; as many as they like when absent.
     pub ocsp_per_minute: Option<u32>,
     /// Where ACME clients reach the server, without a path: what their URLs begin with. The host that they name when absent.
@@ -73,7 +78,7 @@ impl Api {
             places: Places::default(),
             buckets: options.rate_limit.map(|limit| Arc::new(Buckets::new(limit))),
             est: Arc::new(Est::new(&options.est)),
-            scep: Door::new(&engine, &options.scep).map(Arc::new),
+            scep: Door::new(&engine, &options.scep, &options.scep_clients).map(Arc::new),
             ocsp_buckets: options.ocsp_per_minute.map(|calls| Arc::new(Buckets::per_minute(calls))),
             engine,
             options,

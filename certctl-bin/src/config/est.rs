@@ -1,12 +1,12 @@
 //! `[[est]]`: EST servers (RFC 7030), each at a path of its own.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use certctl_core::domain::{Chain, IssuerId, OwnerId, ProfileId, RenewalPolicyId, TeamId};
+use certctl_core::domain::{IssuerId, OwnerId, ProfileId, RenewalPolicyId, TeamId};
 use certctl_core::enrol::EnrolTerms;
-use certctl_core::ports::Secret;
-use certctl_http::{EstAccess, EstProfile, EstTrust};
+use certctl_core::ports::{Files, Secret};
+use certctl_http::{EstAccess, EstProfile, EstTrust, TrustBundle};
 use serde::Deserialize;
 
 use super::settings::{Setting, boolean, list, not_a};
@@ -362,14 +362,14 @@ impl EstServer {
     ///
     /// # Errors
     /// When it cannot be read, or holds no certificate.
-    pub(crate) fn open(&self) -> Result<EstProfile, ConfigError> {
+    pub(crate) async fn open(&self, files: &dyn Files) -> Result<EstProfile, ConfigError> {
         let mut profile = self.profile.clone();
         if let Some(path) = &self.bundle {
             let at = format!("{}.mtls_client_ca_trust_bundle_path", self.at);
-            let certificates = certificates(path).map_err(|reason| ConfigError::value(at, reason))?;
+            let bundle = TrustBundle::read(path, files).await.map_err(|reason| ConfigError::value(at, reason))?;
             match &mut profile.access {
                 EstAccess::Certificate(trust) | EstAccess::Either(_, trust) | EstAccess::Both(_, trust) => {
-                    *trust = EstTrust::Bundle(certificates);
+                    *trust = EstTrust::Bundle(bundle);
                 }
                 EstAccess::Password(_) => {}
             }
@@ -378,25 +378,18 @@ impl EstServer {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, String> {
-    let failed = |reason: String| format!("{}: {reason}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    let chain = Chain::from_pem(&text).map_err(|error| failed(error.to_string()))?;
-    for der in chain.certificates() {
-        let facts = certctl_core::pki::certificate::parse(der).map_err(|error| failed(error.to_string()))?;
-        if !facts.is_ca {
-            return Err(failed(format!("`{}` is no CA certificate", facts.subject)));
-        }
-    }
-    Ok(chain.certificates().to_vec())
-}
-
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
 
+    use certctl_core::testing::{MemoryFiles, block_on};
+
     use super::*;
     use crate::config::check_names;
+
+    fn open(server: &EstServer) -> Result<EstProfile, ConfigError> {
+        block_on(server.open(&MemoryFiles::new()))
+    }
 
     fn servers(file: &str, variables: &[(&str, &str)]) -> Result<Vec<EstServer>, String> {
         let variables = variables.iter().map(|(name, value)| (OsString::from(format!("CERTCTL_{name}")), value.into()));
@@ -434,7 +427,7 @@ mod tests {
                 ("EST_PROFILE_EDGE_ROUTERS_CHANNEL_BINDING_REQUIRED", "yes"),
             ],
         );
-        let made: Vec<EstProfile> = made.unwrap().iter().map(|server| server.open().unwrap()).collect();
+        let made: Vec<EstProfile> = made.unwrap().iter().map(|server| open(server).unwrap()).collect();
         let labels: Vec<&str> = made.iter().map(EstProfile::label).collect();
         assert_eq!(labels, ["phones", "default", "meters", "edge-routers"]);
         assert!(matches!(made[0].access, EstAccess::Certificate(EstTrust::Issuer)));
@@ -476,7 +469,7 @@ mod tests {
         let unknown = servers("", &[("EST_PROFILES", "meters"), ("EST_PROFILE_METRES_ISSUER_ID", "x")]).unwrap_err();
         assert!(unknown.contains("CERTCTL_EST_PROFILE_METRES_ISSUER_ID"), "{unknown}");
         let bundle = servers("[[est]]\nmtls_enabled = true\nmtls_client_ca_trust_bundle_path = \"/nowhere.pem\"", &[]);
-        let error = bundle.unwrap().first().unwrap().open().unwrap_err().to_string();
+        let error = open(bundle.unwrap().first().unwrap()).unwrap_err().to_string();
         assert!(error.contains("est.mtls_client_ca_trust_bundle_path") && error.contains("/nowhere.pem"), "{error}");
     }
 

@@ -36,6 +36,8 @@ struct Table {
     environment: Option<String>,
     ra_cert_path: Option<PathBuf>,
     ra_key_path: Option<PathBuf>,
+    mtls_enabled: Option<bool>,
+    mtls_client_ca_trust_bundle_path: Option<PathBuf>,
 }
 
 /// A profile that can be used, once its files are read.
@@ -45,6 +47,8 @@ pub(crate) struct ScepSettings {
     pub(crate) profile: ScepProfile,
     /// The files of the certificate and the key under which it answers.
     pub(crate) authority: Option<(PathBuf, PathBuf)>,
+    /// The file of the CAs whose TLS client certificates are asked for at `/scep-mtls`.
+    pub(crate) clients: Option<PathBuf>,
 }
 
 /// A variable of the profile `default`; with the name of a profile in it, one of that.
@@ -128,6 +132,18 @@ pub(super) const SETTINGS: &[Setting] = &[
          issuer certify it, anew before it ends; issuers that answer later, such as ACME, cannot do that."
     ),
     of_profile!("SCEP_RA_KEY_PATH", "ra_key_path", "none", "PEM file with the RSA key of that certificate."),
+    of_profile!(
+        "SCEP_MTLS_ENABLED",
+        "mtls_enabled",
+        "`false`",
+        "Whether there is also `/scep-mtls`, and for others `/scep-mtls/NAME`: the same for those alone who show a TLS client certificate."
+    ),
+    of_profile!(
+        "SCEP_MTLS_CLIENT_CA_TRUST_BUNDLE_PATH",
+        "mtls_client_ca_trust_bundle_path",
+        "none",
+        "CAs (PEM) whose client certificates count there. Mandatory with `mtls_enabled`."
+    ),
     of_profile!("SCEP_OWNER_ID", "owner_id", "the default owner", "Who answers for its certificates."),
     of_profile!("SCEP_TEAM_ID", "team_id", "the default team", "The team of that owner."),
     of_profile!(
@@ -157,6 +173,8 @@ const MEMBERS: &[&str] = &[
     "failures_per_hour",
     "ra_cert_path",
     "ra_key_path",
+    "mtls_enabled",
+    "mtls_client_ca_trust_bundle_path",
     "owner_id",
     "team_id",
     "renewal_policy_id",
@@ -206,7 +224,7 @@ impl Scep {
     }
 
     /// Checks it.
-    pub(super) fn validate(mut self) -> Result<Vec<ScepSettings>, ConfigError> {
+    pub(super) fn validate(mut self, over_tls: bool) -> Result<Vec<ScepSettings>, ConfigError> {
         if !self.enabled.unwrap_or(false) {
             return Ok(Vec::new());
         }
@@ -219,7 +237,7 @@ impl Scep {
                 let reason = format!("two SCEP profiles are named `{}`; give each its own name", profile.name);
                 return Err(ConfigError::value("scep.profile.name", reason));
             }
-            checked.push(profile.validate()?);
+            checked.push(profile.validate(over_tls)?);
         }
         Ok(checked)
     }
@@ -240,6 +258,8 @@ impl Table {
             }
             "ra_cert_path" => self.ra_cert_path = Some(value.into()),
             "ra_key_path" => self.ra_key_path = Some(value.into()),
+            "mtls_enabled" => self.mtls_enabled = Some(boolean(value)?),
+            "mtls_client_ca_trust_bundle_path" => self.mtls_client_ca_trust_bundle_path = Some(value.into()),
             "owner_id" => self.owner_id = text(),
             "team_id" => self.team_id = text(),
             "renewal_policy_id" => self.renewal_policy_id = text(),
@@ -249,7 +269,7 @@ impl Table {
         Ok(())
     }
 
-    fn validate(self) -> Result<ScepSettings, ConfigError> {
+    fn validate(self, over_tls: bool) -> Result<ScepSettings, ConfigError> {
         let at = |member: &str| format!("scep.profile.{member}");
         if !ScepProfile::is_name(&self.name) {
             let shown: String = self.name.chars().take(40).collect();
@@ -273,6 +293,23 @@ impl Table {
                 return Err(ConfigError::value(at("ra_cert_path"), reason));
             }
         };
+        let clients = match (self.mtls_enabled.unwrap_or(false), self.mtls_client_ca_trust_bundle_path) {
+            (true, None) => {
+                let reason = "mtls_enabled asks for client certificates; say of which CAs they must be";
+                return Err(ConfigError::value(at("mtls_client_ca_trust_bundle_path"), reason));
+            }
+            (false, Some(_)) => {
+                let reason = "it is for client certificates; set mtls_enabled, or leave it out";
+                return Err(ConfigError::value(at("mtls_client_ca_trust_bundle_path"), reason));
+            }
+            (true, Some(_)) if !over_tls => {
+                return Err(ConfigError::value(
+                    at("mtls_enabled"),
+                    "client certificates need TLS; leave out insecure_http",
+                ));
+            }
+            (_, clients) => clients,
+        };
         let environment = self.environment.unwrap_or_default();
         if environment.chars().count() > 64 {
             return Err(ConfigError::value(at("environment"), "it has more than 64 characters"));
@@ -294,7 +331,7 @@ impl Table {
         }
         let name = self.name;
         let profile = ScepProfile { name, terms, challenge, strength, failures_per_hour, authority: None };
-        Ok(ScepSettings { profile, authority })
+        Ok(ScepSettings { profile, authority, clients })
     }
 }
 
@@ -362,6 +399,8 @@ mod tests {
             ("CERTCTL_SCEP_PROFILES", "phones"),
             ("CERTCTL_SCEP_PROFILE_PHONES_ONE_TIME_CHALLENGES", "yes"),
             ("CERTCTL_SCEP_PROFILE_PHONES_PROFILE_ID", "prof-phones"),
+            ("CERTCTL_SCEP_PROFILE_PHONES_MTLS_ENABLED", "true"),
+            ("CERTCTL_SCEP_PROFILE_PHONES_MTLS_CLIENT_CA_TRUST_BUNDLE_PATH", "/etc/phones.pem"),
             ("CERTCTL_SCEP_PROFILE_OLD_ROUTERS_CHALLENGE_PASSWORD", "two"),
             ("CERTCTL_SCEP_PROFILE_OLD_ROUTERS_RA_KEY_PATH", "/etc/ra.key"),
             ("CERTCTL_SCEP_PROFILE_ID", "prof-first"),
@@ -373,6 +412,8 @@ mod tests {
         assert_eq!(all[1].profile.strength, Strength::Legacy);
         assert_eq!(all[1].profile.terms.issuer_id.as_str(), "iss-2");
         assert!(all[1].authority.is_some());
+        let clients: Vec<_> = all.iter().map(|one| one.clients.as_deref().and_then(std::path::Path::to_str)).collect();
+        assert_eq!(clients, [None, None, Some("/etc/phones.pem")]);
         assert_eq!(all[2].profile.terms.profile_id.as_ref().unwrap().as_str(), "prof-phones");
     }
 
@@ -383,6 +424,16 @@ mod tests {
         };
         for (file, variables, text) in [
             (on("ra_key_path = \"/k\""), vec![], "belong together"),
+            (on("mtls_enabled = true"), vec![], "of which CAs"),
+            (on("mtls_client_ca_trust_bundle_path = \"/ca.pem\""), vec![], "for client certificates"),
+            (
+                format!(
+                    "insecure_http = true\n{}",
+                    on("mtls_enabled = true\nmtls_client_ca_trust_bundle_path = \"/ca.pem\"")
+                ),
+                vec![],
+                "need TLS",
+            ),
             (on("issuer_id = \"no id\""), vec![], "scep.profile.issuer_id"),
             (on("colour = \"red\""), vec![], "colour"),
             (on("[[scep.profile]]\nname = \"a\"\nchallenge_password = \"y\""), vec![], "two SCEP profiles"),

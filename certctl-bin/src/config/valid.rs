@@ -183,7 +183,7 @@ impl Config {
             sources: sources::configured(self.cloud_discovery, self.discovery, self.sources)?,
             public_url: self.pki.public_url()?,
             est: Self::est_servers(self.est, self.est_variables, !insecure_http)?,
-            scep: self.scep.validate()?,
+            scep: self.scep.validate(!insecure_http)?,
             ocsp_per_minute: self.ocsp.per_minute(),
             acme_server: self.acme_server.validate()?,
             issuers: self.issuers.validate()?,

@@ -15,6 +15,7 @@ mod known;
 mod refuse;
 mod request;
 mod standing;
+mod trust;
 
 pub use answer::{Enrolled, Refusal, RefusalReason, WaitsFor};
 pub use door::{CaCertificates, Door, DoorTerms};
@@ -22,3 +23,5 @@ pub use refuse::Refuse;
 pub(crate) use request::enrolment_id;
 pub use request::{Enrol, EnrolTerms, RepeatKey, Repeats};
 pub use standing::Standing;
+pub use trust::IsRevoked;
+pub(crate) use trust::is_revoked;

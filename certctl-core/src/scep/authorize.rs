@@ -4,8 +4,8 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use serde_json::json;
 
 use super::ScepProfile;
-use crate::domain::{AuditAction, Csr, Fingerprint, Revocation, ScepChallenge, SubjectNames, Version};
-use crate::enrol::{Refusal, RefusalReason};
+use crate::domain::{AuditAction, Csr, Fingerprint, ScepChallenge, SubjectNames, Version};
+use crate::enrol::{Refusal, RefusalReason, is_revoked};
 use crate::entity::Record;
 use crate::error::Error;
 use crate::ops::Context;
@@ -123,11 +123,7 @@ async fn by_certificate(
     let version = cx.unit.first::<Version>(of).await?;
     let version = version.filter(|version| version.issuer_id == profile.terms.issuer_id);
     let Some(version) = version else { return Ok(denied(RefusalReason::Predecessor, FOREIGN)) };
-    let fields = Revocation::FIELDS;
-    let revoked = Query::all()
-        .filter(fields.certificate_id.equals(version.certificate_id.clone()))
-        .filter(fields.version_id.equals(version.id.clone()));
-    if cx.unit.first::<Revocation>(revoked).await?.is_some() {
+    if is_revoked(&cx.unit, &version).await? {
         let message = "the certificate that signed the request is revoked";
         return Ok(denied(RefusalReason::NotIssuable, message));
     }

@@ -65,8 +65,8 @@ impl Tls {
         self.tls12 = true;
         self
     }
-    /// Asks clients for a certificate, and lets those in that have none: EST knows machines by theirs. No other route looks at
-    /// it.
+    /// Asks clients for a certificate, and lets those in that have none: EST knows machines by theirs, and so does SCEP where it is
+    /// asked to. No other route looks at it.
     #[must_use = "this makes a new value"]
     pub fn with_client_certificates(mut self) -> Self {
         self.asks_clients = true;

@@ -9,6 +9,7 @@ mod own_form;
 pub(crate) mod pki;
 mod quota;
 pub(crate) mod scep;
+pub(crate) mod trust;
 
 use axum::Router;
 use utoipa_axum::router::OpenApiRouter;

@@ -5,6 +5,8 @@ use std::fmt::{Debug, Formatter};
 use certctl_core::enrol::EnrolTerms;
 use certctl_core::ports::Secret;
 
+use crate::public::trust::TrustBundle;
+
 /// One EST server (RFC 7030 §3.2.2): `/.well-known/est/…`, or `/.well-known/est/NAME/…`.
 #[derive(Clone, Debug)]
 pub struct EstProfile {
@@ -90,19 +92,11 @@ impl Debug for EstAccess {
 }
 
 /// Whose client certificates count.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum EstTrust {
     /// Those of the server's own issuer: each for the names that it has.
     Issuer,
-    /// Those of these CAs, DER, such as a manufacturer's: for any names that the profile allows.
-    Bundle(Vec<Vec<u8>>),
-}
-
-impl Debug for EstTrust {
-    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Issuer => f.write_str("Issuer"),
-            Self::Bundle(certificates) => write!(f, "Bundle({})", certificates.len()),
-        }
-    }
+    /// Those of these CAs, such as a manufacturer's: for any names that the profile allows. Those of the server's own issuer count
+    /// as well.
+    Bundle(TrustBundle),
 }

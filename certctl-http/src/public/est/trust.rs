@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use certctl_core::Error;
-use certctl_core::domain::{CertificateFacts, ExtendedKeyUsage, Principal, Timestamp};
+use certctl_core::domain::{CertificateFacts, Principal};
 use certctl_core::engine::Statuses;
 use certctl_core::enrol::CaCertificates;
-use certctl_core::pki::certificate;
-use certctl_core::pki::path::{Purpose, PurposeScope, TrustAnchor, Validation};
 
 use super::{EstProfile, EstTrust};
 use crate::listen::TlsChannel;
+use crate::public::trust::{TrustBundle, judge, judged};
 use crate::router::Api;
 
 /// A client certificate that is trusted.
@@ -45,13 +44,13 @@ pub(super) async fn by_issuer(
 }
 
 /// Those of the CAs that the profile names; they must be for TLS clients.
-pub(super) async fn by_bundle(
+async fn by_bundle(
     api: &Api,
-    bundle: &[Vec<u8>],
+    (profile, bundle): (&EstProfile, &TrustBundle),
     channel: &Arc<TlsChannel>,
 ) -> Result<Result<Shown, String>, Error> {
-    let now = api.now().await?;
-    Ok(judged(channel, bundle, (now, Some(ExtendedKeyUsage::ClientAuth))).map(|facts| Shown { facts, own: false }))
+    let machine = Principal::machine(format!("est:{}", profile.label()));
+    Ok(judge(api, (bundle, &machine), channel).await?.map(|facts| Shown { facts, own: false }))
 }
 
 /// The same, by what the profile trusts.
@@ -61,7 +60,7 @@ pub(super) async fn by_profile(
     channel: &Arc<TlsChannel>,
 ) -> Result<Result<Shown, String>, Error> {
     match profile.access.trust() {
-        Some(EstTrust::Bundle(bundle)) => match by_bundle(api, bundle, channel).await? {
+        Some(EstTrust::Bundle(bundle)) => match by_bundle(api, (profile, bundle), channel).await? {
             Ok(shown) => Ok(Ok(shown)),
             // Machines that were enrolled before come with what they were given.
             Err(why) => Ok(by_issuer(api, profile, channel).await?.map_err(|_| why)),
@@ -69,21 +68,4 @@ pub(super) async fn by_profile(
         Some(EstTrust::Issuer) => by_issuer(api, profile, channel).await,
         None => Ok(Err("client certificates do not count here".to_owned())),
     }
-}
-
-/// RFC 5280 §6, through whatever the client sent with its certificate.
-fn judged(
-    channel: &TlsChannel,
-    authorities: &[Vec<u8>],
-    (now, usage): (Timestamp, Option<ExtendedKeyUsage>),
-) -> Result<CertificateFacts, String> {
-    let Some((leaf, others)) = channel.certificates.split_first() else {
-        return Err("no client certificate was shown".to_owned());
-    };
-    let anchors: Vec<TrustAnchor> =
-        authorities.iter().filter_map(|der| TrustAnchor::from_certificate(der).ok()).collect();
-    let purpose = usage.map(|usage| Purpose { usage, scope: PurposeScope::WholePath });
-    let validation = Validation { purpose, ..Validation::new(&anchors, now) };
-    validation.find(leaf, others).map_err(|error| error.to_string())?;
-    certificate::parse(leaf).map_err(|error| error.to_string())
 }

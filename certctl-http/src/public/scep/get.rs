@@ -5,39 +5,22 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::Call;
+use super::description::ToGet;
 use crate::public::plain;
 use crate::router::Api;
-use crate::wire::Octets;
 
 /// Speaks SCEP (RFC 8894): capabilities, CA certificates, messages in base64
 ///
 /// No key is needed. The profile `default` is here, others are at `/scep/{profile}`. What fails is answered in the protocol, or as
-/// a line of text where it cannot be.
+/// a line of text where it cannot be. The same is at `/scep-mtls` and `/scep-mtls/{profile}` for those who also show a TLS client
+/// certificate that the profile trusts, where it trusts any.
 #[utoipa::path(
     get, path = "/scep", operation_id = "scepGet", tag = "SCEP",
     params(
         ("operation" = String, Query, description = "`GetCACaps`, `GetCACert` or `PKIOperation`"),
         ("message" = Option<String>, Query, description = "With `PKIOperation`: the message in base64")
     ),
-    responses(
-        (
-            status = 200,
-            description = "The capabilities, the certificates, or the answer to the message",
-            content(
-                (String = "text/plain"),
-                (Octets = "application/x-x509-ca-cert"),
-                (Octets = "application/x-x509-ca-ra-cert"),
-                (Octets = "application/x-pki-message")
-            )
-        ),
-        (status = 202, description = "Somebody has to approve first (lightweight form)", body = String, content_type = "text/plain"),
-        (status = 400, description = "The request cannot be read, or is refused (lightweight form)", body = String, content_type = "text/plain"),
-        (status = 403, description = "The challenge password is missing or wrong (lightweight form)", body = String, content_type = "text/plain"),
-        (status = 404, description = "There is no such profile", body = String, content_type = "text/plain"),
-        (status = 429, description = "Too many requests, or too many wrong challenge passwords", body = String, content_type = "text/plain"),
-        (status = 500, description = "The server failed", body = String, content_type = "text/plain"),
-        (status = 503, description = "The server cannot work now", body = String, content_type = "text/plain"),
-    ),
+    responses(ToGet),
 )]
 pub(crate) async fn get(State(api): State<Api>, request: Request) -> Response {
     let call = Call::read(&api, None, &request);
@@ -56,25 +39,7 @@ pub(crate) async fn get(State(api): State<Api>, request: Request) -> Response {
         ("operation" = String, Query, description = "`GetCACaps`, `GetCACert` or `PKIOperation`"),
         ("message" = Option<String>, Query, description = "With `PKIOperation`: the message in base64")
     ),
-    responses(
-        (
-            status = 200,
-            description = "The capabilities, the certificates, or the answer to the message",
-            content(
-                (String = "text/plain"),
-                (Octets = "application/x-x509-ca-cert"),
-                (Octets = "application/x-x509-ca-ra-cert"),
-                (Octets = "application/x-pki-message")
-            )
-        ),
-        (status = 202, description = "Somebody has to approve first (lightweight form)", body = String, content_type = "text/plain"),
-        (status = 400, description = "The request cannot be read, or is refused (lightweight form)", body = String, content_type = "text/plain"),
-        (status = 403, description = "The challenge password is missing or wrong (lightweight form)", body = String, content_type = "text/plain"),
-        (status = 404, description = "There is no such profile", body = String, content_type = "text/plain"),
-        (status = 429, description = "Too many requests, or too many wrong challenge passwords", body = String, content_type = "text/plain"),
-        (status = 500, description = "The server failed", body = String, content_type = "text/plain"),
-        (status = 503, description = "The server cannot work now", body = String, content_type = "text/plain"),
-    ),
+    responses(ToGet),
 )]
 pub(crate) async fn profile_get(State(api): State<Api>, Path(profile): Path<String>, request: Request) -> Response {
     let call = Call::read(&api, Some(&profile), &request);
@@ -82,7 +47,7 @@ pub(crate) async fn profile_get(State(api): State<Api>, Path(profile): Path<Stri
     answer(&api, call).await
 }
 
-async fn answer(api: &Api, call: Result<Call<'_>, Box<Response>>) -> Response {
+pub(super) async fn answer(api: &Api, call: Result<Call<'_>, Box<Response>>) -> Response {
     let call = match call {
         Ok(call) => call,
         Err(refused) => return *refused,

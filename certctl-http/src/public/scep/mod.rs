@@ -1,7 +1,9 @@
 //! The SCEP server (RFC 8894 §4): messages in the query of GET or the body of POST, answers of its own media types. Everything
 //! else about them is the engine's.
 
+mod description;
 pub(crate) mod get;
+mod mtls;
 pub(crate) mod post;
 
 use std::collections::BTreeMap;
@@ -17,6 +19,7 @@ use certctl_core::engine::Engine;
 use certctl_core::scep::{Answer, CaCertificates, Scep, ScepProfile};
 use certctl_core::{Error, ErrorKind, Retry};
 
+use super::trust::TrustBundle;
 use super::{Quota, plain};
 use crate::edge::address;
 use crate::router::Api;
@@ -35,17 +38,23 @@ pub(crate) struct Door {
     scep: Scep,
     /// Wrong challenge passwords and certificates from each address, by profile.
     failures: BTreeMap<String, Quota>,
+    /// Whose client certificates count, by profile.
+    clients: BTreeMap<String, TrustBundle>,
 }
 
 impl Door {
     /// `None` without a profile.
-    pub(crate) fn new(engine: &Engine, profiles: &[ScepProfile]) -> Option<Self> {
+    pub(crate) fn new(
+        engine: &Engine,
+        profiles: &[ScepProfile],
+        clients: &BTreeMap<String, TrustBundle>,
+    ) -> Option<Self> {
         let failures = profiles
             .iter()
             .map(|profile| (profile.name.clone(), Quota::new(profile.failures_per_hour, HOUR)))
             .collect();
         let scep = || Scep::new(engine.clone(), profiles.iter().cloned());
-        (!profiles.is_empty()).then(|| Self { scep: scep(), failures })
+        (!profiles.is_empty()).then(|| Self { scep: scep(), failures, clients: clients.clone() })
     }
 
     /// Whether there is a profile of this name.
@@ -56,10 +65,16 @@ impl Door {
 
 /// The paths.
 pub(crate) fn handlers() -> Router<Api> {
-    Router::new().route("/scep", MethodRouter::new().get(get::get).post(post::post).fallback(wrong_method)).route(
-        "/scep/{profile}",
-        MethodRouter::new().get(get::profile_get).post(post::profile_post).fallback(wrong_method),
-    )
+    let methods = MethodRouter::new;
+    Router::new()
+        .route("/scep", methods().get(get::get).post(post::post).fallback(wrong_method))
+        .route("/scep/{profile}", methods().get(get::profile_get).post(post::profile_post).fallback(wrong_method))
+        .route("/scep-mtls", methods().get(mtls::by_get).post(mtls::by_post).fallback(wrong_method))
+        .route("/scep-mtls/{profile}", methods().get(mtls::by_get).post(mtls::by_post).fallback(wrong_method))
+}
+
+fn no_profile() -> Response {
+    plain(StatusCode::NOT_FOUND, "there is no SCEP profile at this path")
 }
 
 async fn wrong_method() -> Response {
@@ -88,9 +103,7 @@ impl<'a> Call<'a> {
         // What clients that were made for other servers put at the end of every URL.
         let profile = profile.filter(|name| *name != "pkiclient.exe").unwrap_or(ScepProfile::DEFAULT);
         let known = api.scep.as_deref().and_then(|door| Some((door, door.failures.get(profile)?)));
-        let Some((door, failures)) = known else {
-            return Err(Box::new(plain(StatusCode::NOT_FOUND, "there is no SCEP profile at this path")));
-        };
+        let (door, failures) = known.ok_or_else(|| Box::new(no_profile()))?;
         Ok(Self { door, profile, failures, address, asked: Asked::read(request.uri().query()) })
     }
 
@@ -102,7 +115,7 @@ impl<'a> Call<'a> {
         match self.door.scep.ca_certificates(self.profile).await {
             Ok(Some(CaCertificates::One(der))) => typed(CA_CERTIFICATE, der),
             Ok(Some(CaCertificates::Several(bag))) => typed(CA_RA_CERTIFICATES, bag),
-            Ok(None) => plain(StatusCode::NOT_FOUND, "there is no SCEP profile at this path"),
+            Ok(None) => no_profile(),
             Err(error) => failed(&error),
         }
     }
@@ -119,7 +132,7 @@ impl<'a> Call<'a> {
         }
         match answer {
             Ok(Some(answer)) => answered(answer),
-            Ok(None) => plain(StatusCode::NOT_FOUND, "there is no SCEP profile at this path"),
+            Ok(None) => no_profile(),
             Err(error) => failed(&error),
         }
     }

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::Call;
+use super::description::ToPost;
 use crate::public::plain;
 use crate::router::Api;
 use crate::wire::Octets;
@@ -18,24 +19,11 @@ use crate::wire::Octets;
     post, path = "/scep", operation_id = "scepPost", tag = "SCEP",
     params(("operation" = String, Query, description = "`PKIOperation`")),
     request_body(content = Octets, content_type = "application/x-pki-message"),
-    responses(
-        (
-            status = 200,
-            description = "The answer to the message",
-            content((Octets = "application/x-pki-message"))
-        ),
-        (status = 202, description = "Somebody has to approve first (lightweight form)", body = String, content_type = "text/plain"),
-        (status = 400, description = "The request cannot be read, or is refused (lightweight form)", body = String, content_type = "text/plain"),
-        (status = 403, description = "The challenge password is missing or wrong (lightweight form)", body = String, content_type = "text/plain"),
-        (status = 404, description = "There is no such profile", body = String, content_type = "text/plain"),
-        (status = 413, description = "The body is too long", body = String, content_type = "text/plain"),
-        (status = 429, description = "Too many requests, or too many wrong challenge passwords", body = String, content_type = "text/plain"),
-        (status = 500, description = "The server failed", body = String, content_type = "text/plain"),
-        (status = 503, description = "The server cannot work now", body = String, content_type = "text/plain"),
-    ),
+    responses(ToPost),
 )]
 pub(crate) async fn post(State(api): State<Api>, request: Request) -> Response {
-    answer(&api, None, request).await
+    let call = Call::read(&api, None, &request);
+    answer(&api, call, request).await
 }
 
 /// Speaks SCEP in a profile: messages
@@ -48,28 +36,15 @@ pub(crate) async fn post(State(api): State<Api>, request: Request) -> Response {
         ("operation" = String, Query, description = "`PKIOperation`")
     ),
     request_body(content = Octets, content_type = "application/x-pki-message"),
-    responses(
-        (
-            status = 200,
-            description = "The answer to the message",
-            content((Octets = "application/x-pki-message"))
-        ),
-        (status = 202, description = "Somebody has to approve first (lightweight form)", body = String, content_type = "text/plain"),
-        (status = 400, description = "The request cannot be read, or is refused (lightweight form)", body = String, content_type = "text/plain"),
-        (status = 403, description = "The challenge password is missing or wrong (lightweight form)", body = String, content_type = "text/plain"),
-        (status = 404, description = "There is no such profile", body = String, content_type = "text/plain"),
-        (status = 413, description = "The body is too long", body = String, content_type = "text/plain"),
-        (status = 429, description = "Too many requests, or too many wrong challenge passwords", body = String, content_type = "text/plain"),
-        (status = 500, description = "The server failed", body = String, content_type = "text/plain"),
-        (status = 503, description = "The server cannot work now", body = String, content_type = "text/plain"),
-    ),
+    responses(ToPost),
 )]
 pub(crate) async fn profile_post(State(api): State<Api>, Path(profile): Path<String>, request: Request) -> Response {
-    answer(&api, Some(&profile), request).await
+    let call = Call::read(&api, Some(&profile), &request);
+    answer(&api, call, request).await
 }
 
-async fn answer(api: &Api, profile: Option<&str>, request: Request) -> Response {
-    let call = match Call::read(api, profile, &request) {
+pub(super) async fn answer(api: &Api, call: Result<Call<'_>, Box<Response>>, request: Request) -> Response {
+    let call = match call {
         Ok(call) => call,
         Err(refused) => return *refused,
     };

@@ -9,7 +9,7 @@ use certctl_core::domain::{Chain, Csr, KeyAlgorithm, SubjectNames};
 use certctl_core::pki;
 use certctl_core::ports::{GeneratedKey, Keys, Secret};
 use certctl_core::testing::{ManualClock, SeededRng, TestAuthority, TestKeys};
-use certctl_http::{EstAccess, EstProfile, EstTrust, Options, ServerCertificate, Tls, serve};
+use certctl_http::{EstAccess, EstProfile, EstTrust, Options, ServerCertificate, Tls, TrustBundle, serve};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::{DigitallySignedStruct, SignatureScheme};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
@@ -222,7 +222,7 @@ pub(crate) async fn foreign(seed: u64, names: &[&str]) -> (Machine, EstTrust) {
     let pkcs8 = pki::private_key::from_pem(issued.key_pem.expose()).unwrap();
     let key = GeneratedKey { signer: TestKeys.open(&pkcs8).await.unwrap(), pkcs8 };
     let root = Chain::from_pem(&authority.root_pem()).unwrap().leaf().to_vec();
-    (Machine { key, chain: issued.chain }, EstTrust::Bundle(vec![root]))
+    (Machine { key, chain: issued.chain }, EstTrust::Bundle(TrustBundle::of(vec![root])))
 }
 
 fn private(pkcs8: &[u8]) -> PrivateKeyDer<'static> {

@@ -1,5 +1,6 @@
 //! SCEP over HTTP: a client that makes any message, and everything that must come of it or must not.
 
+mod mtls;
 mod races;
 
 use std::sync::Arc;

@@ -1,0 +1,126 @@
+//! CAs whose TLS client certificates count at a door, and whether one does.
+
+use std::fmt::{Debug, Formatter};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use certctl_core::Error;
+use certctl_core::domain::{CertificateFacts, ExtendedKeyUsage, Principal, Timestamp, pem};
+use certctl_core::enrol::IsRevoked;
+use certctl_core::pki::certificate;
+use certctl_core::pki::path::{Purpose, PurposeScope, TrustAnchor, Validation};
+use certctl_core::ports::Files;
+
+use crate::listen::TlsChannel;
+use crate::router::Api;
+
+/// CAs whose TLS client certificates count at a door, such as a manufacturer's.
+#[derive(Clone)]
+pub struct TrustBundle(Arc<Kept>);
+
+struct Kept {
+    path: Option<PathBuf>,
+    authorities: Authorities,
+}
+
+/// DER certificates of CAs.
+type Authorities = Arc<[Vec<u8>]>;
+
+/// The largest file that is read, in octets.
+const LARGEST: usize = 1 << 20;
+
+impl TrustBundle {
+    /// These CAs: DER certificates.
+    pub fn of(authorities: Vec<Vec<u8>>) -> Self {
+        Self(Arc::new(Kept { path: None, authorities: authorities.into() }))
+    }
+
+    /// The CAs in a file: PEM certificates.
+    ///
+    /// # Errors
+    /// When the file cannot be read, holds no certificate, or holds one that is no CA's.
+    pub async fn read(path: &Path, files: &dyn Files) -> Result<Self, String> {
+        let authorities = authorities(path, files).await?;
+        Ok(Self(Arc::new(Kept { path: Some(path.to_owned()), authorities })))
+    }
+
+    /// The file that it was read from.
+    pub fn path(&self) -> Option<&Path> {
+        self.0.path.as_deref()
+    }
+
+    /// The CAs.
+    pub fn authorities(&self) -> Arc<[Vec<u8>]> {
+        Arc::clone(&self.0.authorities)
+    }
+}
+
+impl Debug for TrustBundle {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TrustBundle")
+            .field("path", &self.0.path)
+            .field("authorities", &self.authorities().len())
+            .finish()
+    }
+}
+
+async fn authorities(path: &Path, files: &dyn Files) -> Result<Authorities, String> {
+    let octets = files.read(path, LARGEST).await.map_err(|error| error.to_string())?;
+    let failed = |reason: String| format!("{}: {reason}", path.display());
+    let text = String::from_utf8(octets).map_err(|_| failed("it is no text; PEM is expected".to_owned()))?;
+    parse(&text).map_err(failed)
+}
+
+fn parse(text: &str) -> Result<Authorities, String> {
+    let blocks = pem::parse(text, LARGEST).map_err(|error| error.to_string())?;
+    let mut authorities: Vec<Vec<u8>> = Vec::with_capacity(blocks.len());
+    for block in blocks {
+        if block.label != "CERTIFICATE" {
+            return Err(format!("it holds a {}; only certificates of CAs belong here", block.label));
+        }
+        let facts = certificate::parse(&block.der).map_err(|error| error.to_string())?;
+        if !facts.is_ca {
+            return Err(format!("`{}` is no CA certificate", facts.subject));
+        }
+        if !authorities.contains(&block.der) {
+            authorities.push(block.der);
+        }
+    }
+    Ok(authorities.into())
+}
+
+/// Whether the client certificate of a connection is one of these CAs', is for TLS clients, and is none of ours that is revoked;
+/// else why not.
+///
+/// # Errors
+/// The engine's.
+pub(super) async fn judge(
+    api: &Api,
+    (bundle, machine): (&TrustBundle, &Principal),
+    channel: &TlsChannel,
+) -> Result<Result<CertificateFacts, String>, Error> {
+    let now = api.now().await?;
+    let facts = match judged(channel, &bundle.authorities(), (now, Some(ExtendedKeyUsage::ClientAuth))) {
+        Ok(facts) => facts,
+        Err(why) => return Ok(Err(why)),
+    };
+    let revoked = api.engine.execute(machine, IsRevoked { fingerprint: facts.fingerprint }).await?;
+    Ok(if revoked { Err("it is revoked".to_owned()) } else { Ok(facts) })
+}
+
+/// RFC 5280 §6, through whatever the client sent with its certificate.
+pub(super) fn judged(
+    channel: &TlsChannel,
+    authorities: &[Vec<u8>],
+    (now, usage): (Timestamp, Option<ExtendedKeyUsage>),
+) -> Result<CertificateFacts, String> {
+    let Some((leaf, others)) = channel.certificates.split_first() else {
+        return Err("no client certificate was shown".to_owned());
+    };
+    let anchors: Vec<TrustAnchor> =
+        authorities.iter().filter_map(|der| TrustAnchor::from_certificate(der).ok()).collect();
+    let purpose = usage.map(|usage| Purpose { usage, scope: PurposeScope::WholePath });
+    let validation = Validation { purpose, ..Validation::new(&anchors, now) };
+    validation.find(leaf, others).map_err(|error| error.to_string())?;
+    certificate::parse(leaf).map_err(|error| error.to_string())
+}
