@@ -100,6 +100,7 @@ pub(crate) struct Database {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Egress {
     pub(crate) allow: Option<Vec<String>>,
+    pub(crate) resolver: Option<Vec<String>>,
 }
 
 /// `[rate_limit]`.

@@ -223,6 +223,19 @@ const SETTINGS: &[Setting] = &[
             Ok(())
         },
     },
+    Setting {
+        key: "egress.resolver",
+        variable: "EGRESS_RESOLVER",
+        flag: "",
+        default: "as this host looks up names",
+        meaning: "DNS servers that are asked for the addresses of hosts that somebody else named, such as those that ACME clients \
+                  have to prove: `ADDRESS` or `ADDRESS:PORT`. This host's file of hosts and its search domains are then left \
+                  aside. In the variable separated by commas.",
+        set: |config, value| {
+            config.egress.resolver = Some(list(value));
+            Ok(())
+        },
+    },
     of_loop!(
         renewal_check,
         "SCHEDULER_RENEWAL_CHECK_INTERVAL",

@@ -124,6 +124,7 @@ fn bad_values_are_errors_that_name_the_setting() {
         (&[("CERTCTL_DATABASE_URL", "postgres://db/certctl")], "CERTCTL_CONFIG_ENCRYPTION_KEY"),
         (&[("CERTCTL_CONFIG_ENCRYPTION_KEY", "short")], "16 characters"),
         (&[("CERTCTL_EGRESS_ALLOW", "10.0.0.0/8,nonsense")], "nonsense"),
+        (&[("CERTCTL_EGRESS_RESOLVER", "192.0.2.53,dns.example")], "dns.example"),
         (&[("CERTCTL_WEBHOOK_SECRET", "0123456789abcdef")], "CERTCTL_WEBHOOK_URL"),
         (&[("CERTCTL_SLACK_CHANNEL", "#a")], "CERTCTL_SLACK_WEBHOOK_URL"),
         (&[("CERTCTL_PAGERDUTY_SEVERITY", "error")], "CERTCTL_PAGERDUTY_ROUTING_KEY"),

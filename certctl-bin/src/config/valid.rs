@@ -1,7 +1,7 @@
 //! The configuration as it is meant: parsed, checked, no raw strings.
 
 use std::fmt::Display;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -168,7 +168,7 @@ impl Config {
             encryption_key: self.encryption_key,
             database_url,
             database_connections,
-            egress: egress(self.egress.allow.unwrap_or_default())?,
+            egress: egress(self.egress)?,
             routes: routes(self.route, &notifiers)?,
             digest: digest(self.digest)?,
             notifiers,
@@ -292,19 +292,29 @@ pub(super) fn period(at: &str, written: &str, most: u64) -> Result<Duration, Con
 }
 
 /// Networks, or single addresses.
-fn egress(written: Vec<String>) -> Result<EgressPolicy, ConfigError> {
+fn egress(written: super::Egress) -> Result<EgressPolicy, ConfigError> {
     let network = |text: &String| match text.parse::<IpAddr>() {
         Ok(IpAddr::V4(address)) => format!("{address}/32"),
         Ok(IpAddr::V6(address)) => format!("{address}/128"),
         Err(_) => text.clone(),
     };
     let mut allow = Vec::new();
-    for text in &written {
+    for text in written.allow.iter().flatten() {
         let parsed = serde_json::from_value(json!(network(text)));
         let reason = || format!("`{text}` is no network, such as 127.0.0.0/8, and no address");
         allow.push(parsed.map_err(|_| ConfigError::value("egress.allow", reason()))?);
     }
-    Ok(EgressPolicy { allow })
+    Ok(EgressPolicy { allow, resolver: dns_servers("egress.resolver", written.resolver.as_deref())? })
+}
+
+/// DNS servers, each an address with or without a port.
+pub(super) fn dns_servers(key: &str, written: Option<&[String]>) -> Result<Vec<SocketAddr>, ConfigError> {
+    let server = |text: &String| {
+        let server = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53)).or_else(|_| text.parse());
+        let reason = || format!("`{text}` is no address, such as 192.0.2.53 or 192.0.2.53:53");
+        server.map_err(|_| ConfigError::value(key, reason()))
+    };
+    written.unwrap_or_default().iter().map(server).collect()
 }
 
 fn notifiers(written: Vec<super::Notifier>, channels: super::Channels) -> Result<Vec<NotifierConfig>, ConfigError> {

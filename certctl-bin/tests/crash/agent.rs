@@ -15,7 +15,7 @@ use super::child::{AGENT, Order};
 use super::points::{PointedCommands, PointedControl, PointedFiles, PointedKeys, Points};
 
 pub(crate) async fn work(order: &Order, points: Points) {
-    let loopback = EgressPolicy { allow: vec!["127.0.0.0/8".parse().unwrap()] };
+    let loopback = EgressPolicy { allow: vec!["127.0.0.0/8".parse().unwrap()], ..EgressPolicy::default() };
     let ports = host::ports(&HostConfig { egress: loopback, ..HostConfig::default() }).unwrap();
     let (id, key, _) = AGENT;
     let url = format!("http://127.0.0.1:{}", order.port).parse().unwrap();

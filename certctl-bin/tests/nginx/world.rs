@@ -55,7 +55,8 @@ impl World {
     /// An engine on an empty store and a running nginx, with its first certificate of the engine's in service.
     pub(crate) async fn start(program: PathBuf) -> Result<Self, Failed> {
         let dir = tempfile::tempdir()?;
-        let egress = EgressPolicy { allow: vec!["127.0.0.0/8".parse()?, "::1/128".parse()?] };
+        let egress =
+            EgressPolicy { allow: vec!["127.0.0.0/8".parse()?, "::1/128".parse()?], ..EgressPolicy::default() };
         let ports = host::ports(&HostConfig { egress, ..HostConfig::default() })?;
         let now = ports.clock.now();
         let hour = Duration::from_secs(3600);

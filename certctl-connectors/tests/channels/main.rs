@@ -41,7 +41,8 @@ fn main() {
 
 /// A notifier on this host, which may call these networks beyond the rule.
 fn notifier(kind: &str, config: &Value, allow: &[&str]) -> Arc<dyn Notifier> {
-    let egress = EgressPolicy { allow: allow.iter().map(|net| net.parse().unwrap()).collect() };
+    let egress =
+        EgressPolicy { allow: allow.iter().map(|net| net.parse().unwrap()).collect(), ..EgressPolicy::default() };
     let ports = host::ports(&HostConfig { egress, ..HostConfig::default() }).unwrap();
     let cx = connector_context(kind, ports);
     certctl_connectors::registry().find_notifier(kind).unwrap().build(config, &cx).unwrap()

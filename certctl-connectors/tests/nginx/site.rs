@@ -35,7 +35,7 @@ pub(super) fn ensure(holds: bool, reason: impl FnOnce() -> String) -> Result<(),
 
 impl Site {
     pub(super) async fn start() -> Result<Self, Failed> {
-        let egress = EgressPolicy { allow: vec!["127.0.0.0/8".parse()?] };
+        let egress = EgressPolicy { allow: vec!["127.0.0.0/8".parse()?], ..EgressPolicy::default() };
         let ports = ports(&HostConfig { egress, ..HostConfig::default() })?;
         let now = ports.clock.now();
         let authority = TestAuthority::new(1, now).await;

@@ -23,7 +23,7 @@ pub use dialer::{ByteStream, DialError, Dialer, Endpoint, TlsTerms};
 pub use files::{FileError, FileErrorKind, FileLock, FileMeta, Files, WriteOptions};
 pub use http::{Egress, HttpClient, HttpError, HttpOptions, HttpRequest, HttpResponse, Identity, Method};
 pub use keys::{Decrypter, GeneratedKey, KeyError, KeyTransport, Keys, Signer};
-pub use resolver::{ResolveError, Resolver};
+pub use resolver::{CaaRecord, ResolveError, Resolver};
 pub use rng::SecureRng;
 pub use secret::Secret;
 pub use spawner::{Spawner, Task};

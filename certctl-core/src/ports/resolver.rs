@@ -14,6 +14,17 @@ pub struct ResolveError {
     pub reason: String,
 }
 
+/// A CAA record (RFC 8659 §4.1), as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaaRecord {
+    /// Whether who does not know the tag must not issue.
+    pub critical: bool,
+    /// What the record is about, such as `issue`; compared without regard to case.
+    pub tag: String,
+    /// The value, whose form the tag decides.
+    pub value: Vec<u8>,
+}
+
 /// Looks up names in the DNS (RFC 1035). Answers are never older than the question: nothing is kept between two of them.
 #[async_trait]
 pub trait Resolver: Send + Sync {
@@ -24,4 +35,11 @@ pub trait Resolver: Send + Sync {
     /// # Errors
     /// [`ResolveError`] when no server answered.
     async fn txt(&self, name: &str, servers: &[SocketAddr]) -> Result<Vec<String>, ResolveError>;
+
+    /// The CAA records of a name itself; none where it has none or does not exist, whatever the names above it have. Names and
+    /// servers as for [`txt`](Self::txt).
+    ///
+    /// # Errors
+    /// [`ResolveError`] when no server answered: then nobody knows whether there are records.
+    async fn caa(&self, name: &str, servers: &[SocketAddr]) -> Result<Vec<CaaRecord>, ResolveError>;
 }

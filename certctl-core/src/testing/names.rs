@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::ports::{ResolveError, Resolver};
+use crate::ports::{CaaRecord, ResolveError, Resolver};
 
-/// TXT records by name. Clones share them.
+/// TXT and CAA records by name. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryNames(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     texts: BTreeMap<String, Vec<String>>,
+    authorities: BTreeMap<String, Vec<CaaRecord>>,
     failure: Option<String>,
 }
 
@@ -34,6 +35,16 @@ impl MemoryNames {
         self.state().texts.remove(&plain(name));
     }
 
+    /// Adds a CAA record that is not critical.
+    pub fn add_caa(&self, name: &str, tag: &str, value: &str) {
+        self.add_caa_record(name, CaaRecord { critical: false, tag: tag.to_owned(), value: value.into() });
+    }
+
+    /// Adds a CAA record of any kind.
+    pub fn add_caa_record(&self, name: &str, record: CaaRecord) {
+        self.state().authorities.entry(plain(name)).or_default().push(record);
+    }
+
     /// Lets look-ups fail for this reason; `None` mends it.
     pub fn fail(&self, reason: Option<&str>) {
         self.state().failure = reason.map(ToOwned::to_owned);
@@ -48,10 +59,21 @@ impl MemoryNames {
 impl Resolver for MemoryNames {
     async fn txt(&self, name: &str, _servers: &[SocketAddr]) -> Result<Vec<String>, ResolveError> {
         let state = self.state();
-        match &state.failure {
-            Some(reason) => Err(ResolveError { name: name.to_owned(), reason: reason.clone() }),
-            None => Ok(state.texts.get(&plain(name)).cloned().unwrap_or_default()),
-        }
+        state.works(name)?;
+        Ok(state.texts.get(&plain(name)).cloned().unwrap_or_default())
+    }
+
+    async fn caa(&self, name: &str, _servers: &[SocketAddr]) -> Result<Vec<CaaRecord>, ResolveError> {
+        let state = self.state();
+        state.works(name)?;
+        Ok(state.authorities.get(&plain(name)).cloned().unwrap_or_default())
+    }
+}
+
+impl State {
+    fn works(&self, name: &str) -> Result<(), ResolveError> {
+        let failed = self.failure.as_ref();
+        failed.map_or(Ok(()), |reason| Err(ResolveError { name: name.to_owned(), reason: reason.clone() }))
     }
 }
 

@@ -59,6 +59,7 @@ fn answer(status: &str, headers: &str, body: &str) -> String {
 fn client(allow: &str) -> GuardedHttpClient {
     GuardedHttpClient::new(Guard::new(EgressPolicy {
         allow: allow.split_terminator(',').map(|net| net.parse().unwrap()).collect(),
+        ..EgressPolicy::default()
     }))
 }
 

@@ -21,7 +21,7 @@ fn request(port: u16) -> TlsProbeRequest {
 }
 
 async fn probe(request: &TlsProbeRequest) -> Result<TlsObservation, ProbeError> {
-    let policy = EgressPolicy { allow: vec!["127.0.0.0/8".parse().unwrap()] };
+    let policy = EgressPolicy { allow: vec!["127.0.0.0/8".parse().unwrap()], ..EgressPolicy::default() };
     GuardedTlsProbe::new(Guard::new(policy)).unwrap().probe(request).await
 }
 
