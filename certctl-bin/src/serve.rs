@@ -97,10 +97,9 @@ impl Server {
         let (rate_limit, origins) = (config.rate_limit, config.origins.clone());
         let est = est_servers(&config.est, &*engine.ports().files).await?;
         let (scep, scep_clients) = scep::open(&config.scep, &*engine.ports().files).await?;
-        let acme_url = config.acme_server.as_ref().and_then(|acme| acme.url.clone());
         let ocsp_per_minute = config.ocsp_per_minute;
         let options =
-            Options { authentication, rate_limit, origins, est, scep, scep_clients, ocsp_per_minute, acme_url };
+            Options { authentication, rate_limit, origins, est, scep, scep_clients, ocsp_per_minute };
         Ok(Self { engine, listener, challenges, tls, options, address })
     }
 

@@ -54,8 +54,6 @@ pub struct Options {
     pub scep_clients: BTreeMap<String, TrustBundle>,
     /// How many OCSP requests may come from one address in a minute; as many as they like when absent.
     pub ocsp_per_minute: Option<u32>,
-    /// Where ACME clients reach the server, without a path: what their URLs begin with. The host that they name when absent.
-    pub acme_url: Option<String>,
 }
 
 /// What handlers share.

@@ -1,17 +1,17 @@
 //! `[acme_server]`: certificates for machines that speak ACME.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
 use certctl_core::domain::{InvalidId, Profile, ProfileId};
+use certctl_core::enrol::acme::caa;
 use certctl_core::enrol::acme::{AcmeAuthMode, AcmeConfig, AcmeLimits, AcmeProfile, AcmeValidation};
 use serde::Deserialize;
 
 use super::ConfigError;
 use super::settings::{Setting, boolean, list, not_a};
-use super::valid::period;
+use super::valid::{dns_servers, period};
 
 /// `[acme_server]`, as written.
 #[derive(Debug, Default, Deserialize)]
@@ -126,7 +126,9 @@ pub(super) const SETTINGS: &[Setting] = &[
         caa_identities,
         "ACME_SERVER_CAA_IDENTITIES",
         "none",
-        "Names that the directory gives for use in CAA records. No CAA record is looked up. In the variable separated by commas.",
+        "Names by which CAA records mean this server, such as `ca.example.com`; the directory tells them. Where there are some, a \
+         name that is proven is only certified if its CAA records, if it has any, let this server issue (RFC 8659). In the variable \
+         separated by commas.",
         |value| Ok(list(value))
     ),
     of_acme!(nonce_ttl, "ACME_SERVER_NONCE_TTL", "`5m`", "How long a nonce is good."),
@@ -201,16 +203,16 @@ pub(super) const SETTINGS: &[Setting] = &[
         dns01_resolver,
         "ACME_SERVER_DNS01_RESOLVER",
         "those of the host",
-        "DNS servers that dns-01 asks, `ADDRESS` or `ADDRESS:PORT`. In the variable separated by commas.",
+        "DNS servers that are asked for TXT records of dns-01 and for CAA records, `ADDRESS` or `ADDRESS:PORT`. In the variable \
+         separated by commas. For addresses of hosts see `egress.resolver`.",
         |value| Ok(list(value))
     ),
 ];
 
-/// What is served, and where it is.
+/// What is served.
 #[derive(Clone, Debug)]
 pub(crate) struct ValidAcmeServer {
     pub(crate) config: AcmeConfig,
-    pub(crate) url: Option<String>,
     pub(crate) gc_interval: Duration,
 }
 
@@ -236,20 +238,35 @@ impl AcmeServer {
             validation: self.validation()?,
             terms_of_service: url("tos_url", self.tos_url.as_deref())?,
             website: url("website", self.website.as_deref())?,
-            caa_identities: self.caa_identities.clone().unwrap_or_default(),
+            caa_identities: self.caa_identities()?,
+            url: self.url()?,
             ..usual
         };
         let (default, profiles) = self.profiles()?;
         let gc_interval = time("gc_interval", self.gc_interval.as_ref(), Duration::from_secs(60), day)?;
         let config = AcmeConfig { profiles, default_profile: Some(default), ..config };
+        Ok(self.enabled.unwrap_or(false).then_some(ValidAcmeServer { config, gc_interval }))
+    }
+
+    fn url(&self) -> Result<Option<String>, ConfigError> {
         let url = url("url", self.url.as_deref())?;
-        if url
-            .as_ref()
-            .is_some_and(|url| url.split("://").nth(1).is_some_and(|rest| rest.trim_end_matches('/').contains('/')))
-        {
+        let path = |url: &str| url.split("://").nth(1).is_some_and(|rest| rest.trim_end_matches('/').contains('/'));
+        if url.as_deref().is_some_and(path) {
             return Err(ConfigError::value(at("url"), "it has a path; the server is at the root of its host"));
         }
-        Ok(self.enabled.unwrap_or(false).then_some(ValidAcmeServer { config, url, gc_interval }))
+        Ok(url.map(|url| url.trim_end_matches('/').to_owned()))
+    }
+
+    /// Names of issuers as CAA records have them (RFC 8659 §4.2).
+    fn caa_identities(&self) -> Result<Vec<String>, ConfigError> {
+        let written = self.caa_identities.clone().unwrap_or_default();
+        match written.iter().find(|name| !caa::is_issuer_name(name)) {
+            Some(bad) => {
+                let reason = format!("`{bad}` is no name of a CA in CAA records, such as ca.example.com");
+                Err(ConfigError::value(at("caa_identities"), reason))
+            }
+            None => Ok(written),
+        }
     }
 
     fn limits(&self) -> Result<AcmeLimits, ConfigError> {
@@ -274,12 +291,7 @@ impl AcmeServer {
             let port = number(key, *written, u32::from(usual), 1..=65_535)?;
             Ok(u16::try_from(port).unwrap_or(usual))
         };
-        let mut dns_servers = Vec::new();
-        for text in self.dns01_resolver.iter().flatten() {
-            let server = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53)).or_else(|_| text.parse());
-            let reason = || format!("`{text}` is no address, such as 192.0.2.53 or 192.0.2.53:53");
-            dns_servers.push(server.map_err(|_| ConfigError::value(at("dns01_resolver"), reason()))?);
-        }
+        let dns_servers = dns_servers(&at("dns01_resolver"), self.dns01_resolver.as_deref())?;
         Ok(AcmeValidation {
             http01_concurrency: at_once("http01_concurrency", &self.http01_concurrency, usual.http01_concurrency)?,
             dns01_concurrency: at_once("dns01_concurrency", &self.dns01_concurrency, usual.dns01_concurrency)?,
@@ -430,6 +442,7 @@ mod tests {
             ("url = \"pki.example\"", "acme_server.url"),
             ("url = \"https://pki.example/certs\"", "acme_server.url"),
             ("tos_url = \"https://a b\"", "acme_server.tos_url"),
+            ("caa_identities = [\"ca.example\", \"ca.example;\"]", "acme_server.caa_identities"),
         ] {
             let error = valid(&format!("[acme_server]\n{line}")).unwrap_err();
             assert!(error.starts_with(key), "{line}: {error}");

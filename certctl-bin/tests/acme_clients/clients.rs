@@ -1,12 +1,13 @@
 //! How each client is called.
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use libtest_mimic::Failed;
 
-use crate::{Proof, World};
+use crate::{NAME, Proof, World};
 
 /// A client with an account and one certificate.
 pub(crate) trait Client: Sized {
@@ -45,7 +46,6 @@ fn text(path: PathBuf) -> String {
 pub(crate) struct Certbot {
     usual: Vec<String>,
     ca: PathBuf,
-    name: &'static str,
     leaf: PathBuf,
     how: Vec<String>,
 }
@@ -73,13 +73,13 @@ impl Client for Certbot {
         };
         let mut how: Vec<String> = how.into_iter().map(str::to_owned).collect();
         how.extend(["--http-01-port".to_owned(), world.port.to_string()]);
-        let leaf = world.path(&format!("certbot/config/live/{}/cert.pem", world.name()));
-        Ok(Self { usual, ca: world.server.ca.clone(), name: world.name(), leaf, how })
+        let leaf = world.path(&format!("certbot/config/live/{NAME}/cert.pem"));
+        Ok(Self { usual, ca: world.server.ca.clone(), leaf, how })
     }
 
     fn issue(&self) -> Result<(), Failed> {
         let how: Vec<&str> = self.how.iter().map(String::as_str).collect();
-        let mut arguments = vec!["certonly", "--agree-tos", "-m", "ops@example.com", "--no-eff-email", "-d", self.name];
+        let mut arguments = vec!["certonly", "--agree-tos", "-m", "ops@example.com", "--no-eff-email", "-d", NAME];
         arguments.extend(how);
         self.run(&arguments)
     }
@@ -117,8 +117,7 @@ impl Client for Lego {
         let resolver = world.zone.address.to_string();
         let mut usual = vec!["--server".to_owned(), world.acme()];
         usual.extend(
-            ["--accept-tos", "--email", "ops@example.com", "--path", &place, "--domains", world.name()]
-                .map(str::to_owned),
+            ["--accept-tos", "--email", "ops@example.com", "--path", &place, "--domains", NAME].map(str::to_owned),
         );
         let how: Vec<&str> = match world.proof {
             Proof::None | Proof::Http => vec!["--http", "--http.port", &listen],
@@ -151,8 +150,9 @@ impl Client for Lego {
 
 pub(crate) struct Uacme {
     usual: Vec<String>,
-    name: &'static str,
     leaf: String,
+    /// Shakes hands for it, where it proves names so.
+    _responder: Option<Responder>,
 }
 
 impl Uacme {
@@ -167,26 +167,33 @@ impl Client for Uacme {
 
     fn new(world: &World) -> Result<Self, Failed> {
         let (zone, web) = (text(world.zone.directory.clone()), text(world.files.directory.clone()));
-        let accepted = if world.proof == Proof::Dns { "dns-01" } else { "http-01" };
+        let accepted = match world.proof {
+            Proof::Dns => "dns-01",
+            Proof::Tls => "tls-alpn-01",
+            Proof::None | Proof::Http => "http-01",
+        };
+        let socket = text(world.path("ualpn.sock"));
         // METHOD TYPE IDENT TOKEN AUTH; what is not accepted is declined with 1.
         let hook = format!(
             "[ \"$1\" = begin ] || exit 0\n[ \"$2\" = {accepted} ] || exit 1\ncase $2 in\n\
-             dns-01) echo \"$5\" >> {zone}/_acme-challenge.$3 ;;\nhttp-01) printf %s \"$5\" > {web}/$4 ;;\nesac"
+             dns-01) echo \"$5\" >> {zone}/_acme-challenge.$3 ;;\nhttp-01) printf %s \"$5\" > {web}/$4 ;;\n\
+             tls-alpn-01) [ \"$(echo \"auth $3 $5\" | ualpn -s {socket})\" = OK ] ;;\nesac"
         );
         let hook = text(script(world, "uacme-hook", &hook)?);
         let place = text(world.path("uacme"));
         let usual = ["-a", &world.acme(), "-c", &place, "-h", &hook, "-y"].map(str::to_owned).to_vec();
-        let client = Self { usual, name: world.name(), leaf: format!("{place}/{}/cert.pem", world.name()) };
+        let responder = if world.proof == Proof::Tls { Some(Responder::start(world, &socket)?) } else { None };
+        let client = Self { usual, leaf: format!("{place}/{NAME}/cert.pem"), _responder: responder };
         client.run(&["new", "ops@example.com"])?;
         Ok(client)
     }
 
     fn issue(&self) -> Result<(), Failed> {
-        self.run(&["issue", self.name])
+        self.run(&["issue", NAME])
     }
 
     fn renew(&self) -> Result<(), Failed> {
-        self.run(&["-f", "issue", self.name])
+        self.run(&["-f", "issue", NAME])
     }
 
     fn revoke(&self) -> Result<(), Failed> {
@@ -194,9 +201,37 @@ impl Client for Uacme {
     }
 }
 
+/// `ualpn`, which shakes hands for uacme. What is no proof it hands on, to nobody.
+struct Responder {
+    child: Child,
+    pid_file: String,
+}
+
+impl Responder {
+    fn start(world: &World, socket: &str) -> Result<Self, Failed> {
+        let pid_file = text(world.path("ualpn.pid"));
+        let mut command = Command::new("ualpn");
+        command.args(["-v", "-n", "1", "-c", "127.0.0.1@9", "-b", &format!("127.0.0.1@{}", world.port)]);
+        let mut child = command.args(["-s", socket, "-p", &pid_file]).stderr(Stdio::piped()).spawn()?;
+        let mut said = BufReader::new(child.stderr.take().ok_or("no standard error")?).lines();
+        let listens = said.by_ref().any(|line| line.is_ok_and(|line| line.contains("frontend listening")));
+        // It must not wait for a reader.
+        std::thread::spawn(move || said.count());
+        let responder = Self { child, pid_file };
+        if listens { Ok(responder) } else { Err("ualpn does not listen".into()) }
+    }
+}
+
+impl Drop for Responder {
+    /// With its workers, which outlive it when it is killed.
+    fn drop(&mut self) {
+        let _ = Command::new("ualpn").args(["-t", "-p", &self.pid_file]).output();
+        let _ = self.child.wait();
+    }
+}
+
 pub(crate) struct Dehydrated {
     config: String,
-    name: &'static str,
     leaf: String,
 }
 
@@ -224,18 +259,18 @@ impl Client for Dehydrated {
         );
         let path = world.path("dehydrated.config");
         std::fs::write(&path, config)?;
-        let leaf = format!("{place}/certs/{}/cert.pem", world.name());
-        let client = Self { config: text(path), name: world.name(), leaf };
+        let leaf = format!("{place}/certs/{NAME}/cert.pem");
+        let client = Self { config: text(path), leaf };
         client.run(&["--register", "--accept-terms"])?;
         Ok(client)
     }
 
     fn issue(&self) -> Result<(), Failed> {
-        self.run(&["-c", "-d", self.name])
+        self.run(&["-c", "-d", NAME])
     }
 
     fn renew(&self) -> Result<(), Failed> {
-        self.run(&["-c", "-x", "-d", self.name])
+        self.run(&["-c", "-x", "-d", NAME])
     }
 
     fn revoke(&self) -> Result<(), Failed> {

@@ -1,5 +1,5 @@
 //! Clients of other makers obtain, renew and revoke certificates: certbot, lego, uacme and dehydrated, without proof and with each
-//! kind of challenge. A client that is not installed shows as ignored.
+//! kind of challenge that they know. A client that is not installed shows as ignored.
 
 #![expect(clippy::disallowed_methods, reason = "the test runs clients, and serves what they publish")]
 #![expect(clippy::unwrap_used, reason = "what cannot be had fails the test")]
@@ -39,14 +39,19 @@ fn main() {
         trial("lego_with_tls_alpn_01", "lego", || life::<Lego>(Proof::Tls)),
         trial("lego_with_a_credential", "lego", with_a_credential),
         trial("uacme_in_a_trusted_network", "uacme", || life::<Uacme>(Proof::None)),
-        // Not http-01: it refuses names without dots, and the name of this machine has none.
+        trial("uacme_with_http_01", "uacme", || life::<Uacme>(Proof::Http)),
         trial("uacme_with_dns_01", "uacme", || life::<Uacme>(Proof::Dns)),
+        trial("uacme_with_tls_alpn_01", "ualpn", || life::<Uacme>(Proof::Tls)),
+        trial("lego_where_caa_records_decide", "lego", where_caa_records_decide),
         trial("dehydrated_in_a_trusted_network", "dehydrated", || life::<Dehydrated>(Proof::None)),
         trial("dehydrated_with_http_01", "dehydrated", || life::<Dehydrated>(Proof::Http)),
         trial("dehydrated_with_dns_01", "dehydrated", || life::<Dehydrated>(Proof::Dns)),
     ];
     libtest_mimic::run(&arguments, trials).exit();
 }
+
+/// What is certified: a name that only the zone knows.
+pub(crate) const NAME: &str = "shop.example.test";
 
 /// What the server asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +90,7 @@ impl World {
             ("CERTCTL_ACME_SERVER_TLSALPN01_PORT", &proves_at),
             ("CERTCTL_ACME_SERVER_DNS01_RESOLVER", &resolver),
             ("CERTCTL_EGRESS_ALLOW", "127.0.0.0/8,::1/128"),
+            ("CERTCTL_EGRESS_RESOLVER", &resolver),
             ("CERTCTL_SERVER_NAMES", "localhost,127.0.0.1"),
         ];
         if plain {
@@ -102,11 +108,6 @@ impl World {
 
     pub(crate) fn acme(&self) -> String {
         format!("{}/acme/directory", self.server.url)
-    }
-
-    /// What is certified: this host, or a name that only the zone knows.
-    pub(crate) fn name(&self) -> &'static str {
-        if matches!(self.proof, Proof::Dns | Proof::None) { "shop.example.test" } else { "localhost" }
     }
 
     fn certificates(&self) -> Result<Vec<Value>, Failed> {
@@ -146,6 +147,32 @@ fn life<C: Client>(proof: Proof) -> Result<(), Failed> {
     world.certificate("Active", 2)?;
     client.revoke()?;
     world.certificate("Revoked", 2)?;
+    Ok(())
+}
+
+/// Names whose CAA records are for another CA, or for other challenges, are not certified.
+fn where_caa_records_decide() -> Result<(), Failed> {
+    let world = World::new(Proof::Dns, &[("CERTCTL_ACME_SERVER_CAA_IDENTITIES", "ca.example.test")], false)?;
+    let client = Lego::new(&world)?;
+    // Those of the name, and those above it when it has none.
+    let own = world.zone.directory.join("caa").join(NAME);
+    let above = world.zone.directory.join("caa/example.test");
+    let refusals = [
+        (&own, "0 issue other.example\n0 iodef mailto:ops@example.test\n"),
+        (&own, "0 issue ca.example.test; validationmethods=http-01\n"),
+        (&above, "0 issue ca.example.test\n128 tbs Unknown\n"),
+    ];
+    for (file, records) in refusals {
+        std::fs::write(file, records)?;
+        match client.issue() {
+            Err(said) if said.message().is_some_and(|said| said.contains("urn:ietf:params:acme:error:caa")) => {}
+            said => return Err(format!("{records}: {said:?}").into()),
+        }
+        std::fs::remove_file(file)?;
+    }
+    std::fs::write(above, "128 issue ca.example.test; validationmethods=dns-01\n0 issue other.example\n")?;
+    client.issue()?;
+    world.certificate("Active", 1)?;
     Ok(())
 }
 

@@ -6,11 +6,12 @@ use serde_json::json;
 
 use crate::domain::{
     AcmeAccount, AcmeAuthorization, AcmeAuthorizationState, AcmeChallenge, AcmeChallengeState, AcmeChallengeType,
-    AcmeOrder, AcmeOrderState, AuditAction, Principal, Timestamp,
+    AcmeIdentifierType, AcmeOrder, AcmeOrderState, AuditAction, Principal, Timestamp,
 };
 use crate::engine::Engine;
-use crate::enrol::acme::validate::{Proof, validate};
-use crate::enrol::acme::{AcmeConfig, Problem, ProblemType};
+use crate::enrol::acme::caa::Issuance;
+use crate::enrol::acme::validate::{Proof, caa, validate};
+use crate::enrol::acme::{AcmeConfig, AcmeEvent, AcmeValidation, Problem, ProblemType, Server};
 use crate::entity::Record;
 use crate::error::Error;
 use crate::jobs::queue::{Insistence, Queue, while_held};
@@ -25,14 +26,10 @@ impl Leased for AcmeChallenge {
     const RUNNING: &'static str = AcmeChallengeState::Running.name();
 }
 
-fn config(engine: &Engine) -> Option<&AcmeConfig> {
-    engine.acme_server().map(|server| &server.config)
-}
-
 fn free(engine: &Engine) -> Vec<(String, u32)> {
-    let Some(config) = config(engine) else { return Vec::new() };
+    let Some(server) = engine.acme_server() else { return Vec::new() };
     let free = |kind: &AcmeChallengeType| {
-        Permit::free(engine, config.validation.concurrency(*kind), [AcmeChallenge::partition(*kind)])
+        Permit::free(engine, server.config.validation.concurrency(*kind), [AcmeChallenge::partition(*kind)])
     };
     AcmeChallengeType::ALL.iter().flat_map(free).collect()
 }
@@ -74,17 +71,20 @@ async fn attempt(
     lease: &Lease<AcmeChallenge>,
     outcome: &mut Option<Result<(), Problem>>,
 ) -> Result<(), Error> {
-    let Some(config) = config(engine) else { return Ok(()) };
+    let Some(server) = engine.acme_server() else { return Ok(()) };
     if outcome.is_none() {
-        *outcome = Some(look(engine, config, &lease.record).await?);
+        *outcome = Some(look(engine, server, &lease.record).await?);
     }
-    match outcome {
-        Some(outcome) => record(engine, config, (lease, outcome)).await,
-        None => Ok(()),
+    if let Some(outcome) = outcome {
+        let events = record(engine, &server.config, (lease, outcome)).await?;
+        for event in events {
+            server.note(event);
+        }
     }
+    Ok(())
 }
 
-async fn look(engine: &Engine, config: &AcmeConfig, challenge: &AcmeChallenge) -> Result<Result<(), Problem>, Error> {
+async fn look(engine: &Engine, server: &Server, challenge: &AcmeChallenge) -> Result<Result<(), Problem>, Error> {
     let view = engine.storage().read(View::Latest).await?;
     let authorization = view.get::<AcmeAuthorization>(challenge.authorization_id.as_str()).await?;
     let account = view.get::<AcmeAccount>(challenge.account_id.as_str()).await?;
@@ -98,21 +98,59 @@ async fn look(engine: &Engine, config: &AcmeConfig, challenge: &AcmeChallenge) -
         token: &challenge.token,
         thumbprint: &account.thumbprint,
     };
-    let timeout = config.validation.timeout;
-    let looked = validate(engine.ports(), &config.validation, (challenge.kind, &proof));
-    Ok(within(&*engine.ports().clock, timeout, looked).await.unwrap_or_else(|| {
-        Err(Problem::new(ProblemType::Connection, format!("no complete answer within {} s", timeout.as_secs())))
-    }))
+    let how = &server.config.validation;
+    let looked = validate(engine.ports(), how, (challenge.kind, &proof));
+    let met = within(&*engine.ports().clock, how.timeout, looked).await;
+    let met = met.unwrap_or_else(|| late(how, ProblemType::Connection));
+    // After the proof, so that who proves nothing has no names of others looked up. Addresses have no CAA records.
+    let asks = !server.config.caa_identities.is_empty() && authorization.kind == AcmeIdentifierType::Dns;
+    match met {
+        Ok(()) if asks => Ok(permitted(engine, server, (&authorization, &account, challenge.kind)).await),
+        met => Ok(met),
+    }
 }
 
+/// Whether the CAA records of a name that was proven let this server certify it (RFC 8659).
+async fn permitted(
+    engine: &Engine,
+    server: &Server,
+    (authorization, account, method): (&AcmeAuthorization, &AcmeAccount, AcmeChallengeType),
+) -> Result<(), Problem> {
+    let how = &server.config.validation;
+    let account_urls = server.config.account_urls(&account.profile_id, &account.id);
+    let issuance = Issuance {
+        identities: &server.config.caa_identities,
+        wildcard: authorization.wildcard,
+        method,
+        account_urls: &account_urls,
+    };
+    let checked = caa::check(engine.ports(), how, (&authorization.value, &issuance));
+    let checked = within(&*engine.ports().clock, how.timeout, checked).await;
+    let checked = checked.unwrap_or_else(|| late(how, ProblemType::Dns));
+    server.note(match &checked {
+        Ok(()) => AcmeEvent::CaaPermitted,
+        Err(problem) if problem.kind == ProblemType::Caa => AcmeEvent::CaaForbidden,
+        Err(_) => AcmeEvent::CaaFailed,
+    });
+    checked
+}
+
+fn late(how: &AcmeValidation, kind: ProblemType) -> Result<(), Problem> {
+    Err(Problem::new(kind, format!("no complete answer within {} s", how.timeout.as_secs())))
+}
+
+/// Gives what is to be counted.
 async fn record(
     engine: &Engine,
     config: &AcmeConfig,
     (lease, outcome): (&Lease<AcmeChallenge>, &Result<(), Problem>),
-) -> Result<(), Error> {
+) -> Result<Vec<AcmeEvent>, Error> {
     let mut unit = UnitOfWork::begin(engine.storage()).await?;
     let now = unit.now();
-    let Some(mut challenge) = unit.held::<AcmeChallenge>(&lease.fence).await? else { return Ok(()) };
+    let Some(mut challenge) = unit.held::<AcmeChallenge>(&lease.fence).await? else {
+        return Ok(Vec::new());
+    };
+    let kind = challenge.kind;
     challenge.holder = None;
     if let Err(problem) = outcome
         && i64::from(config.validation.attempts) > challenge.failures + 1
@@ -124,7 +162,8 @@ async fn record(
         challenge.due_at = now + config.validation.pause * (1 << doubled);
         let mut unit = unit.bookkeeping();
         unit.update(challenge);
-        return Ok(engine.commit(unit).await?);
+        engine.commit(unit).await?;
+        return Ok(vec![AcmeEvent::ChallengeRepeated(kind)]);
     }
     challenge.due_at = Timestamp::NEVER;
     let authorization = unit.get::<AcmeAuthorization>(challenge.authorization_id.as_str()).await?;
@@ -136,11 +175,13 @@ async fn record(
         challenge.error = Some(over.document().to_string());
         let mut unit = unit.bookkeeping();
         unit.update(challenge);
-        return Ok(engine.commit(unit).await?);
+        engine.commit(unit).await?;
+        return Ok(vec![AcmeEvent::ChallengeInvalid(kind)]);
     };
-    decide(&mut challenge, (authorization, order), outcome, (engine, &mut unit))?;
+    let events = decide(&mut challenge, (authorization, order), outcome, (engine, &mut unit))?;
     unit.update(challenge);
-    Ok(engine.commit(unit).await?)
+    engine.commit(unit).await?;
+    Ok(events)
 }
 
 /// Takes over what the challenge says of the authorization, and that of the order. The order is written each time: of two that end at
@@ -150,8 +191,12 @@ fn decide(
     (mut authorization, order): (Record<AcmeAuthorization>, Option<Record<AcmeOrder>>),
     outcome: &Result<(), Problem>,
     (engine, unit): (&Engine, &mut UnitOfWork),
-) -> Result<(), Error> {
+) -> Result<Vec<AcmeEvent>, Error> {
     let now = unit.now();
+    let mut events = match outcome {
+        Ok(()) => vec![AcmeEvent::ChallengeValid(challenge.kind), AcmeEvent::AuthorizationValid],
+        Err(_) => vec![AcmeEvent::ChallengeInvalid(challenge.kind), AcmeEvent::AuthorizationInvalid],
+    };
     let (met, proven, action) = match outcome {
         Ok(()) => (AcmeChallengeState::Valid, AcmeAuthorizationState::Valid, AuditAction::AcmeAuthorizationValidated),
         Err(_) => (AcmeChallengeState::Invalid, AcmeAuthorizationState::Invalid, AuditAction::AcmeAuthorizationFailed),
@@ -168,7 +213,10 @@ fn decide(
                     order.state = order.state.transition(AcmeOrderState::Ready).map_err(Error::internal)?;
                 }
             }
-            Err(problem) => end(&mut order, (AcmeOrderState::Invalid, now), Some(problem))?,
+            Err(problem) => {
+                end(&mut order, (AcmeOrderState::Invalid, now), Some(problem))?;
+                events.push(AcmeEvent::OrderInvalid);
+            }
         }
         unit.update(order);
     }
@@ -179,5 +227,5 @@ fn decide(
     let about = ("acme_authorization", authorization.id.as_str());
     unit.append(audit_event(engine, &Principal::system(), now, action, about, details));
     unit.update(authorization);
-    Ok(())
+    Ok(events)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::{AcmeAuthorization, AcmeChallenge, AcmeOrder, AcmeOrderState, Principal, Timestamp};
 use crate::engine::Engine;
-use crate::enrol::acme::{Problem, ProblemType};
+use crate::enrol::acme::{AcmeEvent, Problem, ProblemType};
 use crate::entity::Record;
 use crate::error::Error;
 use crate::ops::acme::{PROCESSING, Settle, end};
@@ -53,12 +53,19 @@ async fn expire(engine: &Engine, mut order: Record<AcmeOrder>, now: Timestamp) -
     end(&mut order, (AcmeOrderState::Invalid, now), Some(&why))?;
     let mut changes = Changes::bookkeeping();
     changes.update(order);
-    applied(engine, changes).await
+    let expired = applied(engine, changes).await?;
+    if let Some(server) = engine.acme_server().filter(|_| expired) {
+        server.note(AcmeEvent::OrderExpired);
+    }
+    Ok(expired)
 }
 
 /// An order whose client has not asked for a day how it stands.
 async fn settle(engine: &Engine, order: &AcmeOrder, now: Timestamp) -> Result<bool, Error> {
-    engine.execute(&Principal::system(), Settle { id: order.id.clone() }).await?;
+    let ended = engine.execute(&Principal::system(), Settle { id: order.id.clone() }).await?;
+    if let (Some(server), Some(state)) = (engine.acme_server(), ended) {
+        server.note_end(state);
+    }
     let found = engine.storage().read(View::Latest).await?.get::<AcmeOrder>(order.id.as_str()).await?;
     let Some(mut order) = found.filter(|order| order.state == AcmeOrderState::Processing) else { return Ok(true) };
     order.collect_at = now + PROCESSING;

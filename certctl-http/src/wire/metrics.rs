@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use certctl_core::domain::{CertificateStatus, JobState, Timestamp};
 use certctl_core::engine::{Census, Engine};
+use certctl_core::enrol::acme::{Acme, AcmeFamily};
 use certctl_core::ocsp::OcspOutcome;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -141,6 +142,9 @@ pub(crate) fn exposition(census: &Census, metrics: &MetricsResponse, engine: &En
     for outcome in OcspOutcome::ALL {
         text.labelled("certctl_ocsp_counter_total", "result", outcome.name(), engine.ocsp_requests(*outcome));
     }
+    if let Some(acme) = engine.acme() {
+        text.acme(&acme);
+    }
     text.one("gauge", "certctl_uptime_seconds", "How long this server has been running.", *uptime_seconds);
     text.family("gauge", "certctl_build_info", "The version of this server; always 1.");
     text.labelled("certctl_build_info", "version", env!("CARGO_PKG_VERSION"), 1);
@@ -159,8 +163,23 @@ impl Exposition {
         self.family(kind, name, help);
         let _ = writeln!(self.0, "{name} {value}");
     }
-    /// The values of labels are names of ours, which need no escapes.
     fn labelled(&mut self, name: &str, label: &str, value: &str, count: u64) {
-        let _ = writeln!(self.0, "{name}{{{label}=\"{value}\"}} {count}");
+        self.sample(name, &[(label, value)], count);
+    }
+    /// The values of labels are names of ours, which need no escapes.
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], count: u64) {
+        let labels: Vec<String> = labels.iter().map(|(label, value)| format!("{label}=\"{value}\"")).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let _ = writeln!(self.0, "{name}{labels} {count}");
+    }
+    /// What the ACME server of this process has done.
+    fn acme(&mut self, acme: &Acme<'_>) {
+        for family in AcmeFamily::ALL {
+            let name = format!("certctl_acme_{family}_total");
+            self.family("counter", &name, family.help());
+            for event in family.events() {
+                self.sample(&name, &event.labels(), acme.count(event));
+            }
+        }
     }
 }

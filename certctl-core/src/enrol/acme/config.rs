@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::domain::{AcmeChallengeType, IssuerId, OwnerId, ProfileId, RenewalPolicyId, TeamId};
+use super::directory::Directory;
+use crate::domain::{AcmeAccountId, AcmeChallengeType, IssuerId, OwnerId, ProfileId, RenewalPolicyId, TeamId};
 use crate::text_enum;
 
 text_enum! {
@@ -40,8 +41,12 @@ pub struct AcmeConfig {
     pub terms_of_service: Option<String>,
     /// A page about the server.
     pub website: Option<String>,
-    /// The names by which CAA records would mean this server. They are told, and no CAA record is looked up.
+    /// The names by which CAA records mean this server (RFC 8659 §4.2). Where there are some, names that are proven must have CAA
+    /// records that let it issue, or none.
     pub caa_identities: Vec<String>,
+    /// Where clients reach the server, without a path and a slash at the end: what their URLs begin with. The host that they name
+    /// when absent; then no CAA record can name an account (RFC 8657 §3).
+    pub url: Option<String>,
 }
 
 /// The directory of one profile.
@@ -89,7 +94,7 @@ pub struct AcmeValidation {
     pub http_port: u16,
     /// The port of TLS handshakes. RFC 8737 §3 says 443.
     pub tls_port: u16,
-    /// The DNS servers that are asked for TXT records; those of the host when empty.
+    /// The DNS servers that are asked for TXT and CAA records; those of the host when empty.
     pub dns_servers: Vec<SocketAddr>,
     /// How long one look may take.
     pub timeout: Duration,
@@ -97,6 +102,16 @@ pub struct AcmeValidation {
     pub attempts: u32,
     /// The pause between two looks; each further one is twice as long.
     pub pause: Duration,
+}
+
+impl AcmeConfig {
+    /// The URLs of an account of this profile: those of the default profile have two.
+    pub(crate) fn account_urls(&self, profile: &ProfileId, account: &AcmeAccountId) -> Vec<String> {
+        let Some(url) = &self.url else { return Vec::new() };
+        let own = Some(format!("{url}/acme/profile/{profile}"));
+        let usual = (self.default_profile.as_ref() == Some(profile)).then(|| format!("{url}/acme"));
+        own.into_iter().chain(usual).map(|base| Directory::new(profile.clone(), &base).account(account)).collect()
+    }
 }
 
 impl AcmeProfile {
@@ -141,6 +156,7 @@ impl Default for AcmeConfig {
             terms_of_service: None,
             website: None,
             caa_identities: Vec::new(),
+            url: None,
         }
     }
 }

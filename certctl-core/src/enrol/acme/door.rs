@@ -2,6 +2,7 @@
 
 use super::answer::Answer;
 use super::config::{AcmeConfig, AcmeProfile};
+use super::counts::{AcmeEvent, AcmeResource, Counts};
 use super::directory::Directory;
 use super::jwk::Jwk;
 use super::jws::{self, Message, Signer};
@@ -10,7 +11,8 @@ use super::payload;
 use super::problem::{Problem, ProblemType};
 use super::{eab, identifier, view};
 use crate::domain::{
-    AcmeAccount, AcmeAccountId, AcmeAccountState, AcmeOrderId, Principal, ProfileId, RevocationReason, Timestamp,
+    AcmeAccount, AcmeAccountId, AcmeAccountState, AcmeOrderId, AcmeOrderState, Principal, ProfileId, RevocationReason,
+    Timestamp,
 };
 use crate::engine::Engine;
 use crate::entity::Record;
@@ -23,12 +25,30 @@ use crate::storage::{Query, View};
 pub(crate) struct Server {
     pub(crate) config: AcmeConfig,
     nonces: Nonces,
+    counts: Counts,
 }
 
 impl Server {
     pub(crate) fn new(config: AcmeConfig, rng: &dyn SecureRng) -> Self {
         let nonces = Nonces::new(rng, config.nonce_ttl);
-        Self { config, nonces }
+        Self { config, nonces, counts: Counts::default() }
+    }
+
+    /// Counts what has happened, and is stored where it is kept.
+    pub(crate) fn note(&self, event: AcmeEvent) {
+        self.counts.note(event);
+    }
+
+    /// Counts how an order ended.
+    pub(crate) fn note_end(&self, state: AcmeOrderState) {
+        match state {
+            AcmeOrderState::Valid => {
+                self.note(AcmeEvent::OrderValid);
+                self.note(AcmeEvent::CertificateIssued);
+            }
+            AcmeOrderState::Invalid => self.note(AcmeEvent::OrderInvalid),
+            AcmeOrderState::Pending | AcmeOrderState::Processing | AcmeOrderState::Ready => {}
+        }
     }
 }
 
@@ -79,6 +99,24 @@ pub enum Resource<'a> {
     RevokeCertificate,
 }
 
+impl Resource<'_> {
+    const fn kind(&self) -> AcmeResource {
+        match self {
+            Self::Account(_) => AcmeResource::Account,
+            Self::Authorization(_) => AcmeResource::Authorization,
+            Self::Certificate(_) => AcmeResource::Certificate,
+            Self::Challenge(_) => AcmeResource::Challenge,
+            Self::Finalize(_) => AcmeResource::Finalize,
+            Self::KeyChange => AcmeResource::KeyChange,
+            Self::NewAccount => AcmeResource::NewAccount,
+            Self::NewOrder => AcmeResource::NewOrder,
+            Self::Order(_) => AcmeResource::Order,
+            Self::Orders(_) => AcmeResource::Orders,
+            Self::RevokeCertificate => AcmeResource::RevokeCertificate,
+        }
+    }
+}
+
 impl Engine {
     /// The ACME server, if this engine has one.
     pub fn acme(&self) -> Option<Acme<'_>> {
@@ -101,13 +139,29 @@ impl<'a> Acme<'a> {
         self.server.config.profiles.contains_key(&profile).then(|| Directory::new(profile, base))
     }
 
+    /// How often something happened at this process since it started.
+    pub fn count(&self, event: AcmeEvent) -> u64 {
+        self.server.counts.of(event)
+    }
+
     /// The directory itself (RFC 8555 §7.1.1).
+    ///
+    /// # Errors
+    /// The problem that the client is told.
     pub fn index(&self, directory: &Directory) -> Result<Answer, Problem> {
+        self.server.note(AcmeEvent::Requested(AcmeResource::Directory));
         Ok(Answer::json(directory.document(&self.server.config, self.profile(directory)?)))
     }
 
-    /// A new nonce (RFC 8555 §7.2). Asks no store.
+    /// What a request for a nonce is answered with (RFC 8555 §7.2).
+    pub fn new_nonce(&self) -> String {
+        self.server.note(AcmeEvent::Requested(AcmeResource::NewNonce));
+        self.nonce()
+    }
+
+    /// A nonce for the client's next message (RFC 8555 §6.5.1). Asks no store.
     pub fn nonce(&self) -> String {
+        self.server.note(AcmeEvent::NonceMade);
         self.server.nonces.make(self.engine.ports().clock.monotonic())
     }
 
@@ -121,13 +175,25 @@ impl<'a> Acme<'a> {
     /// # Errors
     /// The problem that the client is told.
     pub async fn call(&self, call: Call<'_>) -> Result<Answer, Problem> {
+        self.server.note(AcmeEvent::Requested(call.resource.kind()));
+        self.counted(self.answer(call).await)
+    }
+
+    /// Counts a refusal.
+    pub(super) fn counted<T>(&self, answer: Result<T, Problem>) -> Result<T, Problem> {
+        answer.inspect_err(|problem| self.server.note(AcmeEvent::Refused(problem.kind)))
+    }
+
+    async fn answer(&self, call: Call<'_>) -> Result<Answer, Problem> {
         let message = jws::parse(call.body)?;
         if message.url != call.url {
             let detail = "the `url` of the message is not the URL that it was sent to (RFC 8555 section 6.4)";
             return Err(Problem::new(ProblemType::Unauthorized, detail));
         }
         let now = self.engine.ports().clock.monotonic();
-        if !message.nonce.as_ref().is_some_and(|nonce| self.server.nonces.redeem(nonce, now)) {
+        let is_good = message.nonce.as_ref().is_some_and(|nonce| self.server.nonces.redeem(nonce, now));
+        self.server.note(if is_good { AcmeEvent::NonceUsed } else { AcmeEvent::NonceBad });
+        if !is_good {
             let detail =
                 "the nonce is not one of this server, is too old, or was used; repeat with the one of this answer";
             return Err(Problem::new(ProblemType::BadNonce, detail));
@@ -209,7 +275,10 @@ impl<'a> Acme<'a> {
                 }
                 let id = id.parse().map_err(|_| Problem::not_found("authorization"))?;
                 let deactivate = ops::DeactivateAuthorization { account_id: account.id.clone(), id };
-                let id = self.execute(&account, deactivate).await??;
+                let (id, events) = self.execute(&account, deactivate).await??;
+                for event in events {
+                    self.server.note(event);
+                }
                 self.authorization(directory, &account, id.as_str()).await
             }
             Resource::Challenge(id) if payload.is_empty() => self.challenge(directory, &account, id).await,
@@ -217,7 +286,10 @@ impl<'a> Acme<'a> {
                 // An object without members that mean anything (RFC 8555 §7.5.1).
                 payload::read::<serde_json::Map<String, serde_json::Value>>(payload)?;
                 let challenge_id = id.parse().map_err(|_| Problem::not_found("challenge"))?;
-                self.execute(&account, ops::Respond { account: account.clone(), id: challenge_id }).await??;
+                let respond = ops::Respond { account: account.clone(), id: challenge_id };
+                if let Some(kind) = self.execute(&account, respond).await?? {
+                    self.server.note(AcmeEvent::ChallengeAnswered(kind));
+                }
                 self.challenge(directory, &account, id).await
             }
             Resource::KeyChange => self.change_key(directory, account, message).await,
@@ -242,7 +314,7 @@ impl<'a> Acme<'a> {
                 let detail = format!("the account of this key is {}", found.state);
                 return Err(Problem::new(ProblemType::Unauthorized, detail));
             }
-            return Ok(Answer::json(view::account(directory, &found)).at(directory.account(&found.id)));
+            return Ok(self.found(directory, &found));
         }
         if asked.only_return_existing {
             return Err(Problem::new(ProblemType::AccountDoesNotExist, "there is no account with this key"));
@@ -276,15 +348,21 @@ impl<'a> Acme<'a> {
         match self.engine.execute(&principal(&id), new).await {
             Ok(made) => {
                 let made = made?;
+                self.server.note(AcmeEvent::AccountCreated);
                 Ok(Answer::json(view::account(directory, &made)).created(directory.account(&made.id)))
             }
             // The same key at the same moment: one of both made it.
             Err(error) if error.code() == "already_exists" => match self.account_of(directory, key).await? {
-                Some(found) => Ok(Answer::json(view::account(directory, &found)).at(directory.account(&found.id))),
+                Some(found) => Ok(self.found(directory, &found)),
                 None => Err(error.into()),
             },
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn found(&self, directory: &Directory, account: &AcmeAccount) -> Answer {
+        self.server.note(AcmeEvent::AccountFound);
+        Answer::json(view::account(directory, account)).at(directory.account(&account.id))
     }
 
     /// The account with this key.
@@ -312,8 +390,14 @@ impl<'a> Acme<'a> {
             Some(_) => return Err(Problem::malformed("the status of an account can only become `deactivated`")),
         };
         let contact = asked.contact.map(payload::contacts).transpose()?;
+        let changes = contact.as_ref().is_some_and(|contact| *contact != account.contact.0);
         let update = ops::UpdateAccount { id: account.id.clone(), contact, deactivate };
         let updated = self.execute(&account, update).await??;
+        if deactivate {
+            self.server.note(AcmeEvent::AccountDeactivated);
+        } else if changes {
+            self.server.note(AcmeEvent::AccountUpdated);
+        }
         Ok(Answer::json(view::account(directory, &updated)))
     }
 
@@ -348,7 +432,11 @@ impl<'a> Acme<'a> {
         let change =
             ops::ChangeKey { id: account.id.clone(), old: account.thumbprint.clone(), new: new.as_ref().clone() };
         match self.engine.execute(&principal(&account.id), change).await {
-            Ok(changed) => Ok(Answer::json(view::account(directory, &changed?))),
+            Ok(changed) => {
+                let changed = changed?;
+                self.server.note(AcmeEvent::KeyChanged);
+                Ok(Answer::json(view::account(directory, &changed)))
+            }
             Err(error) if error.code() == "already_exists" => match self.account_of(directory, new).await? {
                 Some(taken) => Err(key_taken(directory, &taken)),
                 None => Err(error.into()),
@@ -383,6 +471,7 @@ impl<'a> Acme<'a> {
             }
             made => made??,
         };
+        self.server.note(AcmeEvent::OrderCreated);
         let body = view::order(directory, &made.order, &made.authorizations, made.now);
         Ok(Answer::json(body).created(directory.order(&made.order.id)))
     }
@@ -394,11 +483,23 @@ impl<'a> Acme<'a> {
         (id, payload): (&str, &[u8]),
     ) -> Result<Answer, Problem> {
         let order_id: AcmeOrderId = id.parse().map_err(|_| Problem::not_found("order"))?;
+        let finalized = self.finalized(&account, (order_id.clone(), payload)).await;
+        let state = finalized.inspect_err(|_| self.server.note(AcmeEvent::FinalizationRefused))?;
+        let at_once = state == AcmeOrderState::Valid;
+        self.server.note(if at_once { AcmeEvent::FinalizationIssued } else { AcmeEvent::FinalizationProcessing });
+        self.server.note_end(state);
+        Ok(self.order(directory, &account, order_id.as_str()).await?.at(directory.order(&order_id)))
+    }
+
+    /// Where the order stands then.
+    async fn finalized(
+        &self,
+        account: &Record<AcmeAccount>,
+        (id, payload): (AcmeOrderId, &[u8]),
+    ) -> Result<AcmeOrderState, Problem> {
         let asked: payload::Finalize = payload::read(payload)?;
         let csr = ops::read_csr(&asked.csr)?;
-        let finalize = ops::Finalize { account: account.clone(), id: order_id.clone(), csr };
-        self.execute(&account, finalize).await??;
-        Ok(self.order(directory, &account, order_id.as_str()).await?.at(directory.order(&order_id)))
+        self.execute(account, ops::Finalize { account: account.clone(), id, csr }).await?
     }
 
     async fn revoke(&self, directory: &Directory, by: ops::By, payload: &[u8]) -> Result<Answer, Problem> {
@@ -408,12 +509,15 @@ impl<'a> Acme<'a> {
             Some(code) => ops::reason(code)?,
         };
         let der = ops::read_certificate(&asked.certificate)?;
-        let who = match &by {
-            ops::By::Account(account) => principal(&account.id),
-            ops::By::Key(key) => Principal::machine(format!("acme:key:{}", key.thumbprint())),
+        let (who, event) = match &by {
+            ops::By::Account(account) => (principal(&account.id), AcmeEvent::RevokedByAccount),
+            ops::By::Key(key) => {
+                (Principal::machine(format!("acme:key:{}", key.thumbprint())), AcmeEvent::RevokedByKey)
+            }
         };
         let revoke = ops::Revoke { by, profile_id: directory.profile_id.clone(), der, reason };
         self.engine.execute(&who, revoke).await??;
+        self.server.note(event);
         Ok(Answer::empty())
     }
 

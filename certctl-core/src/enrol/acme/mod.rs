@@ -1,10 +1,12 @@
-//! The ACME server (RFC 8555, RFC 8737, RFC 8738, RFC 9773): messages in, messages out.
+//! The ACME server (RFC 8555, RFC 8657, RFC 8737, RFC 8738, RFC 9773): messages in, messages out.
 //!
 //! [`Acme`] is the door: it reads a signed message, finds who signed it, has the operation of `ops/acme` done, and gives the
 //! answer as plain data. HTTP only carries it.
 
 mod answer;
+pub mod caa;
 mod config;
+mod counts;
 mod directory;
 mod door;
 pub mod eab;
@@ -21,6 +23,7 @@ mod view;
 
 pub use answer::{Answer, Body, Link};
 pub use config::{AcmeAuthMode, AcmeConfig, AcmeLimits, AcmeProfile, AcmeValidation};
+pub use counts::{AcmeEvent, AcmeFamily, AcmeResource};
 pub use directory::Directory;
 pub use door::{Acme, Call, Resource};
 pub use problem::{Problem, ProblemType, Subproblem};

@@ -27,6 +27,8 @@ text_enum! {
         BadRevocationReason = "badRevocationReason",
         /// The algorithm of the signature is none that is accepted.
         BadSignatureAlgorithm = "badSignatureAlgorithm",
+        /// CAA records forbid it (RFC 8659).
+        Caa = "caa",
         /// The client's server could not be reached.
         Connection = "connection",
         /// The DNS did not answer.
@@ -147,7 +149,7 @@ impl Problem {
         use ProblemType as P;
         self.status.unwrap_or(match self.kind {
             P::Unauthorized => 401,
-            P::OrderNotReady | P::UserActionRequired | P::ExternalAccountRequired => 403,
+            P::Caa | P::OrderNotReady | P::UserActionRequired | P::ExternalAccountRequired => 403,
             P::AlreadyReplaced => 409,
             P::RateLimited => 429,
             P::ServerInternal => 500,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::answer::{Answer, Body};
+use super::counts::{AcmeEvent, AcmeResource};
 use super::directory::Directory;
 use super::door::{Acme, principal};
 use super::problem::Problem;
@@ -37,7 +38,10 @@ impl Acme<'_> {
             let job = view.get::<Job>(job.as_str()).await?;
             drop(view);
             if job.is_none_or(|job| !job.is_open()) {
-                self.engine.execute(&principal(&account.id), ops::Settle { id: order.id.clone() }).await?;
+                let ended = self.engine.execute(&principal(&account.id), ops::Settle { id: order.id.clone() }).await?;
+                if let Some(state) = ended {
+                    self.server.note_end(state);
+                }
                 order = self.read_order(account, id).await?.0;
             }
         }
@@ -117,6 +121,7 @@ impl Acme<'_> {
         let order = view.get::<AcmeOrder>(id.as_str()).await?.filter(|order| order.account_id == account.id);
         let version = order.and_then(|order| order.version_id.clone()).ok_or_else(missing)?;
         let version = view.get::<Version>(version.as_str()).await?.ok_or_else(missing)?;
+        self.server.note(AcmeEvent::CertificateFetched);
         Ok(Answer { body: Body::Pem(chain_pem(&version)), ..Answer::empty() })
     }
 
@@ -125,6 +130,11 @@ impl Acme<'_> {
     /// # Errors
     /// The problem that the client is told.
     pub async fn renewal_info(&self, id: &str) -> Result<Answer, Problem> {
+        self.server.note(AcmeEvent::Requested(AcmeResource::RenewalInfo));
+        self.counted(self.window(id).await)
+    }
+
+    async fn window(&self, id: &str) -> Result<Answer, Problem> {
         let missing = || Problem::not_found("certificate");
         let poll = self.server.config.renewal_info.ok_or_else(missing)?;
         let version = self.version_of(id).await?.ok_or_else(missing)?;

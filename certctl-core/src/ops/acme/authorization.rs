@@ -8,7 +8,7 @@ use crate::domain::{
     AcmeAccountId, AcmeAuthorization, AcmeAuthorizationId, AcmeAuthorizationState, AcmeOrder, AcmeOrderState,
     AuditAction,
 };
-use crate::enrol::acme::{Problem, ProblemType};
+use crate::enrol::acme::{AcmeEvent, Problem, ProblemType};
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation};
 
@@ -23,7 +23,8 @@ pub(crate) struct DeactivateAuthorization {
 
 #[async_trait]
 impl Operation for DeactivateAuthorization {
-    type Output = Result<AcmeAuthorizationId, Problem>;
+    /// Its id, and what is to be counted.
+    type Output = Result<(AcmeAuthorizationId, Vec<AcmeEvent>), Problem>;
     const NAME: &'static str = "acme.deactivate_authorization";
     const ACCESS: Access = Access::OPEN;
 
@@ -33,7 +34,7 @@ impl Operation for DeactivateAuthorization {
             return Ok(Err(Problem::not_found("authorization")));
         };
         if authorization.state == AcmeAuthorizationState::Deactivated {
-            return Ok(Ok(self.id.clone()));
+            return Ok(Ok((self.id.clone(), Vec::new())));
         }
         if !authorization.state.can_become(AcmeAuthorizationState::Deactivated) {
             let detail = format!("the authorization is {}; there is nothing to give up", authorization.state);
@@ -41,19 +42,20 @@ impl Operation for DeactivateAuthorization {
         }
         authorization.state =
             authorization.state.transition(AcmeAuthorizationState::Deactivated).map_err(Error::internal)?;
-        let now = cx.now();
+        let (now, mut events) = (cx.now(), vec![AcmeEvent::AuthorizationDeactivated]);
         if let Some(mut order) = cx.unit.get::<AcmeOrder>(authorization.order_id.as_str()).await?
             && matches!(order.state, AcmeOrderState::Pending | AcmeOrderState::Ready)
         {
             let why = Problem::new(ProblemType::Unauthorized, "an authorization of this order was given up");
             end(&mut order, (AcmeOrderState::Invalid, now), Some(&why))?;
             cx.unit.update(order);
+            events.push(AcmeEvent::OrderInvalid);
         }
         let details = json!({
             "account_id": self.account_id, "name": authorization.value, "order_id": authorization.order_id,
         });
         cx.audit(AuditAction::AcmeAuthorizationDeactivated, ("acme_authorization", self.id.as_str()), details);
         cx.unit.update(authorization);
-        Ok(Ok(self.id.clone()))
+        Ok(Ok((self.id.clone(), events)))
     }
 }

@@ -41,7 +41,8 @@ pub(crate) fn read_csr(text: &str) -> Result<Csr, Problem> {
 
 #[async_trait]
 impl Operation for Finalize {
-    type Output = Result<(), Problem>;
+    /// Where the order stands then.
+    type Output = Result<AcmeOrderState, Problem>;
     const NAME: &'static str = "acme.finalize";
     const ACCESS: Access = Access::OPEN;
     const RACES: bool = true;
@@ -81,8 +82,9 @@ impl Operation for Finalize {
             }
             Enrolled::Refused(refusal) => return Ok(Err(problem(&refusal))),
         }
+        let state = order.state;
         cx.unit.update(order);
-        Ok(Ok(()))
+        Ok(Ok(state))
     }
 }
 

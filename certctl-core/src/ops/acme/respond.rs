@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{HOUR, config};
 use crate::domain::{
     AcmeAccount, AcmeAuthorization, AcmeAuthorizationState, AcmeChallenge, AcmeChallengeId, AcmeChallengeState,
-    AuditAction,
+    AcmeChallengeType, AuditAction,
 };
 use crate::enrol::acme::Problem;
 use crate::entity::Record;
@@ -25,7 +25,8 @@ pub(crate) struct Respond {
 
 #[async_trait]
 impl Operation for Respond {
-    type Output = Result<(), Problem>;
+    /// The type of the challenge, if this is what has it looked at.
+    type Output = Result<Option<AcmeChallengeType>, Problem>;
     const NAME: &'static str = "acme.respond";
     const ACCESS: Access = Access::OPEN;
 
@@ -36,14 +37,14 @@ impl Operation for Respond {
         let found = cx.unit.get::<AcmeChallenge>(self.id.as_str()).await?;
         let Some(mut challenge) = found.filter(|found| found.account_id == self.account.id) else { return missing() };
         if challenge.state != AcmeChallengeState::Pending {
-            return Ok(Ok(()));
+            return Ok(Ok(None));
         }
         let authorization = cx.unit.get::<AcmeAuthorization>(challenge.authorization_id.as_str()).await?;
         let Some(authorization) = authorization else { return missing() };
         let now = cx.now();
         if authorization.state != AcmeAuthorizationState::Pending {
             // Another challenge decided it.
-            return Ok(Ok(()));
+            return Ok(Ok(None));
         }
         if authorization.expires_at <= now {
             return Ok(Err(Problem::malformed("the authorization has expired; make a new order")));
@@ -65,7 +66,8 @@ impl Operation for Respond {
             "order_id": challenge.order_id,
         });
         cx.audit(AuditAction::AcmeChallengeAnswered, ("acme_challenge", self.id.as_str()), details);
+        let kind = challenge.kind;
         cx.unit.update(challenge);
-        Ok(Ok(()))
+        Ok(Ok(Some(kind)))
     }
 }

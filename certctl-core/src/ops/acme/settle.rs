@@ -20,16 +20,17 @@ pub(crate) struct Settle {
 
 #[async_trait]
 impl Operation for Settle {
-    type Output = ();
+    /// How the order ended, if it does now.
+    type Output = Option<AcmeOrderState>;
     const NAME: &'static str = "acme.settle";
     const ACCESS: Access = Access::OPEN;
 
-    async fn run(&self, cx: &mut Context<'_>) -> Result<(), Error> {
-        let Some(mut order) = cx.unit.get::<AcmeOrder>(self.id.as_str()).await? else { return Ok(()) };
-        let (AcmeOrderState::Processing, Some(job)) = (order.state, order.job_id.clone()) else { return Ok(()) };
+    async fn run(&self, cx: &mut Context<'_>) -> Result<Self::Output, Error> {
+        let Some(mut order) = cx.unit.get::<AcmeOrder>(self.id.as_str()).await? else { return Ok(None) };
+        let (AcmeOrderState::Processing, Some(job)) = (order.state, order.job_id.clone()) else { return Ok(None) };
         let now = cx.now();
         match Standing::Job(job).run(cx).await? {
-            Some(Enrolled::Pending { .. }) => return Ok(()),
+            Some(Enrolled::Pending { .. }) => return Ok(None),
             Some(Enrolled::Issued { certificate_id, version_id, .. }) => {
                 let version = cx.unit.peek::<Version>(version_id.as_str()).await?;
                 let not_after = version.map_or(now, |version| version.not_after);
@@ -45,7 +46,8 @@ impl Operation for Settle {
         }
         let details = json!({ "account_id": order.account_id, "state": order.state, "version_id": order.version_id });
         cx.audit(AuditAction::AcmeOrderSettled, ("acme_order", self.id.as_str()), details);
+        let state = order.state;
         cx.unit.update(order);
-        Ok(())
+        Ok(Some(state))
     }
 }

@@ -17,14 +17,13 @@ pub(super) struct Urls {
 impl Urls {
     /// By the configured URL of the server, or else by the host that the request names.
     pub(super) fn of(api: &Api, request: &Request) -> Self {
-        let origin = match &api.options.acme_url {
-            Some(url) => url.trim_end_matches('/').to_owned(),
-            None => origin(request),
-        };
+        let configured = api.engine.acme().and_then(|acme| acme.config().url.clone());
+        let is_configured = configured.is_some();
+        let origin = configured.unwrap_or_else(|| origin(request));
         // Behind a mount point the request's own path is only the end of what the client called.
         let path = request.uri().path();
         let original = request.extensions().get::<OriginalUri>().map_or(path, |OriginalUri(uri)| uri.path());
-        let mount = if api.options.acme_url.is_some() { "" } else { original.strip_suffix(path).unwrap_or_default() };
+        let mount = if is_configured { "" } else { original.strip_suffix(path).unwrap_or_default() };
         let directory = directory(path);
         Self { directory: format!("{origin}{mount}{directory}"), whole: format!("{origin}{mount}{path}") }
     }

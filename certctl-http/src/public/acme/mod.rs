@@ -76,7 +76,7 @@ async fn directory(State(api): State<Api>, Path(named): Path<Named>, request: Re
 async fn nonce(State(api): State<Api>, Path(named): Path<Named>, request: Request) -> Response {
     let urls = Urls::of(&api, &request);
     match door(&api, &named, &urls) {
-        Some((acme, directory)) => answer::nonce(&directory, &acme.nonce(), request.method()),
+        Some((acme, directory)) => answer::nonce(&directory, &acme.new_nonce(), request.method()),
         None => nowhere(),
     }
 }

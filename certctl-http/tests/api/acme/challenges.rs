@@ -1,5 +1,7 @@
 //! Proving that an account controls a name.
 
+mod caa;
+
 use std::time::Duration;
 
 use certctl_core::domain::{KeyAlgorithm, Serial, SubjectAltName};

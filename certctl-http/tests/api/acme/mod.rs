@@ -3,6 +3,7 @@
 mod accounts;
 mod challenges;
 mod client;
+mod counts;
 mod eab;
 mod limits;
 mod messages;

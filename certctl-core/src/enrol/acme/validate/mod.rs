@@ -1,6 +1,7 @@
 //! Looking whether a challenge is met (RFC 8555 §8, RFC 8737, RFC 8738). Everything that is called was named by a stranger, so all of
 //! it goes through the egress guard, and nothing of what came back is shown.
 
+pub(crate) mod caa;
 mod dns01;
 mod http01;
 mod tls_alpn01;
