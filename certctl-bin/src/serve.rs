@@ -98,8 +98,7 @@ impl Server {
         let est = est_servers(&config.est, &*engine.ports().files).await?;
         let (scep, scep_clients) = scep::open(&config.scep, &*engine.ports().files).await?;
         let ocsp_per_minute = config.ocsp_per_minute;
-        let options =
-            Options { authentication, rate_limit, origins, est, scep, scep_clients, ocsp_per_minute };
+        let options = Options { authentication, rate_limit, origins, est, scep, scep_clients, ocsp_per_minute };
         Ok(Self { engine, listener, challenges, tls, options, address })
     }
 
