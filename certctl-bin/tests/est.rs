@@ -18,6 +18,7 @@ fn main() {
     let has_pki = Command::new("pki").arg("--help").output().is_ok();
     let trials = vec![
         Trial::test("curl_and_openssl_enrol_and_renew", curl_and_openssl),
+        Trial::test("curl_shows_certificates_of_makers", makers),
         Trial::test("strongswan_enrols_and_renews", strongswan).with_ignored_flag(!has_pki),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
@@ -159,6 +160,75 @@ fn curl_and_openssl() -> Result<(), Failed> {
     server.answer(&["certs", "revoke", &id, "--reason", "keyCompromise"]);
     let output = post("simplereenroll", &request(4), &["--cert", &second, "--key", "key2.pem"]).output()?;
     assert!(!output.status.success() && said(&output).contains("Revoked"), "{}", said(&output));
+    server.terminate();
+    Ok(())
+}
+
+/// A CA in `NAME.pem`, and a certificate for TLS clients of it in `NAME-device.pem`, with the key in `NAME-device.key`.
+fn maker(dir: &Path, name: &str) {
+    let at = |rest: &str| format!("{name}{rest}");
+    let new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+    let (key, subject) = (at(".key"), format!("/CN={name}"));
+    let root = ["req", "-x509", "-days", "30", "-subj", &subject, "-keyout", &key, "-out", &at(".pem")];
+    openssl(dir, &[&root[..], &new].concat());
+    let ca = at(".pem");
+    let device = ["req", "-x509", "-days", "30", "-subj", "/CN=device", "-CA", &ca, "-CAkey", &key];
+    let usage = ["-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=clientAuth"];
+    let files = ["-keyout", &at("-device.key"), "-out", &at("-device.pem")];
+    openssl(dir, &[&device[..], &usage, &files, &new].concat());
+}
+
+/// Below `/.well-known/est-mtls` and `/scep-mtls` a certificate of a maker is asked for; of which one is read anew.
+fn makers() -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let dir = directory.path();
+    for name in ["first", "second"] {
+        maker(dir, name);
+    }
+    let bundle = dir.join("bundle.pem");
+    std::fs::copy(dir.join("first.pem"), &bundle)?;
+    let bundle = bundle.to_str().unwrap();
+    let variables = [
+        ("CERTCTL_API_KEYS_NAMED", &*format!("me:{}:admin", program::KEY)),
+        ("CERTCTL_EST_PROFILES", "phones"),
+        ("CERTCTL_EST_PROFILE_PHONES_ENROLLMENT_PASSWORD", PASSWORD),
+        ("CERTCTL_EST_PROFILE_PHONES_MTLS_ENABLED", "true"),
+        ("CERTCTL_EST_PROFILE_PHONES_MTLS_CLIENT_CA_TRUST_BUNDLE_PATH", bundle),
+        ("CERTCTL_SCEP_ENABLED", "true"),
+        ("CERTCTL_SCEP_CHALLENGE_PASSWORD", PASSWORD),
+        ("CERTCTL_SCEP_MTLS_ENABLED", "true"),
+        ("CERTCTL_SCEP_MTLS_CLIENT_CA_TRUST_BUNDLE_PATH", bundle),
+    ];
+    let server = Running::start(&dir.join("data"), &variables);
+    let status = |path: &str, maker: &str, more: &[&str]| {
+        let mut command = Command::new("curl");
+        command.current_dir(dir).args(["-sS", "-o", "answer", "-w", "%{http_code}", "--cacert"]).arg(&server.ca);
+        if !maker.is_empty() {
+            command.args(["--cert", &format!("{maker}-device.pem"), "--key", &format!("{maker}-device.key")]);
+        }
+        String::from_utf8(run(command.args(more).arg(format!("{}{path}", server.url)))).unwrap()
+    };
+    let new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "own.key"];
+    let request = ["req", "-new", "-subj", "/CN=phone.example.com", "-outform", "DER", "-out", "request.der"];
+    openssl(dir, &[&request[..], &new].concat());
+    let body = ["-H", "content-type: application/pkcs10", "--data-binary", "@request.der"];
+    let user = format!("phone:{PASSWORD}");
+    let by_password = [&body[..], &["--user", &user]].concat();
+    let (below, enrol) = ("/.well-known/est-mtls/phones", "/.well-known/est-mtls/phones/simpleenroll");
+    assert_eq!(status(&format!("{below}/cacerts"), "", &[]), "200");
+    assert_eq!(status(enrol, "", &by_password), "403");
+    assert_eq!(status(enrol, "second", &body), "403");
+    assert_eq!(status(enrol, "first", &body), "200");
+    let caps = "/scep-mtls?operation=GetCACaps";
+    assert_eq!(["", "second", "first"].map(|maker| status(caps, maker, &[])), ["403", "403", "200"]);
+
+    std::fs::copy(dir.join("second.pem"), bundle)?;
+    let told: serde_json::Value = serde_json::from_str(&server.answer(&["est", "reload-trust", "-o", "json"]))?;
+    assert_eq!((&told["total_changed"], &told["profiles"][0]["changed"]), (&1.into(), &true.into()), "{told}");
+    assert_eq!((status(enrol, "first", &body), status(enrol, "second", &body)), ("403".into(), "200".into()));
+    let listed: serde_json::Value = serde_json::from_str(&server.answer(&["est", "list", "-o", "json"]))?;
+    let listed = listed.get("data").unwrap_or(&listed);
+    assert_eq!(listed[0]["trusted_authorities"][0]["subject"], "CN=second", "{listed}");
     server.terminate();
     Ok(())
 }

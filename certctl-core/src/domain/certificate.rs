@@ -261,6 +261,8 @@ entity! {
         certificate_profile_id: Option<ProfileId>,
         /// The agent that holds its key when it has no targets.
         agent_id: Option<AgentId>,
+        /// How it entered; empty for the API.
+        source: String,
         /// When it was made.
         created_at: Timestamp,
     }
@@ -275,6 +277,7 @@ impl From<&Certificate> for CertificateTies {
             issuer_id: certificate.issuer_id.clone(),
             certificate_profile_id: certificate.certificate_profile_id.clone(),
             agent_id: certificate.agent_id.clone(),
+            source: certificate.source.clone(),
             created_at: certificate.created_at,
         }
     }

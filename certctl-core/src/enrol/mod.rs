@@ -11,6 +11,7 @@
 pub mod acme;
 mod answer;
 mod door;
+mod inspect;
 mod known;
 mod refuse;
 mod request;
@@ -19,9 +20,10 @@ mod trust;
 
 pub use answer::{Enrolled, Refusal, RefusalReason, WaitsFor};
 pub use door::{CaCertificates, Door, DoorTerms};
+pub use inspect::{DoorStanding, Inspect};
 pub use refuse::Refuse;
 pub(crate) use request::enrolment_id;
 pub use request::{Enrol, EnrolTerms, RepeatKey, Repeats};
 pub use standing::Standing;
-pub use trust::IsRevoked;
 pub(crate) use trust::is_revoked;
+pub use trust::{IsRevoked, RecordTrust, TrustChange};

@@ -9,6 +9,7 @@ mod authorize;
 mod challenge;
 mod exchange;
 mod form;
+mod inspect;
 mod poll;
 mod profile;
 mod query;
@@ -20,6 +21,7 @@ use std::sync::{Arc, Mutex};
 
 pub use answer::Answer;
 pub use challenge::{CreateChallenge, CreatedChallenge};
+pub use inspect::{InspectProfiles, ScepStanding};
 pub use profile::{GivenAuthority, ScepProfile};
 
 use crate::domain::Principal;

@@ -52,7 +52,7 @@ impl ScepProfile {
     /// The capabilities, each of which is true (RFC 8894 §3.5.2). SHA-384 is not in the RFC's list, but messages with it are
     /// read; strongSwan before 6.0 takes the bits of its own list for others and asks for this one when it means `AES`,
     /// `SCEPStandard` and `Renewal`.
-    pub(super) fn capabilities(&self) -> Vec<&'static str> {
+    pub fn capabilities(&self) -> Vec<&'static str> {
         let mut words = vec!["AES", "POSTPKIOperation", "Renewal", "SHA-256", "SHA-384", "SHA-512", "SCEPStandard"];
         if self.strength == Strength::Legacy {
             words.extend(["DES3", "SHA-1"]);

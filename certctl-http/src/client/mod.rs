@@ -12,6 +12,7 @@ mod crl;
 mod digest;
 mod discovery;
 mod error;
+mod est;
 mod health_check;
 mod intermediate;
 mod issuer;

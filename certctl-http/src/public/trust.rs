@@ -2,7 +2,7 @@
 
 use std::fmt::{Debug, Formatter};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use certctl_core::Error;
 use certctl_core::domain::{CertificateFacts, ExtendedKeyUsage, Principal, Timestamp, pem};
@@ -14,17 +14,18 @@ use certctl_core::ports::Files;
 use crate::listen::TlsChannel;
 use crate::router::Api;
 
-/// CAs whose TLS client certificates count at a door, such as a manufacturer's.
+/// CAs whose TLS client certificates count at a door, such as a manufacturer's. Clones are the same one: what is read anew for one
+/// counts for all.
 #[derive(Clone)]
 pub struct TrustBundle(Arc<Kept>);
 
 struct Kept {
     path: Option<PathBuf>,
-    authorities: Authorities,
+    authorities: Mutex<Authorities>,
 }
 
 /// DER certificates of CAs.
-type Authorities = Arc<[Vec<u8>]>;
+pub(crate) type Authorities = Arc<[Vec<u8>]>;
 
 /// The largest file that is read, in octets.
 const LARGEST: usize = 1 << 20;
@@ -32,7 +33,7 @@ const LARGEST: usize = 1 << 20;
 impl TrustBundle {
     /// These CAs: DER certificates.
     pub fn of(authorities: Vec<Vec<u8>>) -> Self {
-        Self(Arc::new(Kept { path: None, authorities: authorities.into() }))
+        Self(Arc::new(Kept { path: None, authorities: Mutex::new(authorities.into()) }))
     }
 
     /// The CAs in a file: PEM certificates.
@@ -40,7 +41,7 @@ impl TrustBundle {
     /// # Errors
     /// When the file cannot be read, holds no certificate, or holds one that is no CA's.
     pub async fn read(path: &Path, files: &dyn Files) -> Result<Self, String> {
-        let authorities = authorities(path, files).await?;
+        let authorities = Mutex::new(authorities(path, files).await?);
         Ok(Self(Arc::new(Kept { path: Some(path.to_owned()), authorities })))
     }
 
@@ -51,7 +52,21 @@ impl TrustBundle {
 
     /// The CAs.
     pub fn authorities(&self) -> Arc<[Vec<u8>]> {
-        Arc::clone(&self.0.authorities)
+        Arc::clone(&self.0.authorities.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What is in its file now, which does not count yet; what it has where it is from no file.
+    pub(crate) async fn reread(&self, files: &dyn Files) -> Result<Authorities, String> {
+        match &self.0.path {
+            Some(path) => authorities(path, files).await,
+            None => Ok(self.authorities()),
+        }
+    }
+
+    /// These count from now on; gives those that did.
+    pub(crate) fn replace(&self, authorities: Authorities) -> Authorities {
+        let mut kept = self.0.authorities.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut kept, authorities)
     }
 }
 

@@ -9,6 +9,7 @@ mod certificate;
 mod crl;
 mod digest;
 mod discovery;
+mod est;
 pub(crate) mod event;
 mod health_check;
 mod intermediate;
@@ -93,6 +94,7 @@ macro_rules! every_route {
             [intermediate::list::list, intermediate::create::create],
             [intermediate::get::get],
             [intermediate::retire::retire],
+            [intermediate::revoke::revoke],
             [target::list::list, target::create::create],
             [target::get::get, target::update::update, target::delete::delete],
             [target::types::types],
@@ -155,7 +157,11 @@ macro_rules! every_route {
             [renewal_policy::get::get, renewal_policy::update::update, renewal_policy::delete::delete],
             [owner::list::list, owner::create::create],
             [owner::get::get, owner::update::update, owner::delete::delete],
+            [est::profiles::profiles],
+            [est::reload_trust::reload_trust],
+            [est::bulk_revoke::bulk_revoke],
             [scep::create_challenge::create_challenge],
+            [scep::profiles::profiles],
             [team::list::list, team::create::create],
             [team::get::get, team::update::update, team::delete::delete],
         }

@@ -277,7 +277,9 @@ impl BulkRenew {
     /// Which certificates are meant, and whether it is done.
     pub(crate) fn parts(self) -> (BulkCriteria, Effect) {
         let Self { profile_id, owner_id, agent_id, issuer_id, team_id, certificate_ids, dry_run } = self;
-        (BulkCriteria { profile_id, owner_id, agent_id, issuer_id, team_id, certificate_ids }, effect(dry_run))
+        let criteria =
+            BulkCriteria { profile_id, owner_id, agent_id, issuer_id, team_id, certificate_ids, source: None };
+        (criteria, effect(dry_run))
     }
 }
 
@@ -285,7 +287,8 @@ impl BulkReassign {
     /// Which certificates are meant, to whom they are given, and whether it is done.
     pub(crate) fn parts(self) -> (BulkCriteria, (Option<OwnerId>, Option<TeamId>), Effect) {
         let Self { profile_id, owner_id, agent_id, issuer_id, team_id, certificate_ids, .. } = self;
-        let criteria = BulkCriteria { profile_id, owner_id, agent_id, issuer_id, team_id, certificate_ids };
+        let criteria =
+            BulkCriteria { profile_id, owner_id, agent_id, issuer_id, team_id, certificate_ids, source: None };
         (criteria, (self.new_owner_id, self.new_team_id), effect(self.dry_run))
     }
 }

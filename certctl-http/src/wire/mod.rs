@@ -12,6 +12,7 @@ mod certificate;
 mod connector_type;
 mod crl;
 mod discovery;
+mod enrol;
 mod event;
 mod explanation;
 mod export;
@@ -62,6 +63,7 @@ pub use discovery::{
     ClaimDiscoveredCertificate, DiscoveredCertificate, DiscoveryReport, DiscoveryScan, DiscoverySummary,
     ReportedCertificate,
 };
+pub use enrol::{EstProfileStatus, EstTrustReload, ReloadedTrust, ScepProfileStatus, TrustedCertificate};
 pub use event::Event;
 pub use explanation::{CertificateExplanation, RenewalAdvice, RenewalGate};
 pub use export::{ExportPkcs12, ExportedPem, Octets};
@@ -91,8 +93,9 @@ pub use page::{AcmeEabCredentialList, PolicyRuleList, PolicyViolationList};
 pub use page::{
     AgentGroupList, AgentList, ApiKeyList, AuditEventList, CertificateProfileList, CertificateVersionList,
     ConnectorTypeList, CrlCacheEntryList, DeploymentTargetList, DiscoveredCertificateList, DiscoveryScanList,
-    EndpointHealthCheckList, IntermediateList, IssuerList, JobList, LoopList, ManagedCertificateList,
-    NetworkScanTargetList, NotificationEventList, OwnerList, Page, PaginationEnvelope, RenewalPolicyList, TeamList,
+    EndpointHealthCheckList, EstProfileStatusList, IntermediateList, IssuerList, JobList, LoopList,
+    ManagedCertificateList, NetworkScanTargetList, NotificationEventList, OwnerList, Page, PaginationEnvelope,
+    RenewalPolicyList, ScepProfileStatusList, TeamList,
 };
 pub use patch::Patch;
 pub use policy::{CreatePolicy, PolicyRule, PolicyViolation, UpdatePolicy};

@@ -11,8 +11,9 @@ use super::names::reference;
 use super::policy::{PolicyRule, PolicyViolation};
 use super::{
     AcmeEabCredential, Agent, AgentGroup, ApiKey, AuditEvent, CertificateProfile, CertificateVersion, ConnectorType,
-    CrlCacheEntry, DeploymentTarget, DiscoveredCertificate, DiscoveryScan, EndpointHealthCheck, Intermediate, Issuer,
-    Job, LoopStatus, ManagedCertificate, NetworkScanTarget, NotificationEvent, Owner, RenewalPolicy, Team,
+    CrlCacheEntry, DeploymentTarget, DiscoveredCertificate, DiscoveryScan, EndpointHealthCheck, EstProfileStatus,
+    Intermediate, Issuer, Job, LoopStatus, ManagedCertificate, NetworkScanTarget, NotificationEvent, Owner,
+    RenewalPolicy, ScepProfileStatus, Team,
 };
 
 /// Where a page lies in its list. In page mode `total`, `page` and `per_page` are always there; in cursor mode
@@ -75,6 +76,8 @@ pub type DeploymentTargetList = Page<DeploymentTarget>;
 pub type DiscoveredCertificateList = Page<DiscoveredCertificate>;
 /// One page of a list of `DiscoveryScan`.
 pub type DiscoveryScanList = Page<DiscoveryScan>;
+/// The list of `EstProfileStatus`.
+pub type EstProfileStatusList = Page<EstProfileStatus>;
 /// One page of a list of `IntermediateCA`.
 pub type IntermediateList = Page<Intermediate>;
 /// One page of a list of `Issuer`.
@@ -99,6 +102,8 @@ pub type PolicyRuleList = Page<PolicyRule>;
 pub type PolicyViolationList = Page<PolicyViolation>;
 /// One page of a list of `RenewalPolicy`.
 pub type RenewalPolicyList = Page<RenewalPolicy>;
+/// The list of `ScepProfileStatus`.
+pub type ScepProfileStatusList = Page<ScepProfileStatus>;
 /// One page of a list of `Team`.
 pub type TeamList = Page<Team>;
 

@@ -83,7 +83,8 @@ impl BulkRevoke {
     /// Which certificates are meant, why, and whether it is done.
     pub(crate) fn parts(self) -> (BulkCriteria, RevocationReason, Effect) {
         let Self { reason, profile_id, owner_id, agent_id, issuer_id, team_id, certificate_ids, dry_run } = self;
-        let criteria = BulkCriteria { profile_id, owner_id, agent_id, issuer_id, team_id, certificate_ids };
+        let criteria =
+            BulkCriteria { profile_id, owner_id, agent_id, issuer_id, team_id, certificate_ids, source: None };
         (criteria, reason, effect(dry_run))
     }
 }

@@ -38,6 +38,7 @@ const EXPECTED: &[(Who, &[&str])] = &[
     (Who::Anybody, &["getHealth", "getApiHealth", "getReady", "getOpenApi", "getAuthInfo", "bootstrapAuth"]),
     (Who::Anybody, &["getVersion", "getDERCRL", "getDeltaCRL", "getShardCRL", "getCACertificate"]),
     (Who::Administrators, &["getCrlCache"]),
+    (Who::Administrators, &["listEstProfiles", "reloadEstTrust", "bulkRevokeEstCertificates", "listScepProfiles"]),
     (Who::Anybody, &["handleOCSP", "answerOCSP"]),
     (Who::Anybody, &["estCACerts", "estCSRAttrs", "estSimpleEnroll", "estSimpleReEnroll", "estServerKeygen"]),
     (Who::Anybody, &["scepGet", "scepPost", "scepProfileGet", "scepProfilePost"]),
@@ -69,7 +70,7 @@ const EXPECTED: &[(Who, &[&str])] = &[
     // Issuers, targets, agents.
     (Who::Readers, &["listIssuers", "getIssuer", "listTargets", "getTarget", "listIssuerTypes", "listTargetTypes"]),
     (Who::Readers, &["listIntermediates", "getIntermediate"]),
-    (Who::Administrators, &["createIntermediate", "retireIntermediate"]),
+    (Who::Administrators, &["createIntermediate", "retireIntermediate", "revokeIntermediate"]),
     (Who::Administrators, &["createIssuer", "updateIssuer", "deleteIssuer", "testIssuerConnection"]),
     (Who::Operators, &["createTarget", "updateTarget", "deleteTarget", "testTargetConnection"]),
     (Who::Readers, &["listAgents", "getAgent", "listRetiredAgents"]),

@@ -26,6 +26,7 @@ const NOUNS: &[(&str, &str)] = &[
 const NAMES: &[(&str, &str, &str)] = &[
     ("agentSubmitCSR", "agents", "submit-csr"),
     ("archiveCertificate", "certs", "archive"),
+    ("bulkRevokeEstCertificates", "est", "bulk-revoke"),
     ("createEnrolToken", "agents", "enrol-token"),
     ("createIntermediate", "intermediates", "create"),
     ("getCACertificate", "issuers", "ca-certificate"),
@@ -36,8 +37,11 @@ const NAMES: &[(&str, &str, &str)] = &[
     ("getReady", "server", "ready"),
     ("getShardCRL", "crls", "get-shard"),
     ("handleOCSP", "ocsp", "check"),
+    ("listEstProfiles", "est", "list"),
     ("listIntermediates", "intermediates", "list"),
+    ("listScepProfiles", "scep", "list"),
     ("registerAgent", "agents", "register"),
+    ("reloadEstTrust", "est", "reload-trust"),
     ("retireAgent", "agents", "retire"),
 ];
 

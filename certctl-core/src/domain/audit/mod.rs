@@ -70,6 +70,8 @@ text_enum! {
         AgentRetirementCascaded = "agent_retirement_cascaded",
         /// A machine asked for a certificate and was given none.
         EnrolmentRefused = "enrolment_refused",
+        /// Other CAs than before count whose client certificates let machines enrol.
+        EnrolmentTrustReloaded = "enrolment_trust_reloaded",
         /// An enrolment token was made.
         EnrolTokenCreated = "agent_enrol_token_created",
         /// An API key was made.

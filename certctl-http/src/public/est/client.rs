@@ -11,7 +11,7 @@ use certctl_core::ports::Secret;
 
 use super::answer::Failure;
 use super::trust::{self, Shown};
-use super::{EstAccess, EstProfile, Operation};
+use super::{EstAccess, EstProfile, Operation, Way};
 use crate::listen::TlsChannel;
 use crate::router::Api;
 
@@ -26,7 +26,7 @@ pub(super) struct Client {
 pub(super) async fn prove(
     api: &Api,
     profile: &EstProfile,
-    operation: Operation,
+    (way, operation): (Way, Operation),
     (headers, channel): (&HeaderMap, Option<&Arc<TlsChannel>>),
 ) -> Result<Client, Failure> {
     let channel = channel.filter(|channel| !channel.certificates.is_empty());
@@ -47,6 +47,8 @@ pub(super) async fn prove(
     };
     match (&profile.access, channel) {
         (EstAccess::Certificate(_), Some(channel)) => by_certificate(api, profile, channel).await,
+        (EstAccess::Either(..), Some(channel)) if way == Way::Mtls => by_certificate(api, profile, channel).await,
+        (EstAccess::Either(..), None) if way == Way::Mtls => Err(no_certificate()),
         (EstAccess::Either(..), Some(channel)) if password == Password::None => {
             let proven = by_certificate(api, profile, channel).await;
             proven.map_err(|failure| failure.with_status(StatusCode::UNAUTHORIZED).asking_for_password())

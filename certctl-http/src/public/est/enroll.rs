@@ -14,7 +14,7 @@ use certctl_core::pki::est::{self, BodyError};
 
 use super::answer::{Failure, certificates, pending};
 use super::client::{self, Client};
-use super::{EstProfile, Operation, Served};
+use super::{EstProfile, Operation, Served, Way};
 use crate::edge::address;
 use crate::listen::TlsChannel;
 use crate::request::read;
@@ -63,12 +63,8 @@ pub(crate) async fn simple_reenroll(state: State<Api>, request: Request) -> Resp
     super::answer(state, request).await
 }
 
-pub(super) async fn answer(
-    api: &Api,
-    served: &Served,
-    (operation, request): (Operation, Request),
-) -> Result<Response, Failure> {
-    let asked = Asked::read(api, &served.profile, (operation, request)).await?;
+pub(super) async fn answer(api: &Api, served: &Served, asked: (Way, Operation, Request)) -> Result<Response, Failure> {
+    let asked = Asked::read(api, &served.profile, asked).await?;
     match asked.enrol(api, served, &asked.csr).await? {
         Enrolled::Issued { chain, .. } => Ok(certificates(&chain)),
         Enrolled::Pending { waits_for, .. } => Ok(match waits_for {
@@ -108,14 +104,14 @@ impl Asked {
     pub(super) async fn read(
         api: &Api,
         profile: &EstProfile,
-        (operation, request): (Operation, Request),
+        (way, operation, request): (Way, Operation, Request),
     ) -> Result<Self, Failure> {
         let (address, now) = (address(&request), api.engine.ports().clock.monotonic());
         let too_often = |wait| Failure::too_often("too many wrong passwords or certificates from this address", wait);
         // Counted before it is known: of many at once no more get through.
         api.est.failures.take(&address, now).map_err(too_often)?;
         let channel = request.extensions().get::<Arc<TlsChannel>>().cloned();
-        let proven = client::prove(api, profile, operation, (request.headers(), channel.as_ref())).await;
+        let proven = client::prove(api, profile, (way, operation), (request.headers(), channel.as_ref())).await;
         if !proven.as_ref().is_err_and(|failure| failure.denied.is_some()) {
             api.est.failures.give_back(&address);
         }

@@ -12,7 +12,7 @@ use certctl_core::pki::{csr, est, key};
 
 use super::answer::{BASE64, CERTS_ONLY, Failure};
 use super::enroll::Asked;
-use super::{Operation, Served};
+use super::{Operation, Served, Way};
 use crate::router::Api;
 use crate::wire::Octets;
 
@@ -35,8 +35,8 @@ pub(crate) async fn server_keygen(state: State<Api>, request: Request) -> Respon
     super::answer(state, request).await
 }
 
-pub(super) async fn answer(api: &Api, served: &Served, request: Request) -> Result<Response, Failure> {
-    let asked = Asked::read(api, &served.profile, (Operation::ServerKeygen, request)).await?;
+pub(super) async fn answer(api: &Api, served: &Served, (way, request): (Way, Request)) -> Result<Response, Failure> {
+    let asked = Asked::read(api, &served.profile, (way, Operation::ServerKeygen, request)).await?;
     let recipient = recipient(&asked)?;
     let (machine, terms) = (Principal::machine(format!("est:{}", served.profile.label())), &served.profile.terms);
     let door = Door { issuer_id: terms.issuer_id.clone(), profile_id: terms.profile_id.clone() };

@@ -25,10 +25,13 @@ pub use profile::{EstAccess, EstProfile, EstTrust};
 
 use self::answer::Failure;
 use super::Quota;
+use super::trust::TrustBundle;
 use crate::edge::address;
 use crate::router::Api;
 
-const PREFIX: &str = "/.well-known/est/";
+pub(crate) const PREFIX: &str = "/.well-known/est/";
+/// The same servers, as far as client certificates count at them: enrolling takes one in any case.
+pub(crate) const MTLS_PREFIX: &str = "/.well-known/est-mtls/";
 /// Wrong passwords and certificates from one address in an hour; after that right ones are refused as well.
 const FAILURES: u32 = 10;
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -55,6 +58,19 @@ impl Est {
             (profile.name.clone().unwrap_or_default(), Served { profile: profile.clone(), enrolments })
         };
         Self { profiles: profiles.iter().map(served).collect(), failures: Quota::new(FAILURES, HOUR) }
+    }
+
+    /// The servers, the one without a name first.
+    pub(crate) fn profiles(&self) -> impl Iterator<Item = &EstProfile> {
+        self.profiles.values().map(|served| &served.profile)
+    }
+
+    /// Which CAs count at a server, where it names some.
+    pub(crate) fn bundles(&self) -> impl Iterator<Item = (&str, &TrustBundle)> {
+        self.profiles().filter_map(|profile| match profile.access.trust() {
+            Some(EstTrust::Bundle(bundle)) => Some((profile.label(), bundle)),
+            Some(EstTrust::Issuer) | None => None,
+        })
     }
 }
 
@@ -93,7 +109,7 @@ impl Operation {
 
 /// The route of all servers.
 pub(crate) fn handlers() -> Router<Api> {
-    Router::new().route("/.well-known/est/{*path}", any(answer))
+    Router::new().route("/.well-known/est/{*path}", any(answer)).route("/.well-known/est-mtls/{*path}", any(answer))
 }
 
 /// The largest body that is read to the end, in octets; requests are far smaller.
@@ -118,14 +134,14 @@ async fn dispatch(api: &Api, request: Request) -> Result<Response, Failure> {
         let taken = buckets.take(&address(&request), api.engine.ports().clock.monotonic());
         taken.map_err(|wait| Failure::too_often("too many requests in too short a time", wait))?;
     }
-    let (label, operation) = asked_for(request.uri().path())?;
+    let (way, label, operation) = asked_for(request.uri().path())?;
     if request.method() != operation.method()
         && !(request.method() == Method::HEAD && operation.method() == Method::GET)
     {
         let method = if operation.method() == Method::GET { "GET" } else { "POST" };
         return Err(Failure::not_allowed(method));
     }
-    let served = api.est.profiles.get(label).ok_or_else(no_server)?;
+    let served = api.est.profiles.get(label).filter(|served| way.leads_to(&served.profile)).ok_or_else(no_server)?;
     if operation == Operation::ServerKeygen && !served.profile.server_keygen {
         let text = "this EST server makes no keys; make one and use simpleenroll";
         return Err(Failure::new(StatusCode::NOT_FOUND, text));
@@ -133,18 +149,37 @@ async fn dispatch(api: &Api, request: Request) -> Result<Response, Failure> {
     match operation {
         Operation::CaCerts => ca_certs::answer(api, &served.profile).await,
         Operation::CsrAttrs => csr_attributes::answer(api, &served.profile).await,
-        Operation::ServerKeygen => keygen::answer(api, served, request).await,
-        Operation::SimpleEnroll | Operation::SimpleReenroll => enroll::answer(api, served, (operation, request)).await,
+        Operation::ServerKeygen => keygen::answer(api, served, (way, request)).await,
+        Operation::SimpleEnroll | Operation::SimpleReenroll => {
+            enroll::answer(api, served, (way, operation, request)).await
+        }
     }
 }
 
-/// The label of a server, empty for the default one, and the operation that a path names.
-fn asked_for(path: &str) -> Result<(&str, Operation), Failure> {
-    let rest = path.strip_prefix(PREFIX).ok_or_else(no_server)?;
+/// By which of its paths a server is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// As it is configured.
+    Plain,
+    /// Enrolling takes a client certificate, whatever else would do.
+    Mtls,
+}
+
+impl Way {
+    fn leads_to(self, profile: &EstProfile) -> bool {
+        self == Self::Plain || profile.access.trust().is_some()
+    }
+}
+
+/// The way, the label of a server, empty for the default one, and the operation that a path names.
+fn asked_for(path: &str) -> Result<(Way, &str, Operation), Failure> {
+    let mtls = || path.strip_prefix(MTLS_PREFIX).map(|rest| (Way::Mtls, rest));
+    let plain = path.strip_prefix(PREFIX).map(|rest| (Way::Plain, rest));
+    let (way, rest) = plain.or_else(mtls).ok_or_else(no_server)?;
     let (label, name) = rest.split_once('/').unwrap_or(("", rest));
     let known = "there are cacerts, csrattrs, simpleenroll, simplereenroll and, where it is enabled, serverkeygen";
     let operation = Operation::ALL.into_iter().find(|operation| operation.name() == name);
-    Ok((label, operation.ok_or_else(|| Failure::new(StatusCode::NOT_FOUND, known))?))
+    Ok((way, label, operation.ok_or_else(|| Failure::new(StatusCode::NOT_FOUND, known))?))
 }
 
 fn no_server() -> Failure {

@@ -72,7 +72,7 @@ pub enum EstAccess {
 
 impl EstAccess {
     /// Whose certificates count, where any do.
-    pub(super) fn trust(&self) -> Option<&EstTrust> {
+    pub(crate) fn trust(&self) -> Option<&EstTrust> {
         match self {
             Self::Certificate(trust) | Self::Either(_, trust) | Self::Both(_, trust) => Some(trust),
             Self::Password(_) => None,

@@ -57,6 +57,11 @@ impl Door {
         (!profiles.is_empty()).then(|| Self { scep: scep(), failures, clients: clients.clone() })
     }
 
+    /// The profiles, each with whose client certificates count there.
+    pub(crate) fn profiles(&self) -> impl Iterator<Item = (&ScepProfile, Option<&TrustBundle>)> {
+        self.scep.profiles().map(|profile| (profile, self.clients.get(&profile.name)))
+    }
+
     /// Whether there is a profile of this name.
     pub(crate) fn knows(&self, profile: &str) -> bool {
         self.failures.contains_key(profile)

@@ -1,5 +1,6 @@
 //! EST (RFC 7030) over real TLS: each answer, and that nothing is issued where it should not be.
 
+mod admin;
 mod door;
 mod enrolment;
 mod negative;

@@ -72,6 +72,51 @@ async fn nobody_enrols_without_a_credential() {
 }
 
 #[tokio::test]
+async fn below_est_mtls_a_client_certificate_is_needed_besides() {
+    let (machine, trust) = foreign(30, &["router.example.com"]).await;
+    let (stranger, _) = foreign(31, &["stranger.example"]).await;
+    let password = || Secret::new(PASSWORD);
+    let door = Door::open(vec![
+        by_password(),
+        named("either", EstAccess::Either(password(), trust.clone())),
+        named("both", EstAccess::Both(password(), trust.clone())),
+        named("certificate", EstAccess::Certificate(trust)),
+    ])
+    .await;
+    let body = request(1, &["router.example.com"]).await.1.to_pem();
+    for (path, password, machine, status) in [
+        // The password lets nobody in here by itself.
+        ("either/", Some(PASSWORD), None, 403),
+        ("either/", Some(PASSWORD), Some(&stranger), 403),
+        ("either/", None, None, 403),
+        ("both/", None, Some(&machine), 401),
+        ("both/", Some(PASSWORD), None, 403),
+        ("certificate/", None, Some(&stranger), 403),
+        // Where no certificates count there is no such server.
+        ("", Some(PASSWORD), None, 404),
+        ("", Some(PASSWORD), Some(&machine), 404),
+        ("none/", None, Some(&machine), 404),
+    ] {
+        let path = format!("/.well-known/est-mtls/{path}simpleenroll");
+        door.send(Call { password, machine, ..Call::post(&path, body.as_bytes()) }).await.refused(status);
+        door.world.fakes.clock.advance(Duration::from_secs(3_600));
+    }
+    assert_eq!(door.issued().await, 0);
+    for (seed, path, password) in [(2, "either/", None), (3, "both/", Some(PASSWORD)), (4, "certificate/", None)] {
+        let path = format!("/.well-known/est-mtls/{path}simpleenroll");
+        let body = request(seed, &["router.example.com"]).await.1.to_pem();
+        let call = Call { password, ..Call::post(&path, body.as_bytes()).machine(&machine) };
+        door.send(call).await.certificates();
+    }
+    // What is told to everybody is told here as well (RFC 7030 sections 4.1.1 and 4.5.1).
+    let told = door.get("/.well-known/est-mtls/either/cacerts").await.certificates();
+    assert_eq!(told, door.get("/.well-known/est/cacerts").await.certificates());
+    assert_eq!(door.get("/.well-known/est-mtls/either/csrattrs").await.status, 200);
+    door.get("/.well-known/est-mtls/csrattrs").await.refused(404);
+    door.get("/.well-known/est-mtls/either/simpleenroll").await.refused(405);
+}
+
+#[tokio::test]
 async fn a_certificate_of_the_issuer_is_good_for_its_own_names_alone() {
     let own = named("own", EstAccess::Certificate(EstTrust::Issuer));
     let door = Door::open(vec![by_password(), own]).await;

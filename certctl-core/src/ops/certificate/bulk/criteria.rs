@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::domain::{
-    AgentId, CertificateId, CertificateTarget, CertificateTies, IssuerId, OwnerId, Profile, ProfileId, TeamId,
+    AgentId, CertificateId, CertificateTarget, CertificateTies, EnrolSource, IssuerId, OwnerId, Profile, ProfileId,
+    TeamId,
 };
 use crate::error::Error;
 use crate::storage::{Query, UnitOfWork};
@@ -13,7 +14,8 @@ use crate::storage::{Query, UnitOfWork};
 /// Rows of one page while they are looked for.
 const PAGE: usize = 500;
 
-/// Which certificates are meant: those for which all hold that are given. At least one must be given.
+/// Which certificates are meant: those for which all hold that are given. At least one must be given besides the source, which
+/// alone would mean all machines of a protocol.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BulkCriteria {
     /// Of this profile. The default profile is also that of certificates that name none.
@@ -28,6 +30,8 @@ pub struct BulkCriteria {
     pub team_id: Option<TeamId>,
     /// These.
     pub certificate_ids: Vec<CertificateId>,
+    /// That machines asked for through this protocol.
+    pub source: Option<EnrolSource>,
 }
 
 impl BulkCriteria {
@@ -36,7 +40,7 @@ impl BulkCriteria {
     /// # Errors
     /// `no_criterion`.
     pub(super) fn check(&self) -> Result<(), Error> {
-        let Self { profile_id, owner_id, agent_id, issuer_id, team_id, certificate_ids } = self;
+        let Self { profile_id, owner_id, agent_id, issuer_id, team_id, certificate_ids, source: _ } = self;
         let any = profile_id.is_some()
             || owner_id.is_some()
             || agent_id.is_some()
@@ -53,11 +57,11 @@ impl BulkCriteria {
 
     /// For the audit trail: ids are counted, for there may be thousands, and each has an event of its own.
     pub(in crate::ops::certificate) fn told(&self) -> Value {
-        let Self { profile_id, owner_id, agent_id, issuer_id, team_id, certificate_ids } = self;
+        let Self { profile_id, owner_id, agent_id, issuer_id, team_id, certificate_ids, source } = self;
         let ids = Some(certificate_ids.len()).filter(|count| *count > 0);
         let mut told = json!({
             "profile_id": profile_id, "owner_id": owner_id, "agent_id": agent_id, "issuer_id": issuer_id,
-            "team_id": team_id, "certificate_ids": ids,
+            "team_id": team_id, "certificate_ids": ids, "source": source,
         });
         if let Some(members) = told.as_object_mut() {
             members.retain(|_, value| !value.is_null());
@@ -75,6 +79,7 @@ impl BulkCriteria {
             && is(self.team_id.as_ref(), &ties.team_id)
             && is(self.issuer_id.as_ref(), &ties.issuer_id)
             && self.profile_id.as_ref().is_none_or(|wanted| wanted.as_str() == profile)
+            && self.source.is_none_or(|wanted| wanted.name() == ties.source)
     }
 
     /// All that are meant at this moment, each once. Of those that are named, also such as there are none of.
@@ -126,6 +131,7 @@ impl BulkCriteria {
                 let unsaid = (id.as_str() == Profile::DEFAULT_ID).then_some(None);
                 fields.certificate_profile_id.one_of([Some(Some(id)), unsaid].into_iter().flatten())
             }),
+            self.source.map(|source| fields.source.equals(source.name().to_owned())),
         ];
         let query = Query::sorted(fields.created_at.ascending());
         let query = conditions.into_iter().flatten().fold(query, Query::filter).limit(PAGE);
