@@ -128,17 +128,34 @@ impl<C: ConnectionTrait + Send + Sync> SeaSnapshot<C> {
 }
 
 fn matching(select: &Select) -> SelectStatement {
+    with_tests(select, select.tests.iter())
+}
+
+fn with_tests<'a>(select: &Select, tests: impl Iterator<Item = &'a (usize, Test)>) -> SelectStatement {
     let mut statement = SeaQuery::select();
     statement.from(Alias::new(select.schema.table));
-    for (position, test) in &select.tests {
+    for (position, test) in tests {
         statement.cond_where(condition(&column(select, *position), test));
     }
     statement
 }
 
+/// Whether the place that a page goes on from says the same and more. Given two places to begin at, SQLite takes the one that it
+/// reads first, and walks from there past all pages before.
+fn is_implied(select: &Select, (position, test): &(usize, Test)) -> bool {
+    let Some((place, _)) = &select.after else { return false };
+    *position == select.sort
+        && before_nul(place).is_none()
+        && match test {
+            Test::AtLeast(first) => !select.descending && *first != Value::Null && first <= place,
+            Test::Below(behind) => select.descending && *place != Value::Null && place < behind,
+            _ => false,
+        }
+}
+
 /// The select without the columns that it returns, and without its [`limit`] where it passes over no rows.
 pub(crate) fn paged(select: &Select) -> SelectStatement {
-    let mut statement = matching(select);
+    let mut statement = with_tests(select, select.tests.iter().filter(|test| !is_implied(select, test)));
     if let Some((value, id)) = &select.after {
         // A row comparison walks the composite index straight to the place.
         let here = Expr::tuple([column(select, select.sort), column(select, 0)]);

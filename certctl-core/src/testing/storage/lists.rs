@@ -102,25 +102,30 @@ pub(super) async fn a_range_of_the_sort_column_goes_page_by_page(store: Store) {
     let make = |n: usize| Item { name: format!("{:02}.{n:03}", n % 3), ..item(format!("i{n:03}")) };
     insert(&store, (0..330).map(make)).await.unwrap();
     let name = ItemExcerpt::FIELDS.name;
-    let query = || {
-        Query::<ItemExcerpt>::sorted(name.ascending())
-            .filter(name.at_least("01.".to_owned()))
-            .filter(name.below("01/".to_owned()))
-            .limit(60)
-    };
-    let (mut seen, mut after, mut pages) = (Vec::new(), None, 0);
-    loop {
-        let page = list(&store, query().after(after)).await;
-        seen.extend(page.records.iter().map(|found| found.name.clone()));
-        (after, pages) = (page.next, pages + 1);
-        if after.is_none() {
-            break;
+    // The same read backwards, and small pages, of which the last is full.
+    for (descending, limit) in [(false, 60), (true, 60), (false, 10), (true, 10)] {
+        let sort = if descending { name.descending() } else { name.ascending() };
+        let query = || {
+            let sorted = Query::<ItemExcerpt>::sorted(sort).limit(limit);
+            sorted.filter(name.at_least("01.".to_owned())).filter(name.below("01/".to_owned()))
+        };
+        let (mut seen, mut after, mut pages) = (Vec::new(), None, 0);
+        loop {
+            let page = list(&store, query().after(after)).await;
+            seen.extend(page.records.iter().map(|found| found.name.clone()));
+            (after, pages) = (page.next, pages + 1);
+            if after.is_none() {
+                break;
+            }
         }
+        let mut wanted: Vec<String> =
+            (0..330).map(make).map(|item| item.name).filter(|name| name.starts_with("01")).collect();
+        wanted.sort();
+        if descending {
+            wanted.reverse();
+        }
+        assert_eq!((seen, pages), (wanted, 110_usize.div_ceil(limit)));
     }
-    let mut wanted: Vec<String> =
-        (0..330).map(make).map(|item| item.name).filter(|name| name.starts_with("01")).collect();
-    wanted.sort();
-    assert_eq!((seen, pages), (wanted, 2));
 }
 
 pub(super) async fn pages_by_number_and_totals(store: Store) {
