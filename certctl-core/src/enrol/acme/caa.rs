@@ -243,7 +243,7 @@ mod tests {
             assert_eq!((asked(&records, false), asked(&records, true)), (Ok(()), Err(Forbidden::Issuer)));
         }
         // `issuewild` alone says nothing of other names.
-        assert_eq!((asked(&[wild.clone()], false), asked(&[wild], true)), (Ok(()), Err(Forbidden::Issuer)));
+        assert_eq!((asked(std::slice::from_ref(&wild), false), asked(&[wild], true)), (Ok(()), Err(Forbidden::Issuer)));
         let wild = [record(false, "issue", ";"), record(false, "issuewild", "ca.example")];
         assert_eq!((asked(&wild, false), asked(&wild, true)), (Err(Forbidden::Issuer), Ok(())));
     }
