@@ -13,7 +13,6 @@ use crate::storage::{ApplyError, UnitOfWork};
 
 /// There is one, so that two engines that start at once make one.
 const ID: &str = "ek-audit-checkpoints";
-const PURPOSE: &str = "engine-key";
 
 impl Engine {
     /// The key, made if there is none.
@@ -24,8 +23,7 @@ impl Engine {
         for _ in 0..3 {
             let unit = UnitOfWork::begin(self.storage()).await?;
             if let Some(key) = unit.peek::<EngineKey>(ID).await? {
-                let pkcs8 = self.sealer().open(PURPOSE, ID, &key.sealed).map_err(Error::internal)?;
-                let signer = self.ports().keys.open(&pkcs8).await.map_err(Error::internal)?;
+                let signer = self.open_key(&key).await?;
                 self.trail().keep_signer(&signer);
                 return Ok(signer);
             }
@@ -41,14 +39,8 @@ impl Engine {
     async fn make_checkpoint_key(&self, mut unit: UnitOfWork) -> Result<Result<(), ApplyError>, Error> {
         let made = self.ports().keys.generate(KeyAlgorithm::Ed25519, &*self.ports().rng).await;
         let made = made.map_err(Error::internal)?;
-        let now = unit.now();
-        unit.insert(EngineKey {
-            id: EngineKeyId::parse(ID).map_err(Error::internal)?,
-            purpose: EngineKeyPurpose::AuditCheckpoint,
-            algorithm: KeyAlgorithm::Ed25519.to_string(),
-            sealed: self.sealer().seal(PURPOSE, ID, &made.pkcs8).map_err(Error::internal)?,
-            created_at: now,
-        });
+        let (id, now) = (EngineKeyId::parse(ID).map_err(Error::internal)?, unit.now());
+        unit.insert(self.seal_key((id, EngineKeyPurpose::AuditCheckpoint), &made, now)?);
         let (system, about) = (Principal::system(), ("engine_key", ID));
         unit.append(audit_event(self, &system, now, AuditAction::CheckpointKeyCreated, about, json!({})));
         Ok(self.commit(unit).await)

@@ -15,6 +15,7 @@ mod kept;
 mod lookout;
 pub(crate) mod loops;
 mod once;
+mod own_key;
 mod precondition;
 mod public_url;
 mod reads;

@@ -23,8 +23,6 @@ use crate::pki::ocsp::Responder;
 use crate::ports::{Monotonic, Signer};
 use crate::storage::{ApplyError, Query, UnitOfWork};
 
-/// What keys of the engine are sealed for.
-const PURPOSE: &str = "engine-key";
 /// Room for clocks that are behind.
 const BACKDATE: Duration = Duration::from_secs(300);
 /// After a failure to make a successor the last one signs for so long before that is tried again.
@@ -158,14 +156,8 @@ async fn make(
         not_after: request.not_after,
         created_at: now,
     };
+    unit.insert(engine.seal_key((key_id, EngineKeyPurpose::OcspResponder), &key, now)?);
     let made = Delegate::new(engine, &responder, key.signer, rotates_at(engine, authority, &responder).since(now))?;
-    unit.insert(EngineKey {
-        id: key_id.clone(),
-        purpose: EngineKeyPurpose::OcspResponder,
-        algorithm: KeyAlgorithm::EcdsaP256.to_string(),
-        sealed: engine.sealer().seal(PURPOSE, key_id.as_str(), &key.pkcs8).map_err(Error::internal)?,
-        created_at: now,
-    });
     let details = json!({
         "authority_id": authority.record.id, "generation": responder.generation, "serial_number": request.serial,
         "not_after": request.not_after,
@@ -188,6 +180,5 @@ async fn make(
 async fn open(engine: &Engine, unit: &UnitOfWork, id: &EngineKeyId) -> Result<Arc<dyn Signer>, Error> {
     let key = unit.peek::<EngineKey>(id.as_str()).await?;
     let key = key.ok_or_else(|| Error::not_found("engine key", id))?;
-    let pkcs8 = engine.sealer().open(PURPOSE, id.as_str(), &key.sealed).map_err(Error::internal)?;
-    engine.ports().keys.open(&pkcs8).await.map_err(Error::internal)
+    engine.open_key(&key).await
 }

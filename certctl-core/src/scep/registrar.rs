@@ -24,8 +24,6 @@ use crate::pki::{certificate, csr, key, private_key};
 use crate::ports::{Monotonic, Signer};
 use crate::storage::{ApplyError, Query, UnitOfWork};
 
-/// What engine keys are sealed for.
-const PURPOSE: &str = "engine-key";
 /// Every client reads RSA of this size, and key transport needs RSA.
 const KEY: KeyAlgorithm = KeyAlgorithm::Rsa { bits: 2048 };
 /// How long one is asked to live; the issuer may say less.
@@ -133,12 +131,9 @@ impl Scep {
         let mut registrars = Vec::with_capacity(stored.len());
         for record in stored.into_iter().filter(|record| record.not_after > unit.now()) {
             let record = record.into_entity();
-            let id = record.key_id.as_str();
-            let sealed = unit.peek::<EngineKey>(id).await?;
-            let sealed =
-                sealed.ok_or_else(|| closed(format!("the key of registration authority {} is gone", record.id)))?;
-            let pkcs8 = self.engine().sealer().open(PURPOSE, id, &sealed.sealed).map_err(Error::internal)?;
-            let signer = self.engine().ports().keys.open(&pkcs8).await.map_err(Error::internal)?;
+            let key = unit.peek::<EngineKey>(record.key_id.as_str()).await?;
+            let key = key.ok_or_else(|| closed(format!("the key of registration authority {} is gone", record.id)))?;
+            let signer = self.engine().open_key(&key).await?;
             registrars.push(Registrar { chain: record.chain, signer });
         }
         Ok(Registrars(registrars))
@@ -159,13 +154,7 @@ impl Scep {
         );
         let chain = self.certified(profile, &unit, (&*made.signer, id.as_str())).await?;
         let (not_before, not_after) = usable(&chain, &*made.signer)?;
-        unit.insert(EngineKey {
-            id: key_id.clone(),
-            purpose: EngineKeyPurpose::RegistrationAuthority,
-            algorithm: KEY.to_string(),
-            sealed: engine.sealer().seal(PURPOSE, key_id.as_str(), &made.pkcs8).map_err(Error::internal)?,
-            created_at: now,
-        });
+        unit.insert(engine.seal_key((key_id.clone(), EngineKeyPurpose::RegistrationAuthority), &made, now)?);
         let details = json!({
             "profile": profile.name, "generation": generation, "issuer_id": profile.terms.issuer_id,
             "fingerprint_sha256": chain.fingerprint(), "not_after": not_after,
