@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::PublicUrl;
+use super::{PublicUrl, own_key};
 use crate::connector::{Authorities, Authority, AuthorityOrigin, AuthorityRequest, ConnectorError, Published};
 use crate::domain::{
     ActorType, AuditAction, AuditEvent, AuditEventId, AuthorityId, AuthorityRecord, AuthorityState, Chain, EngineKey,
@@ -19,7 +19,6 @@ use crate::ports::{GeneratedKey, Ports, Secret, Signer};
 use crate::seal::Sealer;
 use crate::storage::{ApplyError, Query, Storage, StorageError, UnitOfWork};
 
-const PURPOSE: &str = "engine-key";
 /// Room for clocks that are behind.
 const BACKDATE: std::time::Duration = std::time::Duration::from_secs(300);
 
@@ -60,12 +59,9 @@ impl StoredAuthorities {
         let key = unit.peek::<EngineKey>(record.key_id.as_str()).await.map_err(store)?;
         let key =
             key.ok_or_else(|| ConnectorError::permanent(format!("the key of authority {} is gone", record.id)))?;
-        let pkcs8 = self
-            .sealer
-            .open(PURPOSE, key.id.as_str(), &key.sealed)
+        let signer = own_key::open(&self.sealer, &*self.ports.keys, &key)
+            .await
             .map_err(|error| ConnectorError::permanent(error.to_string()))?;
-        let signer =
-            self.ports.keys.open(&pkcs8).await.map_err(|error| ConnectorError::permanent(error.to_string()))?;
         let published = self.published(&record.id, &record.owner);
         Ok(Authority { id: record.id.clone(), chain: record.chain.clone(), signer, published })
     }
@@ -80,6 +76,10 @@ impl StoredAuthorities {
         })?;
         if found.state != IntermediateCaState::Active {
             let message = format!("intermediate CA `{id}` is {}; let another one sign", found.state);
+            return Err(ConnectorError::permanent(message));
+        }
+        if found.authority_id.is_none() {
+            let message = format!("the key of intermediate CA `{id}` is not kept here; let another one sign");
             return Err(ConnectorError::permanent(message));
         }
         let record = self.stored(unit, id).await?;
@@ -144,18 +144,8 @@ impl StoredAuthorities {
         let (chain, key) = self.made(&request.origin, now).await?;
         let (clock, rng) = (&*self.ports.clock, &*self.ports.rng);
         let (id, key_id) = (AuthorityId::generate(clock, rng), EngineKeyId::generate(clock, rng));
-        let sealed = self
-            .sealer
-            .seal(PURPOSE, key_id.as_str(), &key.pkcs8)
-            .map_err(|error| ConnectorError::permanent(error.to_string()))?;
-        let algorithm = key.signer.algorithm().to_string();
-        unit.insert(EngineKey {
-            id: key_id.clone(),
-            purpose: EngineKeyPurpose::Authority,
-            algorithm,
-            sealed,
-            created_at: now,
-        });
+        let sealed = own_key::seal(&self.sealer, (key_id.clone(), EngineKeyPurpose::Authority), &key, now);
+        unit.insert(sealed.map_err(|error| ConnectorError::permanent(error.to_string()))?);
         if let Some(mut before) = before {
             before.state = AuthorityState::Superseded;
             unit.update(before);

@@ -146,8 +146,8 @@ mod tests {
             let fakes = FakePorts::seeded(1);
             let ports = fakes.ports();
             let storage = Arc::new(MemoryStorage::new(SCHEMAS, ports.clock.clone()));
-            let start = async |kind: &str, config: Value| {
-                let id = IssuerId::parse("iss-env").unwrap();
+            let start = async |id: &str, kind: &str, config: Value| {
+                let id = IssuerId::parse(id).unwrap();
                 let secret = SetupSecret::Key(SealingKey::from_bytes(&[1; 32]).unwrap());
                 Engine::builder(storage.clone(), ports.clone(), secret)
                     .connectors(Registry::new().issuer::<ScriptedIssuer>())
@@ -155,18 +155,23 @@ mod tests {
                     .build()
                     .await
             };
-            for (kind, config) in [("Scripted", json!({ "url": "no" })), ("Scribbled", json!({}))] {
-                let refused = start(kind, config).await.err().unwrap();
-                assert!(refused.message().contains("iss-env"), "{refused}");
+            for (id, kind, config) in [
+                ("iss-env", "Scripted", json!({ "url": "no" })),
+                ("iss-env", "Scribbled", json!({})),
+                // The control plane's own authority is no issuer.
+                ("system", "Scripted", json!({})),
+            ] {
+                let refused = start(id, kind, config).await.err().unwrap();
+                assert!(refused.message().contains(id), "{refused}");
             }
-            let engine = start("Scripted", json!({})).await.unwrap();
+            let engine = start("iss-env", "Scripted", json!({})).await.unwrap();
             let id = IssuerId::parse("iss-env").unwrap();
             let made = engine.execute(&me(), Get { id: id.clone() }).await.unwrap();
             assert_eq!((made.source, made.enabled), (ConfigSource::Environment, true));
             let change = Update { id: id.clone(), name: Some("ours".into()), config: None, enabled: None };
             engine.execute(&me(), change).await.unwrap();
             drop(engine);
-            let engine = start("Scripted", json!({ "immediate": true })).await.unwrap();
+            let engine = start("iss-env", "Scripted", json!({ "immediate": true })).await.unwrap();
             let kept = engine.execute(&me(), Get { id }).await.unwrap();
             assert_eq!((kept.name.as_str(), kept.shown_config.0.get("immediate")), ("ours", None));
         });

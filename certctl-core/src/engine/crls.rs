@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::status::StatusAuthority;
+use super::status::{StatusAuthority, signing_owner};
 use super::{Engine, lock, system};
 use crate::connector::{CrlPublication, StatusSigner};
 use crate::domain::{
-    AuthorityRecord, AuthorityState, Crl, CrlId, CrlScope, Fingerprint, IssuerId, IssuerRecord, KeyId, Timestamp,
+    AuthorityRecord, AuthorityState, Crl, CrlId, CrlScope, Fingerprint, IntermediateCa, IssuerId, IssuerRecord, KeyId,
+    Timestamp,
 };
 use crate::entity::{Entity, Record};
 use crate::error::{Error, ErrorKind};
@@ -67,7 +68,7 @@ pub(crate) struct CrlAuthority {
 pub(crate) struct CrlDirectory {
     pub(crate) authorities: Vec<Arc<CrlAuthority>>,
     pub(crate) lists: BTreeMap<CrlId, Crl>,
-    /// By the ids of issuers and of authorities.
+    /// By the ids of issuers, of intermediate CAs and of authorities.
     names: BTreeMap<String, Named>,
 }
 
@@ -178,7 +179,7 @@ impl CrlDirectory {
 }
 
 impl Engine {
-    /// The revocation list of an issuer's authority that signs now, or of an authority by its own id. Answered from what is at
+    /// The revocation list of an issuer's authority that signs now, of an intermediate CA, or of an authority by its own id. Answered from what is at
     /// hand, and asks the store at most twice a second whether there is a newer one. What is not there yet is made, once for all
     /// that wait for it.
     ///
@@ -220,7 +221,7 @@ impl Engine {
         Err(unavailable("it was not made in time"))
     }
 
-    /// The certificate of an issuer's authority that signs now, or of an authority by its own id, in DER; `None` where there is
+    /// The certificate of an issuer's authority that signs now, of an intermediate CA, or of an authority by its own id, in DER; `None` where there is
     /// none. At most half a second old.
     ///
     /// # Errors
@@ -297,15 +298,21 @@ impl Engine {
         let view = self.storage().read(View::Latest).await?;
         let mut reads = Reads::default();
         let issuers = reads.list(Query::<IssuerRecord>::all().limit(PAGE))?;
+        let intermediates = reads.list(Query::<IntermediateCa>::all().limit(PAGE))?;
         let authorities = reads.list(Query::<AuthorityRecord>::all().limit(PAGE))?;
         let lists = reads.list(Query::<Crl>::all().limit(PAGE))?;
         let mut found = view.read(reads).await?;
         let issuers = rest(&*view, found.all(&issuers)?).await?;
+        let intermediates = rest(&*view, found.all(&intermediates)?).await?;
         let authorities = rest(&*view, found.all(&authorities)?).await?;
         let lists = rest(&*view, found.all(&lists)?).await?;
         drop(view);
         let mut directory = CrlDirectory::default();
-        let mut publications = BTreeMap::new();
+        let (mut publications, mut signing) = (BTreeMap::new(), BTreeMap::new());
+        for intermediate in intermediates {
+            // Without a key it signs none.
+            directory.names.insert(intermediate.id.to_string(), Named::NotSigned);
+        }
         for issuer in issuers {
             let signer = self.issuer(&issuer).ok().map(|live| live.status_signer().map(StatusSigner::crl_publication));
             let named = match signer {
@@ -313,7 +320,12 @@ impl Engine {
                 // One that cannot be built now may be tomorrow, and what it signed is answered for meanwhile.
                 Some(Some(_)) | None => Named::Unmade(issuer.id.clone()),
             };
-            publications.insert(issuer.id.to_string(), signer.flatten().unwrap_or_default());
+            let (owner, publication) = (signing_owner(&issuer), signer.flatten().unwrap_or_default());
+            publications.insert(issuer.id.to_string(), publication);
+            if owner != issuer.id.as_str() {
+                publications.insert(owner.to_owned(), publication);
+                signing.insert(issuer.id.to_string(), owner.to_owned());
+            }
             directory.names.insert(issuer.id.to_string(), named);
         }
         // Ids are in the order in which they were made, so that the newest stands last where none is active.
@@ -341,6 +353,11 @@ impl Engine {
                 None => directory.authorities.push(authority),
                 Some(known) if is_active => *known = authority,
                 Some(_) => {}
+            }
+        }
+        for (issuer, owner) in signing {
+            if let Some(named @ Named::By(_)) = directory.names.get(&owner).cloned() {
+                directory.names.insert(issuer, named);
             }
         }
         directory.lists = lists.into_iter().map(Record::into_entity).map(|list| (list.id.clone(), list)).collect();

@@ -39,6 +39,7 @@ pub use precondition::Precondition;
 pub use public_url::{InvalidPublicUrl, PublicUrl};
 pub use run::Progress;
 pub use status::{StatusAuthority, Statuses};
+pub(crate) use system::OWNER as SYSTEM;
 pub use system::{AgentTrust, ServerIdentity};
 
 use std::collections::BTreeMap;

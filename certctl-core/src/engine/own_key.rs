@@ -32,8 +32,13 @@ pub(crate) fn seal(
     key: &GeneratedKey,
     created_at: Timestamp,
 ) -> Result<EngineKey, SealError> {
-    let sealed = sealer.seal(PURPOSE, id.as_str(), &key.pkcs8)?;
-    Ok(EngineKey { id, purpose, algorithm: key.signer.algorithm().to_string(), sealed, created_at })
+    Ok(EngineKey {
+        sealed: sealer.seal(PURPOSE, id.as_str(), &key.pkcs8)?,
+        algorithm: key.signer.algorithm().to_string(),
+        id,
+        purpose,
+        created_at,
+    })
 }
 
 /// A stored key at work.

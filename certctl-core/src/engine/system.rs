@@ -30,7 +30,8 @@ pub struct ServerIdentity {
     pub renew_at: Timestamp,
 }
 
-pub(super) const OWNER: &str = "system";
+/// Whose authority it is; no issuer and no intermediate CA has this id.
+pub(crate) const OWNER: &str = "system";
 const ROOT_VALIDITY: Duration = Duration::from_secs(10 * 365 * 86_400);
 const SERVER_VALIDITY: Duration = Duration::from_secs(30 * 86_400);
 const BACKDATE: Duration = Duration::from_secs(300);

@@ -1,10 +1,11 @@
-//! What the store says of certificates: whether they were issued, and whether they are revoked.
+//! What the store says of certificates, also those of CAs: whether they were issued, and whether they are revoked.
 
 use std::collections::BTreeMap;
 
-use crate::domain::{KeyId, Revocation, Serial, Timestamp, VersionSerial};
+use crate::domain::{IntermediateCa, KeyId, Revocation, RevocationReason, Serial, Timestamp, VersionSerial};
 use crate::entity::{Condition, Entity, Field};
 use crate::error::Error;
+use crate::pki::chain;
 use crate::pki::ocsp::{CertStatus, MAX_REQUESTED};
 use crate::storage::{Query, Reads, UnitOfWork};
 
@@ -43,6 +44,9 @@ pub(super) async fn issued(
         .filter(revocations.issuer_key_id.equals(Some(key_id.clone())))
         .limit(limit);
     let revoked = reads.list(revoked)?;
+    let fields = IntermediateCa::FIELDS;
+    let below = Query::sorted(fields.serial_number.ascending()).filter(of(fields.serial_number, serials)).limit(limit);
+    let below = reads.list(below)?;
     let mut found = unit.read(reads).await?;
     let mut issued = BTreeMap::new();
     for version in found.all(&signed)? {
@@ -53,6 +57,16 @@ pub(super) async fn issued(
         // A revocation tells as well as a version that it was issued.
         let status = CertStatus::Revoked { at: row.revoked_at, reason: row.reason };
         issued.insert(row.serial_number.clone(), Issued { status, not_after: row.not_after });
+    }
+    for ca in found.all::<IntermediateCa>(&below)? {
+        if ca.signer().and_then(chain::key_of).as_ref() == Some(key_id) {
+            let revoked = ca.revoked_at.map(|at| {
+                let reason = ca.revocation_reason.unwrap_or(RevocationReason::Unspecified);
+                CertStatus::Revoked { at, reason }
+            });
+            let status = revoked.unwrap_or(CertStatus::Good);
+            issued.insert(ca.serial_number.clone(), Issued { status, not_after: ca.not_after });
+        }
     }
     Ok(issued)
 }

@@ -20,7 +20,7 @@ pub use counts::OcspOutcome;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::connector::ConnectorError;
-use crate::domain::{AuthorityRecord, IssuerRecord, Revocation};
+use crate::domain::{AuthorityRecord, IntermediateCa, IssuerRecord, Revocation};
 use crate::engine::{Engine, lock};
 use crate::error::{Error, ErrorKind};
 use crate::storage::Committed;
@@ -48,7 +48,7 @@ impl Memory {
 
     /// Looks again at what a commit of this process may have changed.
     pub(crate) fn committed(&self, committed: &Committed) {
-        if committed.touches::<Revocation>() {
+        if committed.touches::<Revocation>() || committed.touches::<IntermediateCa>() {
             self.revoked.fetch_add(1, Ordering::SeqCst);
         }
         if committed.touches::<AuthorityRecord>() || committed.touches::<IssuerRecord>() {

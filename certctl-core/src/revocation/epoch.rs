@@ -27,6 +27,11 @@ impl Raised {
     }
 }
 
+/// Raises the epoch of an authority once, for what its certificates name no shard of.
+pub(crate) fn raise((engine, unit): (&Engine, &mut UnitOfWork), authority: &KeyId) {
+    Raised::default().by((engine, unit), Some(authority), None);
+}
+
 fn change(engine: &Engine, authority: &KeyId, (crl_shard, created_at): (i64, Timestamp)) -> RevocationChange {
     let id = RevocationChangeId::generate(&*engine.ports().clock, &*engine.ports().rng);
     RevocationChange { id, issuer_key_id: authority.clone(), crl_shard, created_at }

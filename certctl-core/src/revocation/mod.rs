@@ -12,6 +12,7 @@ mod record;
 mod release;
 pub(crate) mod tell;
 
+pub(crate) use epoch::raise;
 pub(crate) use facts::Facts;
 pub(crate) use one::revoke_one;
 pub(crate) use record::{refusal, revoke};

@@ -4,7 +4,7 @@ use certctl_core::domain::{IntermediateCaId, IssuerId};
 
 use super::send::Call;
 use super::{Client, ClientError, Listing};
-use crate::wire::{CreateIntermediate, Intermediate, Page};
+use crate::wire::{CreateIntermediate, Intermediate, Page, RevokeIntermediate};
 
 impl Client {
     /// Lists the intermediate CAs of an issuer.
@@ -15,7 +15,7 @@ impl Client {
     ) -> Result<Page<Intermediate>, ClientError> {
         self.list(Call::get(["api", "v1", "issuers", issuer.as_str(), "intermediates"]), listing).await
     }
-    /// Makes an intermediate CA.
+    /// Makes an intermediate CA, or registers one.
     pub async fn create_intermediate(
         &self,
         issuer: &IssuerId,
@@ -30,5 +30,13 @@ impl Client {
     /// Retires an intermediate CA: first it signs nothing new, with the second call it is retired for good.
     pub async fn retire_intermediate(&self, id: &IntermediateCaId) -> Result<Intermediate, ClientError> {
         self.call(Call::post(["api", "v1", "intermediates", id.as_str(), "retire"])).await
+    }
+    /// Revokes an intermediate CA.
+    pub async fn revoke_intermediate(
+        &self,
+        id: &IntermediateCaId,
+        request: &RevokeIntermediate,
+    ) -> Result<Intermediate, ClientError> {
+        self.call(Call::post(["api", "v1", "intermediates", id.as_str(), "revoke"]).body(request)).await
     }
 }

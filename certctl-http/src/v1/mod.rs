@@ -94,6 +94,7 @@ macro_rules! every_route {
             [intermediate::list::list, intermediate::create::create],
             [intermediate::get::get],
             [intermediate::retire::retire],
+            [intermediate::revoke::revoke],
             [target::list::list, target::create::create],
             [target::get::get, target::update::update, target::delete::delete],
             [target::types::types],

@@ -108,6 +108,7 @@ pub(crate) const TABLE: &[RouteAccess] = &[
     by::<intermediate::Create>("createIntermediate", &[409, 422]),
     by::<intermediate::Get>("getIntermediate", &[]),
     by::<intermediate::Retire>("retireIntermediate", &[409]),
+    by::<intermediate::Revoke>("revokeIntermediate", &[409]),
     by::<target::List>("listTargets", &[]),
     by::<target::Create>("createTarget", &[409]),
     by::<target::Get>("getTarget", &[]),

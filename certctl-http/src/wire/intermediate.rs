@@ -1,27 +1,30 @@
 //! Intermediate CAs.
 
+use certctl_core::Error;
 use certctl_core::domain::{
-    self, CaKeyAlgorithm, IntermediateCa, IntermediateCaId, IntermediateCaState, IssuerId, Serial, Timestamp, pem,
+    self, CaKeyAlgorithm, IntermediateCa, IntermediateCaId, IntermediateCaState, IssuerId, RevocationReason, Serial,
+    Timestamp, pem,
 };
-use certctl_core::ops::intermediate::{self, Create, Locations};
+use certctl_core::ops::intermediate::{Create, Locations, Register};
 use certctl_core::pki::certificate::DistinguishedName;
+use certctl_core::ports::Secret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::names;
 use super::patch::unless_empty;
 
-/// A CA below the CA of an issuer.
+/// A CA of an issuer besides its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = IntermediateCA)]
 pub struct Intermediate {
     /// Its id.
     #[schema(value_type = String)]
     pub id: IntermediateCaId,
-    /// The issuer whose CA stands above it.
+    /// The issuer whose it is.
     #[schema(value_type = String)]
     pub issuer_id: IssuerId,
-    /// The intermediate CA right above it; absent when that is the issuer's own.
+    /// The one right above it; absent when that is the issuer's own CA, or none that is kept here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
     pub parent_id: Option<IntermediateCaId>,
@@ -40,16 +43,28 @@ pub struct Intermediate {
     /// What kind of key it has.
     #[schema(value_type = names::CaKeyAlgorithm)]
     pub key_algorithm: CaKeyAlgorithm,
+    /// Whether its key is kept here. Without one it only stands above others.
+    pub has_key: bool,
     /// First moment of validity.
     #[schema(value_type = String, format = DateTime)]
     pub not_before: Timestamp,
     /// Last moment of validity.
     #[schema(value_type = String, format = DateTime)]
     pub not_after: Timestamp,
-    /// How many CAs may stand below it.
-    pub path_length: i64,
+    /// How many CAs may stand below it; absent for any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub path_length: Option<i64>,
     /// The names that it limits itself to.
     pub name_constraints: NameConstraints,
+    /// When it was revoked; absent when it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+    pub revoked_at: Option<Timestamp>,
+    /// Why; absent when it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<names::RevocationReason>, nullable = false)]
+    pub revocation_reason: Option<RevocationReason>,
     /// Its certificate; absent in lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -58,7 +73,7 @@ pub struct Intermediate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub chain_pem: Option<String>,
-    /// When it was made.
+    /// When it was made or registered.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// When it, or what stands right below it, was last changed.
@@ -98,15 +113,16 @@ pub struct NameSubtrees {
     pub uri: Vec<String>,
 }
 
-/// Makes an intermediate CA.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+/// Makes an intermediate CA; or registers one that there is already: then `certificate_pem` stands in place of what its certificate
+/// says.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[schema(as = CreateIntermediateRequest)]
 pub struct CreateIntermediate {
     /// An id of the client's choice; generated when absent.
     #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
     pub id: Option<IntermediateCaId>,
-    /// The intermediate CA right above it; the issuer's own CA when absent.
+    /// The intermediate CA right above it; the issuer's own CA when absent. Of one that is registered it is found by its certificate.
     #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
     pub parent_id: Option<IntermediateCaId>,
@@ -140,22 +156,86 @@ pub struct CreateIntermediate {
     /// The names that it limits itself to.
     #[serde(default)]
     pub name_constraints: NameConstraints,
-    /// Where the CRL of the CA above it is.
+    /// The certificate of a CA that there is already, in PEM, and those above it up to a root or to a CA that the issuer has.
+    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 524_288)]
+    pub certificate_pem: Option<String>,
+    /// The key of `certificate_pem` in PEM, not encrypted. It is kept sealed. Without it the CA signs nothing here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false, max_length = 65536)]
+    pub private_key_pem: Option<Secret>,
+    /// Where the CRL of the CA above it is; where this server publishes it when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub crl_urls: Vec<String>,
-    /// Where the OCSP responder of the CA above it is.
+    /// Where the OCSP responder of the CA above it is; this server's when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ocsp_urls: Vec<String>,
-    /// Where the certificate of the CA above it is.
+    /// Where the certificate of the CA above it is; where this server publishes it when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ca_issuer_urls: Vec<String>,
+}
+
+/// Revokes an intermediate CA.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = RevokeIntermediateRequest)]
+pub struct RevokeIntermediate {
+    /// Why; `unspecified` when absent. A CA is not put on hold.
+    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<names::RevocationReason>, nullable = false)]
+    pub reason: Option<RevocationReason>,
+}
+
+/// What a request for an intermediate CA asks for.
+#[derive(Debug)]
+pub(crate) enum WantedIntermediate {
+    Made(Box<Create>),
+    Registered(Register),
 }
 
 impl CreateIntermediate {
     /// Five years.
     const VALIDITY_DAYS: i64 = 1_825;
 
-    pub(crate) fn for_issuer(self, issuer_id: IssuerId) -> Create {
+    pub(crate) fn for_issuer(self, issuer_id: IssuerId) -> Result<WantedIntermediate, Error> {
+        match &self.certificate_pem {
+            Some(_) => self.registered(issuer_id).map(WantedIntermediate::Registered),
+            None if self.private_key_pem.is_some() => {
+                let detail =
+                    "a key is made here; give its `certificate_pem`, too, to register a CA that has one already";
+                Err(Error::invalid_field("/private_key_pem", "not_allowed", detail))
+            }
+            None => Ok(WantedIntermediate::Made(Box::new(self.made(issuer_id)))),
+        }
+    }
+
+    /// The first member that says what the certificate says already.
+    fn said_twice(&self) -> Option<&'static str> {
+        let said = [
+            ("/common_name", self.common_name.is_some()),
+            ("/organization", self.organization.is_some()),
+            ("/country", self.country.is_some()),
+            ("/key_algorithm", self.key_algorithm.is_some()),
+            ("/validity_days", self.validity_days.is_some()),
+            ("/path_length", self.path_length.is_some()),
+            ("/name_constraints", self.name_constraints != NameConstraints::default()),
+            ("/crl_urls", !self.crl_urls.is_empty()),
+            ("/ocsp_urls", !self.ocsp_urls.is_empty()),
+            ("/ca_issuer_urls", !self.ca_issuer_urls.is_empty()),
+        ];
+        said.into_iter().find(|(_, is_said)| *is_said).map(|(pointer, _)| pointer)
+    }
+
+    fn registered(self, issuer_id: IssuerId) -> Result<Register, Error> {
+        if let Some(pointer) = self.said_twice() {
+            let detail = "`certificate_pem` says it of a CA that there is already; leave it out";
+            return Err(Error::invalid_field(pointer, "not_allowed", detail));
+        }
+        let (id, parent_id, name) = (self.id, self.parent_id, self.name);
+        let certificate_pem = self.certificate_pem.unwrap_or_default();
+        Ok(Register { issuer_id, id, parent_id, name, certificate_pem, private_key_pem: self.private_key_pem })
+    }
+
+    fn made(self, issuer_id: IssuerId) -> Create {
         let common_name = self.common_name.unwrap_or_else(|| self.name.clone());
         Create {
             issuer_id,
@@ -176,6 +256,16 @@ impl CreateIntermediate {
     }
 }
 
+impl Intermediate {
+    /// With its certificates.
+    pub(crate) fn whole(ca: IntermediateCa) -> Self {
+        let certificate_pem = Some(pem::encode("CERTIFICATE", ca.chain.leaf()));
+        let chain_pem = Some(ca.chain.to_pem());
+        Self { certificate_pem, chain_pem, ..Self::from(ca) }
+    }
+}
+
+/// Without its certificates, as lists have it.
 impl From<IntermediateCa> for Intermediate {
     fn from(ca: IntermediateCa) -> Self {
         Self {
@@ -188,23 +278,18 @@ impl From<IntermediateCa> for Intermediate {
             serial_number: ca.serial_number,
             fingerprint_sha256: ca.fingerprint_sha256.to_string(),
             key_algorithm: ca.key_algorithm,
+            has_key: ca.authority_id.is_some(),
             not_before: ca.not_before,
             not_after: ca.not_after,
             path_length: ca.path_length,
             name_constraints: ca.name_constraints.0.into(),
+            revoked_at: ca.revoked_at,
+            revocation_reason: ca.revocation_reason,
             certificate_pem: None,
             chain_pem: None,
             created_at: ca.created_at,
             updated_at: ca.updated_at,
         }
-    }
-}
-
-impl From<intermediate::Intermediate> for Intermediate {
-    fn from(found: intermediate::Intermediate) -> Self {
-        let certificate_pem = Some(pem::encode("CERTIFICATE", found.chain.leaf()));
-        let chain_pem = Some(found.chain.to_pem());
-        Self { certificate_pem, chain_pem, ..Self::from(found.intermediate) }
     }
 }
 

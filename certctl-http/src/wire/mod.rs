@@ -71,7 +71,8 @@ pub use health_check::{
     AcknowledgeHealthCheck, CreateHealthCheck, EndpointHealthCheck, HealthCheckSummary, HealthHistoryEntry,
     UpdateHealthCheck,
 };
-pub use intermediate::{CreateIntermediate, Intermediate, NameConstraints, NameSubtrees};
+pub(crate) use intermediate::WantedIntermediate;
+pub use intermediate::{CreateIntermediate, Intermediate, NameConstraints, NameSubtrees, RevokeIntermediate};
 pub use issuer::{CreateIssuer, Issuer, UpdateIssuer};
 pub use job::{Job, JobVerified, RejectJob, VerificationResult, VerifyDeployment};
 pub use key::{ApiKey, CreateApiKey, UpdateApiKey};

@@ -50,7 +50,7 @@ names! {
     AgentStatus = of(domain::AgentStatus::ALL, domain::AgentStatus::name);
     /// Why a certificate was passed over.
     BulkSkip = of(certificate::BulkSkip::ALL, certificate::BulkSkip::name);
-    /// The key of a CA that is made here.
+    /// The key of a CA that is kept here.
     CaKeyAlgorithm = of(domain::CaKeyAlgorithm::ALL, domain::CaKeyAlgorithm::name);
     /// The state of a certificate.
     CertificateStatus = of(domain::CertificateStatus::ALL, domain::CertificateStatus::name);

@@ -98,9 +98,14 @@ async fn every_kind_has_a_schema_for_its_form() {
         world.call(Method::GET, &format!("/api/v1/{path}/types"), VIEWER, None).await.expect(200);
     }
 
-    let issuer = json!({ "id": "types", "name": "t", "type": "GenericCA" });
-    let refused = check_problem(&world.post("/api/v1/issuers", issuer).await, 400);
-    assert_eq!(refused["errors"][0]["code"], "reserved");
+    for id in ["types", "system"] {
+        let issuer = json!({ "id": id, "name": "t", "type": "GenericCA" });
+        let refused = check_problem(&world.post("/api/v1/issuers", issuer).await, 400);
+        assert_eq!(
+            (&refused["errors"][0]["pointer"], &refused["errors"][0]["code"]),
+            (&json!("/id"), &json!("reserved"))
+        );
+    }
     world.agent("edge-1").await;
     let target =
         json!({ "id": "types", "name": "t", "type": "NGINX", "agent_id": "edge-1", "config": target_config() });

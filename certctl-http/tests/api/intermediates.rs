@@ -6,6 +6,9 @@ use certctl_core::pki::path::{TrustAnchor, Validation};
 use certctl_core::pki::{chain, key};
 use serde_json::{Value, json};
 
+mod register;
+mod revoke;
+
 use crate::client::{InProcess, client};
 use crate::world::{ADMIN, AGENT, Answer, OPERATOR, World, check_problem, csr};
 use std::sync::Arc;

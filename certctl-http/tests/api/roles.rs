@@ -70,7 +70,7 @@ const EXPECTED: &[(Who, &[&str])] = &[
     // Issuers, targets, agents.
     (Who::Readers, &["listIssuers", "getIssuer", "listTargets", "getTarget", "listIssuerTypes", "listTargetTypes"]),
     (Who::Readers, &["listIntermediates", "getIntermediate"]),
-    (Who::Administrators, &["createIntermediate", "retireIntermediate"]),
+    (Who::Administrators, &["createIntermediate", "retireIntermediate", "revokeIntermediate"]),
     (Who::Administrators, &["createIssuer", "updateIssuer", "deleteIssuer", "testIssuerConnection"]),
     (Who::Operators, &["createTarget", "updateTarget", "deleteTarget", "testTargetConnection"]),
     (Who::Readers, &["listAgents", "getAgent", "listRetiredAgents"]),

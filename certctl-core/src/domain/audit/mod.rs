@@ -180,8 +180,12 @@ text_enum! {
         HealthCheckTransition = "health_check_transition",
         /// A CA below the CA of an issuer was made.
         IntermediateCaCreated = "intermediate_ca_created",
+        /// A CA that there was already was registered with an issuer.
+        IntermediateCaRegistered = "intermediate_ca_registered",
         /// A CA below the CA of an issuer signs nothing new, or is retired.
         IntermediateCaRetired = "intermediate_ca_retired",
+        /// A CA of an issuer was revoked by the one above it.
+        IntermediateCaRevoked = "intermediate_ca_revoked",
         /// An issuer's breaker closed: it is well again.
         IssuerBreakerClosed = "issuer_breaker_closed",
         /// An issuer's breaker opened: it failed too often in a row.

@@ -3,16 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::json;
 
-use super::Intermediate;
-use super::parent::{Parent, SEALED_FOR};
+use super::keep::{New, keep};
+use super::parent::{Parent, below};
+use crate::connector;
 use crate::domain::{
-    AuditAction, AuthorityId, AuthorityRecord, AuthorityState, CaKeyAlgorithm, Chain, EngineKey, EngineKeyId,
-    EngineKeyPurpose, IntermediateCa, IntermediateCaId, IntermediateCaState, IssuerId, IssuerRecord, KeyAlgorithm,
-    MAX_CHAIN, MAX_COMMON_NAME, NameConstraints, Serial, Timestamp,
+    AuditAction, CaKeyAlgorithm, Chain, IntermediateCa, IntermediateCaId, IssuerId, IssuerRecord, MAX_CHAIN,
+    MAX_COMMON_NAME, NameConstraints, Serial, Timestamp,
 };
-use crate::entity::Json;
 use crate::error::{Error, ErrorKind};
 use crate::ops::{Access, Context, Operation, check};
 use crate::pki;
@@ -41,7 +39,8 @@ pub struct Create {
     pub path_length: i64,
     /// The names that it limits itself to; only those that the CAs above permit.
     pub name_constraints: NameConstraints,
-    /// Where those concerned find the CRL and the OCSP responder of what stands above it, and the certificate of that.
+    /// Where those concerned find the CRL and the OCSP responder of what stands above it, and the certificate of that. What is empty
+    /// is where this engine publishes it.
     pub locations: Locations,
 }
 
@@ -64,11 +63,11 @@ const MOST_DAYS: i64 = 36_500;
 
 #[async_trait]
 impl Operation for Create {
-    type Output = Intermediate;
+    type Output = IntermediateCa;
     const NAME: &'static str = "intermediate.create";
     const ACCESS: Access = Access::ADMIN;
 
-    async fn run(&self, cx: &mut Context<'_>) -> Result<Intermediate, Error> {
+    async fn run(&self, cx: &mut Context<'_>) -> Result<IntermediateCa, Error> {
         self.check()?;
         let found = cx.unit.get::<IssuerRecord>(self.issuer_id.as_str()).await?;
         let issuer = found.ok_or_else(|| Error::not_found("issuer", &self.issuer_id))?;
@@ -76,58 +75,20 @@ impl Operation for Create {
         let now = cx.now();
         let keys = &cx.ports().keys;
         let key = keys.generate(self.key_algorithm.into(), &*cx.ports().rng).await.map_err(Error::internal)?;
-        let chain = self.certified(cx, &parent, &key, now).await?;
-        let facts = certificate::parse(chain.leaf()).map_err(Error::internal)?;
-
-        let (clock, rng) = (&*cx.ports().clock, &*cx.ports().rng);
-        let id = self.id.clone().unwrap_or_else(|| IntermediateCaId::generate(clock, rng));
-        let (authority_id, key_id) = (AuthorityId::generate(clock, rng), EngineKeyId::generate(clock, rng));
-        let sealed = cx.engine.sealer().seal(SEALED_FOR, key_id.as_str(), &key.pkcs8).map_err(Error::internal)?;
-        cx.unit.insert(EngineKey {
-            id: key_id.clone(),
-            purpose: EngineKeyPurpose::Authority,
-            algorithm: KeyAlgorithm::from(self.key_algorithm).to_string(),
-            sealed,
-            created_at: now,
-        });
-        cx.unit.insert(AuthorityRecord {
-            id: authority_id.clone(),
-            owner: id.to_string(),
-            chain: chain.clone(),
-            key_id,
-            state: AuthorityState::Active,
-            created_at: now,
-        });
-        let intermediate = IntermediateCa {
-            id: id.clone(),
+        let chain = self.certified(cx, &parent.authority, &key, now).await?;
+        let new = New {
             issuer_id: self.issuer_id.clone(),
-            parent_id: self.parent_id.clone(),
+            id: self.id.clone(),
+            parent: parent.intermediate,
             name: self.name.clone(),
-            subject: facts.subject,
-            state: IntermediateCaState::Active,
-            authority_id,
-            serial_number: facts.serial,
-            fingerprint_sha256: facts.fingerprint,
+            chain,
+            key: Some(key),
             key_algorithm: self.key_algorithm,
-            not_before: facts.not_before,
-            not_after: facts.not_after,
-            path_length: self.path_length,
-            name_constraints: Json(self.name_constraints.clone()),
-            created_at: now,
-            updated_at: now,
+            path_length: Some(self.path_length),
+            name_constraints: self.name_constraints.clone(),
+            action: AuditAction::IntermediateCaCreated,
         };
-        if let Some(mut above) = parent.intermediate {
-            // Whoever retires it at this moment must look again who stands below it.
-            above.updated_at = now;
-            cx.unit.update(above);
-        }
-        let details = json!({
-            "issuer_id": self.issuer_id, "parent_id": self.parent_id, "name": self.name,
-            "fingerprint_sha256": intermediate.fingerprint_sha256, "not_after": intermediate.not_after,
-        });
-        cx.unit.insert(intermediate.clone());
-        cx.audit(AuditAction::IntermediateCaCreated, ("intermediate_ca", id.as_str()), details);
-        Ok(Intermediate { intermediate, chain })
+        keep(cx, new).await
     }
 }
 
@@ -154,7 +115,7 @@ impl Create {
     async fn certified(
         &self,
         cx: &Context<'_>,
-        parent: &Parent,
+        parent: &connector::Authority,
         key: &GeneratedKey,
         now: Timestamp,
     ) -> Result<Chain, Error> {
@@ -188,9 +149,9 @@ impl Create {
             not_before: begins,
             not_after,
             path_length: u8::try_from(self.path_length).ok(),
-            crl_urls: self.locations.crl_urls.clone(),
-            ocsp_urls: self.locations.ocsp_urls.clone(),
-            ca_issuer_urls: self.locations.ca_issuer_urls.clone(),
+            crl_urls: given_or(&self.locations.crl_urls, parent.published.crl_url.as_ref()),
+            ocsp_urls: given_or(&self.locations.ocsp_urls, parent.published.ocsp_url.as_ref()),
+            ca_issuer_urls: given_or(&self.locations.ca_issuer_urls, parent.published.ca_url.as_ref()),
         };
         let unfit = |message: String| Error::new(ErrorKind::Unprocessable, "unfit", message);
         let unsigned = certificate::subordinate_within(&request, &self.name_constraints, &above)
@@ -212,7 +173,11 @@ impl Create {
         }
         let signed = unsigned.lint_and_sign(Scope::Always, &*parent.signer).await;
         let der = signed.map_err(|error| unfit(error.to_string()))?;
-        let whole = std::iter::once(der).chain(parent.chain.certificates().iter().cloned()).collect();
-        Chain::from_der(whole).map_err(Error::internal)
+        below(&der, &parent.chain)
     }
+}
+
+/// What the client wrote goes before what the engine knows.
+fn given_or(given: &[String], known: Option<&String>) -> Vec<String> {
+    if given.is_empty() { known.into_iter().cloned().collect() } else { given.to_vec() }
 }

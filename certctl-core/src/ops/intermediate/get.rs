@@ -2,13 +2,11 @@
 
 use async_trait::async_trait;
 
-use super::Intermediate;
-use super::parent::authority_of;
 use crate::domain::{IntermediateCa, IntermediateCaId};
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation};
 
-/// Reads an intermediate CA, with its chain.
+/// Reads an intermediate CA.
 #[derive(Clone, Debug)]
 pub struct Get {
     /// Which.
@@ -17,7 +15,7 @@ pub struct Get {
 
 #[async_trait]
 impl Operation for Get {
-    type Output = Intermediate;
+    type Output = IntermediateCa;
     const NAME: &'static str = "intermediate.get";
     const ACCESS: Access = Access::READ;
     const WRITES: bool = false;
@@ -26,10 +24,8 @@ impl Operation for Get {
         Some(self.id.to_string())
     }
 
-    async fn run(&self, cx: &mut Context<'_>) -> Result<Intermediate, Error> {
+    async fn run(&self, cx: &mut Context<'_>) -> Result<IntermediateCa, Error> {
         let found = cx.unit.peek::<IntermediateCa>(self.id.as_str()).await?;
-        let intermediate = found.ok_or_else(|| Error::not_found("intermediate CA", &self.id))?;
-        let chain = authority_of(&cx.unit, &intermediate).await?.chain.clone();
-        Ok(Intermediate { intermediate: intermediate.into_entity(), chain })
+        Ok(found.ok_or_else(|| Error::not_found("intermediate CA", &self.id))?.into_entity())
     }
 }

@@ -1,23 +1,18 @@
-//! Intermediate CAs: root → intermediate → leaf.
+//! CAs of an issuer besides its own: root → intermediate → leaf.
 
 mod create;
 mod get;
+mod keep;
 mod list;
 mod parent;
+mod register;
 mod retire;
+mod revoke;
+mod unused;
 
 pub use create::{Create, Locations};
 pub use get::Get;
 pub use list::List;
+pub use register::Register;
 pub use retire::Retire;
-
-use crate::domain::{Chain, IntermediateCa};
-
-/// An intermediate CA with its chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Intermediate {
-    /// What is stored of it.
-    pub intermediate: IntermediateCa,
-    /// Its certificate, then those above it.
-    pub chain: Chain,
-}
+pub use revoke::Revoke;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::create::check_id;
 use crate::connector::secret;
 use crate::domain::{AuditAction, ConfigSource, IssuerId, IssuerRecord, Principal, TestStatus};
 use crate::engine::{Engine, IssuerConfig};
@@ -19,6 +20,7 @@ pub(crate) async fn configure(engine: &Engine, issuers: &[IssuerConfig]) -> Resu
         let wrong = |why: String| Error::invalid(format!("issuer `{id}` of the server's configuration: {why}"));
         let entry = engine.registry().find_issuer(kind).map_err(|error| wrong(error.to_string()))?;
         entry.validate(config).map_err(|error| wrong(error.to_string()))?;
+        check_id(id.as_str()).map_err(|error| wrong(error.message().to_owned()))?;
         let mut unit = UnitOfWork::begin(engine.storage()).await?;
         if unit.peek::<IssuerRecord>(id.as_str()).await?.is_some() {
             continue;

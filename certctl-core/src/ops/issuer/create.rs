@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use crate::connector::{ConfigError, secret};
-use crate::domain::{AuditAction, ConfigSource, IssuerId, IssuerRecord, TestStatus};
+use crate::domain::{AuditAction, ConfigSource, IntermediateCa, IssuerId, IssuerRecord, TestStatus};
+use crate::engine::SYSTEM;
 use crate::entity::Json;
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation, check};
@@ -39,12 +40,14 @@ impl Operation for Create {
             .map_err(|error| Error::invalid_field("/type", "unknown_type", error.to_string()))?;
         entry.validate(&self.config).map_err(config_error)?;
         let id = self.id.clone().unwrap_or_else(|| IssuerId::generate(&*cx.ports().clock, &*cx.ports().rng));
-        match id.as_str() {
-            "system" => Err("`system` is the control plane's own authority; choose another id"),
-            "types" => Err("`types` is where the kinds of issuers are listed; choose another id"),
-            _ => Ok(()),
+        check_id(id.as_str())?;
+        // Authorities go by the ids of those that they belong to.
+        if cx.unit.peek::<IntermediateCa>(id.as_str()).await?.is_some() {
+            return Err(Error::conflict(
+                "already_exists",
+                format!("there is an intermediate CA `{id}`; choose another id"),
+            ));
         }
-        .map_err(|detail| Error::invalid_field("/id", "reserved", detail))?;
         let now = cx.now();
         let config = object(&self.config);
         let issuer = IssuerRecord {
@@ -65,6 +68,19 @@ impl Operation for Create {
         cx.audit(AuditAction::IssuerCreated, ("issuer", issuer.id.as_str()), details);
         Ok(issuer)
     }
+}
+
+/// Refuses ids that mean something else where authorities are named.
+///
+/// # Errors
+/// `reserved`.
+pub(crate) fn check_id(id: &str) -> Result<(), Error> {
+    let detail = match id {
+        SYSTEM => "`system` is the control plane's own authority; choose another id",
+        "types" => "`types` is where the kinds of issuers are listed; choose another id",
+        _ => return Ok(()),
+    };
+    Err(Error::invalid_field("/id", "reserved", detail))
 }
 
 /// A wrong configuration, as a wrong member of the request.

@@ -11,7 +11,7 @@ mod update;
 
 pub(crate) use configure::configure;
 pub use create::Create;
-pub(crate) use create::{config_error, object};
+pub(crate) use create::{check_id, config_error, object};
 pub use delete::Delete;
 pub use get::Get;
 pub use list::List;

@@ -3,7 +3,7 @@
 use super::distinguished::ComparableName;
 use super::node::Node;
 use super::{MAX_COMPARISONS, PathFault};
-use crate::domain::{Chain, NameConstraints};
+use crate::domain::{Chain, NameConstraints, NameSubtrees};
 use crate::pki::certificate::extension::name_constraints_value;
 use crate::pki::general_name::{DIRECTORY_NAME, DNS_NAME, GeneralName, IP_ADDRESS, RFC822_NAME, URI};
 use crate::pki::tlv::{self, Damage, Reader, Tlv};
@@ -206,6 +206,30 @@ pub fn not_narrower(authorities: &Chain, constraints: &NameConstraints) -> Resul
         }
     }
     Ok(None)
+}
+
+/// The names that a CA certificate limits itself to, as far as operators write them: DNS names, networks, mailboxes and hosts of
+/// URIs. Those of other kinds stand in the certificate alone.
+///
+/// # Errors
+/// [`PkiError`] when it cannot be read.
+pub fn limits_of(der: &[u8]) -> Result<NameConstraints, PkiError> {
+    let Some(subtrees) = Node::read(der)?.constraints else { return Ok(NameConstraints::default()) };
+    Ok(NameConstraints { permitted: written(&subtrees.permitted), excluded: written(&subtrees.excluded) })
+}
+
+fn written(bases: &[Base<'_>]) -> NameSubtrees {
+    let mut subtrees = NameSubtrees::default();
+    for base in bases {
+        match base {
+            Base::Dns(_) => subtrees.dns.push(base.to_string()),
+            Base::Ip { .. } => subtrees.ip.push(base.to_string()),
+            Base::Mail(_) => subtrees.email.push(base.to_string()),
+            Base::Uri(_) => subtrees.uri.push(base.to_string()),
+            Base::Directory(_) | Base::Other(_) => {}
+        }
+    }
+    subtrees
 }
 
 /// A wildcard is permitted only as a whole, and excluded as soon as one of its names is.

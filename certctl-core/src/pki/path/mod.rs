@@ -21,7 +21,7 @@ mod terms;
 mod tests;
 mod validate;
 
-pub use constraint::not_narrower;
+pub use constraint::{limits_of, not_narrower};
 pub use error::{PathError, PathFault};
 pub use list::RevocationList;
 pub use policy::PolicyTerms;

@@ -8,10 +8,11 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, MaybeDone, maybe_done};
 
 use crate::domain::{
-    ChangedRevocation, CrlScope, KeyId, ListedRevocation, Revocation, RevocationReason, RevocationRelease, Serial,
-    Timestamp,
+    ChangedRevocation, CrlScope, IntermediateCa, KeyId, ListedRevocation, Revocation, RevocationReason,
+    RevocationRelease, Serial, Timestamp,
 };
 use crate::entity::{Cell, Entity, Row, Value};
+use crate::pki::chain;
 use crate::pki::crl::{CrlBuilder, CrlEntry};
 use crate::storage::{Query, Select, Storage, StorageError, View};
 
@@ -96,6 +97,38 @@ fn entry(mut row: Row) -> Result<(Serial, Timestamp, RevocationReason), StorageE
         cell(&mut row, fields.revoked_at.position())?,
         cell(&mut row, fields.reason.position())?,
     ))
+}
+
+/// Adds the CAs right below an authority that are revoked; gives how many those are. They are few, and name the complete list.
+pub(super) async fn authorities(
+    storage: &Arc<dyn Storage>,
+    builder: &mut CrlBuilder,
+    wanted: &Wanted<'_>,
+) -> Result<usize, StorageError> {
+    if matches!(wanted.scope, CrlScope::Shard(_)) {
+        return Ok(0);
+    }
+    let fields = IntermediateCa::FIELDS;
+    let query = Query::<IntermediateCa>::all()
+        .filter(fields.revoked_at.is_set())
+        .filter(fields.not_after.not_below(wanted.valid_at))
+        .limit(PAGE);
+    let (mut count, mut after) = (0, None);
+    loop {
+        let page = storage.read(View::Latest).await?.list(query.clone().after(after)).await?;
+        for ca in page.records {
+            let is_below = ca.signer().and_then(chain::key_of).as_ref() == Some(wanted.authority);
+            if let Some(revoked_at) = ca.revoked_at.filter(|_| is_below) {
+                let reason = ca.revocation_reason.unwrap_or(RevocationReason::Unspecified);
+                builder.add(CrlEntry { serial: &ca.serial_number, revoked_at, reason });
+                count += 1;
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(count);
+        }
+    }
 }
 
 /// Adds what changed since this moment, revocations and releases; gives how much that is.

@@ -147,6 +147,7 @@ async fn one(engine: &Engine, of: &CrlAuthority, opened: &Opened, scope: CrlScop
     let wanted = Wanted { authority: key, scope, valid_at: plan.valid_at };
     let mut builder = CrlBuilder::new(&opened.lends, &plan.request(extent, expected + expected / 8 + 16))?;
     let revoked = build::list(storage, &mut builder, &wanted).await?;
+    let revoked = revoked + build::authorities(storage, &mut builder, &wanted).await?;
     let octets = builder.finish().sign(&*opened.authority.signer).await?;
     let took = began.until(clock.monotonic());
     let mut drafts = vec![Draft { list: drafted(engine, of, (id, &plan), (&octets, revoked, took)), before, octets }];
@@ -159,6 +160,8 @@ async fn one(engine: &Engine, of: &CrlAuthority, opened: &Opened, scope: CrlScop
         let mut builder = CrlBuilder::new(&opened.lends, &plan.request(extent, 0))?;
         let since = Timestamp(since.0.saturating_sub(i64::try_from(UNDER_WAY.as_micros()).unwrap_or(0)));
         let changed = build::changes(storage, &mut builder, (&wanted, since)).await?;
+        // Whenever it was: what is told twice does no harm.
+        let changed = changed + build::authorities(storage, &mut builder, &wanted).await?;
         let octets = builder.finish().sign(&*opened.authority.signer).await?;
         let took = began.until(clock.monotonic());
         let list = drafted(engine, of, (id, &plan), (&octets, changed, took));

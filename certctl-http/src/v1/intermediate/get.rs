@@ -21,5 +21,5 @@ pub(crate) async fn get(
     Allowed(principal, ..): Allowed<Get>,
     Ids((id,)): Ids<(IntermediateCaId,)>,
 ) -> Result<Json<Intermediate>, Failure> {
-    Ok(Json(api.engine.execute(&principal, Get { id }).await?.into()))
+    Ok(Json(Intermediate::whole(api.engine.execute(&principal, Get { id }).await?)))
 }

@@ -24,5 +24,5 @@ pub(crate) async fn retire(
     Allowed(principal, ..): Allowed<Retire>,
     Ids((id,)): Ids<(IntermediateCaId,)>,
 ) -> Result<Json<Intermediate>, Failure> {
-    Ok(Json(api.engine.execute(&principal, Retire { id }).await?.into()))
+    Ok(Json(Intermediate::whole(api.engine.execute(&principal, Retire { id }).await?)))
 }

@@ -64,11 +64,20 @@ impl World {
     }
 
     async fn ask_ocsp(&self, issued: &Issued) -> Told {
-        told(&self.post_ocsp(OCSP, &request(&[issued.id()], None)).await.octets, &issued.ca)
+        self.ask_ocsp_at(OCSP, issued).await
+    }
+
+    async fn ask_ocsp_at(&self, path: &str, issued: &Issued) -> Told {
+        told(&self.post_ocsp(path, &request(&[issued.id()], None)).await.octets, &issued.ca)
     }
 
     pub(crate) async fn status_of(&self, issued: &Issued) -> Status {
-        let mut told = self.ask_ocsp(issued).await;
+        self.status_at(OCSP, issued).await
+    }
+
+    /// What the responder at this path says.
+    pub(crate) async fn status_at(&self, path: &str, issued: &Issued) -> Status {
+        let mut told = self.ask_ocsp_at(path, issued).await;
         assert_eq!(told.certificates.len(), 1);
         let (id, status) = told.certificates.remove(0);
         assert_eq!(id, issued.id(), "the answer is about something else");
