@@ -3,7 +3,7 @@
 
 use certctl_core::ports::Secret;
 
-use super::{Config, acme_server, est, issuers, ocsp, pki, scep};
+use super::{Config, acme_server, channels, est, issuers, ocsp, pki, scep, sources};
 
 /// A setting of the server.
 pub(crate) struct Setting {
@@ -20,23 +20,6 @@ pub(crate) struct Setting {
     #[cfg_attr(not(test), expect(dead_code, reason = "the reference page is made by a test"))]
     pub(crate) meaning: &'static str,
     pub(crate) set: fn(&mut Config, &str) -> Result<(), String>,
-}
-
-/// A member of the configuration of a discovery source that variables make.
-macro_rules! of_source {
-    ($variable:literal, $kind:literal, $member:literal, $default:literal, $meaning:literal) => {
-        Setting {
-            key: "",
-            variable: $variable,
-            flag: "",
-            default: $default,
-            meaning: $meaning,
-            set: |config, value| {
-                config.sources.set($kind, $member, value);
-                Ok(())
-            },
-        }
-    };
 }
 
 /// A time of the loops.
@@ -59,7 +42,7 @@ macro_rules! of_loop {
 /// All of them, in the order of the reference: those of this file, and of each part that has a file of its own.
 pub(crate) fn all() -> impl Iterator<Item = &'static Setting> {
     let public = [pki::SETTINGS, ocsp::SETTINGS, est::SETTINGS, scep::SETTINGS, acme_server::SETTINGS];
-    [SETTINGS].into_iter().chain(public).chain([issuers::SETTINGS]).flatten()
+    [SETTINGS, sources::SETTINGS, channels::SETTINGS].into_iter().chain(public).chain([issuers::SETTINGS]).flatten()
 }
 
 const SETTINGS: &[Setting] = &[
@@ -395,91 +378,6 @@ const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
-        key: "cloud_discovery.enabled",
-        variable: "CLOUD_DISCOVERY_ENABLED",
-        flag: "",
-        default: "`true`",
-        meaning: "Whether discovery sources are searched.",
-        set: |config, value| {
-            config.cloud_discovery.enabled = Some(boolean(value)?);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "cloud_discovery.interval",
-        variable: "CLOUD_DISCOVERY_INTERVAL",
-        flag: "",
-        default: "`6h`",
-        meaning: "From the end of one search of a discovery source to the next: a number with `s`, `m`, `h` or `d`, one minute to 30 days.",
-        set: |config, value| {
-            config.cloud_discovery.interval = Some(value.into());
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "AWS_SM_DISCOVERY_ENABLED",
-        flag: "",
-        default: "`false`",
-        meaning: "Makes one discovery source named `aws-sm`, of kind `AWSSecretsManager`. Several are `[[discovery]]` tables with `name`, `kind`, `config`.",
-        set: |config, value| {
-            config.sources.enable("AWSSecretsManager", boolean(value)?);
-            Ok(())
-        },
-    },
-    of_source!("AWS_SM_REGION", "AWSSecretsManager", "region", "none", "The region of that source."),
-    of_source!("AWS_SM_ACCESS_KEY_ID", "AWSSecretsManager", "access_key_id", "none", "The id of its access key."),
-    of_source!("AWS_SM_SECRET_ACCESS_KEY", "AWSSecretsManager", "secret_access_key", "none", "Its access key."),
-    of_source!("AWS_SM_SESSION_TOKEN", "AWSSecretsManager", "session_token", "none", "Its session token."),
-    of_source!(
-        "AWS_SM_TAG_FILTER",
-        "AWSSecretsManager",
-        "tag_filter",
-        "`type=certificate`",
-        "Only secrets with this tag."
-    ),
-    of_source!(
-        "AWS_SM_NAME_PREFIX",
-        "AWSSecretsManager",
-        "name_prefix",
-        "none",
-        "Only secrets whose names begin like this."
-    ),
-    Setting {
-        key: "",
-        variable: "AZURE_KV_DISCOVERY_ENABLED",
-        flag: "",
-        default: "`false`",
-        meaning: "Makes one discovery source named `azure-kv`, of kind `AzureKeyVault`.",
-        set: |config, value| {
-            config.sources.enable("AzureKeyVault", boolean(value)?);
-            Ok(())
-        },
-    },
-    of_source!("AZURE_KV_VAULT_URL", "AzureKeyVault", "vault_url", "none", "The vault of that source."),
-    of_source!("AZURE_KV_TENANT_ID", "AzureKeyVault", "tenant_id", "none", "The directory of its application."),
-    of_source!("AZURE_KV_CLIENT_ID", "AzureKeyVault", "client_id", "none", "Its application."),
-    of_source!("AZURE_KV_CLIENT_SECRET", "AzureKeyVault", "client_secret", "none", "The secret of that application."),
-    Setting {
-        key: "",
-        variable: "GCP_SM_DISCOVERY_ENABLED",
-        flag: "",
-        default: "`false`",
-        meaning: "Makes one discovery source named `gcp-sm`, of kind `GCPSecretManager`.",
-        set: |config, value| {
-            config.sources.enable("GCPSecretManager", boolean(value)?);
-            Ok(())
-        },
-    },
-    of_source!("GCP_SM_PROJECT", "GCPSecretManager", "project", "none", "The project of that source."),
-    of_source!(
-        "GCP_SM_CREDENTIALS",
-        "GCPSecretManager",
-        "credentials",
-        "none",
-        "The key file of its service account, as text."
-    ),
-    Setting {
         key: "cors_origins",
         variable: "CORS_ORIGINS",
         flag: "",
@@ -528,187 +426,6 @@ const SETTINGS: &[Setting] = &[
                   it, where there are several of kind `Email`.",
         set: |config, value| {
             config.digest.recipients = Some(list(value));
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "WEBHOOK_URL",
-        flag: "",
-        default: "none",
-        meaning: "Makes one notifier named `webhook`. Several are `[[notifier]]` tables with `name`, `kind`, `config`.",
-        set: |config, value| {
-            config.channels.set("Webhook", "url", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "WEBHOOK_SECRET",
-        flag: "",
-        default: "none",
-        meaning: "The key of that notifier's signatures.",
-        set: |config, value| {
-            config.channels.set("Webhook", "secret", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "SLACK_WEBHOOK_URL",
-        flag: "",
-        default: "none",
-        meaning: "Makes one notifier named `slack`.",
-        set: |config, value| {
-            config.channels.set("Slack", "webhook_url", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "SLACK_CHANNEL",
-        flag: "",
-        default: "the webhook's own",
-        meaning: "Its channel.",
-        set: |config, value| {
-            config.channels.set("Slack", "channel", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "SLACK_USERNAME",
-        flag: "",
-        default: "`certctl`",
-        meaning: "The name that it writes under.",
-        set: |config, value| {
-            config.channels.set("Slack", "username", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "TEAMS_WEBHOOK_URL",
-        flag: "",
-        default: "none",
-        meaning: "Makes one notifier named `teams`.",
-        set: |config, value| {
-            config.channels.set("Teams", "webhook_url", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "PAGERDUTY_ROUTING_KEY",
-        flag: "",
-        default: "none",
-        meaning: "Makes one notifier named `pagerduty`.",
-        set: |config, value| {
-            config.channels.set("PagerDuty", "routing_key", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "PAGERDUTY_SEVERITY",
-        flag: "",
-        default: "as the event is",
-        meaning: "`critical`, `error`, `warning` or `info`: the severity of every alert.",
-        set: |config, value| {
-            config.channels.set("PagerDuty", "severity", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "OPSGENIE_API_KEY",
-        flag: "",
-        default: "none",
-        meaning: "Makes one notifier named `opsgenie`.",
-        set: |config, value| {
-            config.channels.set("OpsGenie", "api_key", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "OPSGENIE_PRIORITY",
-        flag: "",
-        default: "`P3`",
-        meaning: "`P1` to `P5`: the priority of every alert.",
-        set: |config, value| {
-            config.channels.set("OpsGenie", "priority", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "SMTP_HOST",
-        flag: "",
-        default: "none",
-        meaning: "Makes one notifier named `email`, which writes to the owners of certificates. Needs \
-                  `CERTCTL_SMTP_FROM_ADDRESS`.",
-        set: |config, value| {
-            config.channels.set("Email", "smtp_host", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "SMTP_PORT",
-        flag: "",
-        default: "`587`",
-        meaning: "The port of that mail server.",
-        set: |config, value| {
-            let port: u16 = value.trim().parse().map_err(|_| not_a("port", value))?;
-            config.channels.set("Email", "smtp_port", port);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "SMTP_USERNAME",
-        flag: "",
-        default: "none",
-        meaning: "Whom to sign in as. Needs `CERTCTL_SMTP_PASSWORD`.",
-        set: |config, value| {
-            config.channels.set("Email", "username", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "SMTP_PASSWORD",
-        flag: "",
-        default: "none",
-        meaning: "The password of that user.",
-        set: |config, value| {
-            config.channels.set("Email", "password", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "SMTP_FROM_ADDRESS",
-        flag: "",
-        default: "none",
-        meaning: "The sender: an address, or `Name <address>`.",
-        set: |config, value| {
-            config.channels.set("Email", "from_address", value);
-            Ok(())
-        },
-    },
-    Setting {
-        key: "",
-        variable: "SMTP_USE_TLS",
-        flag: "",
-        default: "`true`",
-        meaning: "`true`: TLS from the first octet on port 465, STARTTLS on others. `false`: no encryption, which excludes \
-                  signing in.",
-        set: |config, value| {
-            if !boolean(value)? {
-                config.channels.set("Email", "encryption", "none");
-            }
             Ok(())
         },
     },

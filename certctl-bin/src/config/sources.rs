@@ -6,6 +6,7 @@ use std::time::Duration;
 use certctl_core::engine::DiscoverySourceConfig;
 use serde_json::{Map, Value};
 
+use super::settings::{Setting, boolean};
 use super::{CloudDiscovery, ConfigError, Discovery};
 
 /// What the variables say, by the kind of source.
@@ -21,6 +22,111 @@ struct Made {
 /// The kinds that variables can make, and what such a source is called.
 const NAMES: [(&str, &str); 3] =
     [("AWSSecretsManager", "aws-sm"), ("AzureKeyVault", "azure-kv"), ("GCPSecretManager", "gcp-sm")];
+
+/// A member of the configuration of a discovery source that variables make.
+macro_rules! of_source {
+    ($variable:literal, $kind:literal, $member:literal, $default:literal, $meaning:literal) => {
+        Setting {
+            key: "",
+            variable: $variable,
+            flag: "",
+            default: $default,
+            meaning: $meaning,
+            set: |config, value| {
+                config.sources.set($kind, $member, value);
+                Ok(())
+            },
+        }
+    };
+}
+
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "cloud_discovery.enabled",
+        variable: "CLOUD_DISCOVERY_ENABLED",
+        flag: "",
+        default: "`true`",
+        meaning: "Whether discovery sources are searched.",
+        set: |config, value| {
+            config.cloud_discovery.enabled = Some(boolean(value)?);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "cloud_discovery.interval",
+        variable: "CLOUD_DISCOVERY_INTERVAL",
+        flag: "",
+        default: "`6h`",
+        meaning: "From the end of one search of a discovery source to the next: a number with `s`, `m`, `h` or `d`, one minute to 30 days.",
+        set: |config, value| {
+            config.cloud_discovery.interval = Some(value.into());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "",
+        variable: "AWS_SM_DISCOVERY_ENABLED",
+        flag: "",
+        default: "`false`",
+        meaning: "Makes one discovery source named `aws-sm`, of kind `AWSSecretsManager`. Several are `[[discovery]]` tables with `name`, `kind`, `config`.",
+        set: |config, value| {
+            config.sources.enable("AWSSecretsManager", boolean(value)?);
+            Ok(())
+        },
+    },
+    of_source!("AWS_SM_REGION", "AWSSecretsManager", "region", "none", "The region of that source."),
+    of_source!("AWS_SM_ACCESS_KEY_ID", "AWSSecretsManager", "access_key_id", "none", "The id of its access key."),
+    of_source!("AWS_SM_SECRET_ACCESS_KEY", "AWSSecretsManager", "secret_access_key", "none", "Its access key."),
+    of_source!("AWS_SM_SESSION_TOKEN", "AWSSecretsManager", "session_token", "none", "Its session token."),
+    of_source!(
+        "AWS_SM_TAG_FILTER",
+        "AWSSecretsManager",
+        "tag_filter",
+        "`type=certificate`",
+        "Only secrets with this tag."
+    ),
+    of_source!(
+        "AWS_SM_NAME_PREFIX",
+        "AWSSecretsManager",
+        "name_prefix",
+        "none",
+        "Only secrets whose names begin like this."
+    ),
+    Setting {
+        key: "",
+        variable: "AZURE_KV_DISCOVERY_ENABLED",
+        flag: "",
+        default: "`false`",
+        meaning: "Makes one discovery source named `azure-kv`, of kind `AzureKeyVault`.",
+        set: |config, value| {
+            config.sources.enable("AzureKeyVault", boolean(value)?);
+            Ok(())
+        },
+    },
+    of_source!("AZURE_KV_VAULT_URL", "AzureKeyVault", "vault_url", "none", "The vault of that source."),
+    of_source!("AZURE_KV_TENANT_ID", "AzureKeyVault", "tenant_id", "none", "The directory of its application."),
+    of_source!("AZURE_KV_CLIENT_ID", "AzureKeyVault", "client_id", "none", "Its application."),
+    of_source!("AZURE_KV_CLIENT_SECRET", "AzureKeyVault", "client_secret", "none", "The secret of that application."),
+    Setting {
+        key: "",
+        variable: "GCP_SM_DISCOVERY_ENABLED",
+        flag: "",
+        default: "`false`",
+        meaning: "Makes one discovery source named `gcp-sm`, of kind `GCPSecretManager`.",
+        set: |config, value| {
+            config.sources.enable("GCPSecretManager", boolean(value)?);
+            Ok(())
+        },
+    },
+    of_source!("GCP_SM_PROJECT", "GCPSecretManager", "project", "none", "The project of that source."),
+    of_source!(
+        "GCP_SM_CREDENTIALS",
+        "GCPSecretManager",
+        "credentials",
+        "none",
+        "The key file of its service account, as text."
+    ),
+];
 
 impl Sources {
     /// Sets a member of the configuration of a kind.
