@@ -12,79 +12,85 @@ use utoipa::ToSchema;
 use super::names;
 use super::patch::{unless_empty, unless_null};
 
-/// Begins the renewals of all certificates for which all conditions hold that are given. At least one must be given.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = BulkRenewRequest)]
-pub struct BulkRenew {
-    /// Of this profile; the default profile is also that of certificates that name none.
-    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
-    pub profile_id: Option<ProfileId>,
-    /// Of this owner.
-    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
-    pub owner_id: Option<OwnerId>,
-    /// Whose key this agent holds.
-    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
-    pub agent_id: Option<AgentId>,
-    /// Of this issuer.
-    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
-    pub issuer_id: Option<IssuerId>,
-    /// Of this team.
-    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
-    pub team_id: Option<TeamId>,
-    /// These.
-    #[serde(default, deserialize_with = "unless_null", skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Vec<String>)]
-    pub certificate_ids: Vec<CertificateId>,
-    /// Tells what would be renewed, and changes nothing.
-    #[serde(default, deserialize_with = "unless_null")]
-    pub dry_run: bool,
+/// A request for something to be done to certificates: its own members, and which certificates are meant.
+macro_rules! bulk_request {
+    ($(#[$about:meta])* pub struct $name:ident { $($(#[$meta:meta])* pub $member:ident: $of:ty,)* }) => {
+        $(#[$about])*
+        pub struct $name {
+            /// Of this profile; the default profile is also that of certificates that name none.
+            #[serde(default, deserialize_with = "crate::wire::patch::unless_empty", skip_serializing_if = "Option::is_none")]
+            #[schema(value_type = Option<String>, nullable = false)]
+            pub profile_id: Option<certctl_core::domain::ProfileId>,
+            /// Of this owner.
+            #[serde(default, deserialize_with = "crate::wire::patch::unless_empty", skip_serializing_if = "Option::is_none")]
+            #[schema(value_type = Option<String>, nullable = false)]
+            pub owner_id: Option<certctl_core::domain::OwnerId>,
+            /// Whose key this agent holds.
+            #[serde(default, deserialize_with = "crate::wire::patch::unless_empty", skip_serializing_if = "Option::is_none")]
+            #[schema(value_type = Option<String>, nullable = false)]
+            pub agent_id: Option<certctl_core::domain::AgentId>,
+            /// Of this issuer.
+            #[serde(default, deserialize_with = "crate::wire::patch::unless_empty", skip_serializing_if = "Option::is_none")]
+            #[schema(value_type = Option<String>, nullable = false)]
+            pub issuer_id: Option<certctl_core::domain::IssuerId>,
+            /// Of this team.
+            #[serde(default, deserialize_with = "crate::wire::patch::unless_empty", skip_serializing_if = "Option::is_none")]
+            #[schema(value_type = Option<String>, nullable = false)]
+            pub team_id: Option<certctl_core::domain::TeamId>,
+            /// These.
+            #[serde(default, deserialize_with = "crate::wire::patch::unless_null", skip_serializing_if = "Vec::is_empty")]
+            #[schema(value_type = Vec<String>)]
+            pub certificate_ids: Vec<certctl_core::domain::CertificateId>,
+            $($(#[$meta])* pub $member: $of,)*
+        }
+
+        impl $name {
+            /// Which certificates are meant, whatever enrolled them.
+            fn criteria(&mut self) -> certctl_core::ops::certificate::BulkCriteria {
+                certctl_core::ops::certificate::BulkCriteria {
+                    profile_id: self.profile_id.take(),
+                    owner_id: self.owner_id.take(),
+                    agent_id: self.agent_id.take(),
+                    issuer_id: self.issuer_id.take(),
+                    team_id: self.team_id.take(),
+                    certificate_ids: std::mem::take(&mut self.certificate_ids),
+                    source: None,
+                }
+            }
+        }
+    };
+}
+pub(super) use bulk_request;
+
+bulk_request! {
+    /// Begins the renewals of all certificates for which all conditions hold that are given. At least one must be given.
+    #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+    #[schema(as = BulkRenewRequest)]
+    pub struct BulkRenew {
+        /// Tells what would be renewed, and changes nothing.
+        #[serde(default, deserialize_with = "unless_null")]
+        pub dry_run: bool,
+    }
 }
 
-/// Gives all certificates for which all conditions hold that are given to another owner, another team or both. At least one
-/// condition must be given.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = BulkReassignRequest)]
-pub struct BulkReassign {
-    /// Of this profile; the default profile is also that of certificates that name none.
-    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
-    pub profile_id: Option<ProfileId>,
-    /// Of this owner.
-    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
-    pub owner_id: Option<OwnerId>,
-    /// Whose key this agent holds.
-    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
-    pub agent_id: Option<AgentId>,
-    /// Of this issuer.
-    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
-    pub issuer_id: Option<IssuerId>,
-    /// Of this team.
-    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
-    pub team_id: Option<TeamId>,
-    /// These.
-    #[serde(default, deserialize_with = "unless_null", skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Vec<String>)]
-    pub certificate_ids: Vec<CertificateId>,
-    /// Who answers for them from now on.
-    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
-    pub new_owner_id: Option<OwnerId>,
-    /// Their team from now on.
-    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
-    pub new_team_id: Option<TeamId>,
-    /// Tells what would be reassigned, and changes nothing.
-    #[serde(default, deserialize_with = "unless_null")]
-    pub dry_run: bool,
+bulk_request! {
+    /// Gives all certificates for which all conditions hold that are given to another owner, another team or both. At least one
+    /// condition must be given.
+    #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+    #[schema(as = BulkReassignRequest)]
+    pub struct BulkReassign {
+        /// Who answers for them from now on.
+        #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>, nullable = false)]
+        pub new_owner_id: Option<OwnerId>,
+        /// Their team from now on.
+        #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>, nullable = false)]
+        pub new_team_id: Option<TeamId>,
+        /// Tells what would be reassigned, and changes nothing.
+        #[serde(default, deserialize_with = "unless_null")]
+        pub dry_run: bool,
+    }
 }
 
 /// What a bulk renewal came to. Each certificate that was meant stands in exactly one of the lists.
@@ -275,21 +281,15 @@ pub(super) fn effect(dry_run: bool) -> Effect {
 
 impl BulkRenew {
     /// Which certificates are meant, and whether it is done.
-    pub(crate) fn parts(self) -> (BulkCriteria, Effect) {
-        let Self { profile_id, owner_id, agent_id, issuer_id, team_id, certificate_ids, dry_run } = self;
-        let criteria =
-            BulkCriteria { profile_id, owner_id, agent_id, issuer_id, team_id, certificate_ids, source: None };
-        (criteria, effect(dry_run))
+    pub(crate) fn parts(mut self) -> (BulkCriteria, Effect) {
+        (self.criteria(), effect(self.dry_run))
     }
 }
 
 impl BulkReassign {
     /// Which certificates are meant, to whom they are given, and whether it is done.
-    pub(crate) fn parts(self) -> (BulkCriteria, (Option<OwnerId>, Option<TeamId>), Effect) {
-        let Self { profile_id, owner_id, agent_id, issuer_id, team_id, certificate_ids, .. } = self;
-        let criteria =
-            BulkCriteria { profile_id, owner_id, agent_id, issuer_id, team_id, certificate_ids, source: None };
-        (criteria, (self.new_owner_id, self.new_team_id), effect(self.dry_run))
+    pub(crate) fn parts(mut self) -> (BulkCriteria, (Option<OwnerId>, Option<TeamId>), Effect) {
+        (self.criteria(), (self.new_owner_id, self.new_team_id), effect(self.dry_run))
     }
 }
 

@@ -1,11 +1,11 @@
 //! Revoking one certificate or many.
 
-use certctl_core::domain::{AgentId, CertificateId, IssuerId, OwnerId, ProfileId, RevocationReason, TeamId};
+use certctl_core::domain::{CertificateId, RevocationReason};
 use certctl_core::ops::certificate::{BulkCriteria, BulkResult, Effect};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::bulk::{BulkError, BulkSkipped, effect, errors, skipped};
+use super::bulk::{BulkError, BulkSkipped, bulk_request, effect, errors, skipped};
 use super::names;
 use super::patch::{unless_empty, unless_null};
 
@@ -19,40 +19,18 @@ pub struct RevokeCertificate {
     pub reason: Option<RevocationReason>,
 }
 
-/// Revokes all certificates for which all conditions hold that are given. At least one must be given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = BulkRevokeRequest)]
-pub struct BulkRevoke {
-    /// Why.
-    #[schema(value_type = names::RevocationReason)]
-    pub reason: RevocationReason,
-    /// Of this profile; the default profile is also that of certificates that name none.
-    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
-    pub profile_id: Option<ProfileId>,
-    /// Of this owner.
-    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
-    pub owner_id: Option<OwnerId>,
-    /// Whose key this agent holds.
-    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
-    pub agent_id: Option<AgentId>,
-    /// Of this issuer.
-    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
-    pub issuer_id: Option<IssuerId>,
-    /// Of this team.
-    #[serde(default, deserialize_with = "unless_empty", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
-    pub team_id: Option<TeamId>,
-    /// These.
-    #[serde(default, deserialize_with = "unless_null", skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Vec<String>)]
-    pub certificate_ids: Vec<CertificateId>,
-    /// Tells what would be revoked, and changes nothing.
-    #[serde(default, deserialize_with = "unless_null")]
-    pub dry_run: bool,
+bulk_request! {
+    /// Revokes all certificates for which all conditions hold that are given. At least one must be given.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+    #[schema(as = BulkRevokeRequest)]
+    pub struct BulkRevoke {
+        /// Why.
+        #[schema(value_type = names::RevocationReason)]
+        pub reason: RevocationReason,
+        /// Tells what would be revoked, and changes nothing.
+        #[serde(default, deserialize_with = "unless_null")]
+        pub dry_run: bool,
+    }
 }
 
 /// What a bulk revocation came to. Each certificate that was meant stands in exactly one of the lists.
@@ -81,11 +59,8 @@ pub struct BulkRevokeResult {
 
 impl BulkRevoke {
     /// Which certificates are meant, why, and whether it is done.
-    pub(crate) fn parts(self) -> (BulkCriteria, RevocationReason, Effect) {
-        let Self { reason, profile_id, owner_id, agent_id, issuer_id, team_id, certificate_ids, dry_run } = self;
-        let criteria =
-            BulkCriteria { profile_id, owner_id, agent_id, issuer_id, team_id, certificate_ids, source: None };
-        (criteria, reason, effect(dry_run))
+    pub(crate) fn parts(mut self) -> (BulkCriteria, RevocationReason, Effect) {
+        (self.criteria(), self.reason, effect(self.dry_run))
     }
 }
 
