@@ -21,7 +21,7 @@ pub(super) struct Issued {
 /// Rows for one serial number at most: configurations of an issuer that share a key are few.
 const TWINS: usize = 4;
 
-/// What is known of certificates that one key signed, in one trip; what was never issued is absent.
+/// What is known of certificates that one key signed, in one trip where they are no CAs; what was never issued is absent.
 ///
 /// # Errors
 /// The store's.
@@ -44,9 +44,6 @@ pub(super) async fn issued(
         .filter(revocations.issuer_key_id.equals(Some(key_id.clone())))
         .limit(limit);
     let revoked = reads.list(revoked)?;
-    let fields = IntermediateCa::FIELDS;
-    let below = Query::sorted(fields.serial_number.ascending()).filter(of(fields.serial_number, serials)).limit(limit);
-    let below = reads.list(below)?;
     let mut found = unit.read(reads).await?;
     let mut issued = BTreeMap::new();
     for version in found.all(&signed)? {
@@ -58,14 +55,33 @@ pub(super) async fn issued(
         let status = CertStatus::Revoked { at: row.revoked_at, reason: row.reason };
         issued.insert(row.serial_number.clone(), Issued { status, not_after: row.not_after });
     }
-    for ca in found.all::<IntermediateCa>(&below)? {
-        if ca.signer().and_then(chain::key_of).as_ref() == Some(key_id) {
-            let revoked = ca.revoked_at.map(|at| {
+    // Few ask for those of CAs, so they are looked for where nothing else is known.
+    let unknown: Vec<Serial> = serials.iter().filter(|serial| !issued.contains_key(serial)).cloned().collect();
+    if !unknown.is_empty() {
+        issued.extend(authorities(unit, key_id, &unknown).await?);
+    }
+    Ok(issued)
+}
+
+/// What is known of the CAs right below that key.
+async fn authorities(unit: &UnitOfWork, key_id: &KeyId, serials: &[Serial]) -> Result<BTreeMap<Serial, Issued>, Error> {
+    let (fields, limit) = (IntermediateCa::FIELDS, serials.len().min(MAX_REQUESTED) * TWINS);
+    let query = Query::sorted(fields.serial_number.ascending()).filter(of(fields.serial_number, serials));
+    let mut issued = BTreeMap::new();
+    for ca in unit.list(query.limit(limit)).await?.records {
+        if ca.signer().and_then(chain::key_of).as_ref() != Some(key_id) {
+            continue;
+        }
+        let (serial, not_after) = (ca.serial_number.clone(), ca.not_after);
+        match ca.revoked_at {
+            Some(at) => {
                 let reason = ca.revocation_reason.unwrap_or(RevocationReason::Unspecified);
-                CertStatus::Revoked { at, reason }
-            });
-            let status = revoked.unwrap_or(CertStatus::Good);
-            issued.insert(ca.serial_number.clone(), Issued { status, not_after: ca.not_after });
+                issued.insert(serial, Issued { status: CertStatus::Revoked { at, reason }, not_after });
+            }
+            // Several issuers may have it, and be told of its revocation one after the other.
+            None => {
+                issued.entry(serial).or_insert(Issued { status: CertStatus::Good, not_after });
+            }
         }
     }
     Ok(issued)
