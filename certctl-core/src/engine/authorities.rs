@@ -9,13 +9,13 @@ use super::{PublicUrl, own_key};
 use crate::connector::{Authorities, Authority, AuthorityOrigin, AuthorityRequest, ConnectorError, Published};
 use crate::domain::{
     ActorType, AuditAction, AuditEvent, AuditEventId, AuthorityId, AuthorityRecord, AuthorityState, Chain, EngineKey,
-    EngineKeyId, EngineKeyPurpose, IntermediateCa, IntermediateCaState, Recorded, Serial, Timestamp, pem,
+    EngineKeyId, EngineKeyPurpose, IntermediateCa, IntermediateCaState, Recorded, Serial, Timestamp,
 };
 use crate::entity::Record;
 use crate::pki;
 use crate::pki::certificate::DistinguishedName;
 use crate::pki::lint::Scope;
-use crate::ports::{GeneratedKey, Ports, Secret, Signer};
+use crate::ports::{GeneratedKey, Ports};
 use crate::seal::Sealer;
 use crate::storage::{ApplyError, Query, Storage, StorageError, UnitOfWork};
 
@@ -59,9 +59,7 @@ impl StoredAuthorities {
         let key = unit.peek::<EngineKey>(record.key_id.as_str()).await.map_err(store)?;
         let key =
             key.ok_or_else(|| ConnectorError::permanent(format!("the key of authority {} is gone", record.id)))?;
-        let signer = own_key::open(&self.sealer, &*self.ports.keys, &key)
-            .await
-            .map_err(|error| ConnectorError::permanent(error.to_string()))?;
+        let signer = own_key::open(&self.sealer, &*self.ports.keys, &key).await.map_err(permanent)?;
         let published = self.published(&record.id, &record.owner);
         Ok(Authority { id: record.id.clone(), chain: record.chain.clone(), signer, published })
     }
@@ -92,10 +90,7 @@ impl StoredAuthorities {
         match origin {
             AuthorityOrigin::SelfSigned { common_name, algorithm, validity } => {
                 let keys = self.ports.keys.clone();
-                let key = keys
-                    .generate(*algorithm, &*self.ports.rng)
-                    .await
-                    .map_err(|e| ConnectorError::permanent(e.to_string()))?;
+                let key = keys.generate(*algorithm, &*self.ports.rng).await.map_err(permanent)?;
                 let request = pki::certificate::AuthorityRequest {
                     subject: DistinguishedName { common_name: common_name.clone(), ..DistinguishedName::default() },
                     spki: key.signer.public_key().to_vec(),
@@ -107,19 +102,18 @@ impl StoredAuthorities {
                     ocsp_urls: Vec::new(),
                     ca_issuer_urls: Vec::new(),
                 };
-                let unsigned =
-                    pki::certificate::root(&request).map_err(|error| ConnectorError::permanent(error.to_string()))?;
+                let unsigned = pki::certificate::root(&request).map_err(permanent)?;
                 let signed = unsigned.lint_and_sign(Scope::Always, &*key.signer).await;
-                let der = signed.map_err(|error| ConnectorError::permanent(error.to_string()))?;
-                let chain = Chain::from_der(vec![der]).map_err(|error| ConnectorError::permanent(error.to_string()))?;
+                let der = signed.map_err(permanent)?;
+                let chain = Chain::from_der(vec![der]).map_err(permanent)?;
                 Ok((chain, key))
             }
             AuthorityOrigin::Provided { chain_pem, key_pem } => {
-                let chain = Chain::from_pem(chain_pem).map_err(|error| ConnectorError::permanent(error.to_string()))?;
-                let (signer, pkcs8) = open_pem(&self.ports, key_pem).await?;
+                let chain = Chain::from_pem(chain_pem).map_err(permanent)?;
+                let pkcs8 = pki::private_key::from_pem(key_pem.expose()).map_err(permanent)?;
+                let signer = self.ports.keys.open(&pkcs8).await.map_err(permanent)?;
                 // Stored with another CA's key it would be found again by its certificate, whatever key is given later.
-                let facts = pki::certificate::parse(chain.leaf())
-                    .map_err(|error| ConnectorError::permanent(error.to_string()))?;
+                let facts = pki::certificate::parse(chain.leaf()).map_err(permanent)?;
                 if !pki::key::are_same(&facts.spki, signer.public_key()) {
                     return Err(ConnectorError::permanent(
                         "the CA key does not belong to the CA certificate; configure the two that belong together",
@@ -145,7 +139,7 @@ impl StoredAuthorities {
         let (clock, rng) = (&*self.ports.clock, &*self.ports.rng);
         let (id, key_id) = (AuthorityId::generate(clock, rng), EngineKeyId::generate(clock, rng));
         let sealed = own_key::seal(&self.sealer, (key_id.clone(), EngineKeyPurpose::Authority), &key, now);
-        unit.insert(sealed.map_err(|error| ConnectorError::permanent(error.to_string()))?);
+        unit.insert(sealed.map_err(permanent)?);
         if let Some(mut before) = before {
             before.state = AuthorityState::Superseded;
             unit.update(before);
@@ -213,19 +207,9 @@ fn store(error: StorageError) -> ConnectorError {
     ConnectorError::transient("the store cannot be read or written").because(error)
 }
 
-/// Opens a PEM private key.
-async fn open_pem(
-    ports: &Ports,
-    key_pem: &Secret,
-) -> Result<(Arc<dyn Signer>, zeroize::Zeroizing<Vec<u8>>), ConnectorError> {
-    let blocks =
-        pem::parse(key_pem.expose(), 64 << 10).map_err(|error| ConnectorError::permanent(error.to_string()))?;
-    let block = blocks.into_iter().find(|block| block.label == "PRIVATE KEY").ok_or_else(|| {
-        ConnectorError::permanent("the CA key must be an unencrypted PKCS#8 PEM block (BEGIN PRIVATE KEY)")
-    })?;
-    let pkcs8 = zeroize::Zeroizing::new(block.der);
-    let signer = ports.keys.open(&pkcs8).await.map_err(|error| ConnectorError::permanent(error.to_string()))?;
-    Ok((signer, pkcs8))
+/// It will be the same tomorrow.
+fn permanent(error: impl std::fmt::Display) -> ConnectorError {
+    ConnectorError::permanent(error.to_string())
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::domain::{KeyAlgorithm, SCHEMAS};
+use crate::domain::{KeyAlgorithm, SCHEMAS, pem};
 use crate::pki::private_key;
+use crate::ports::Secret;
 use crate::seal::SealingKey;
 use crate::storage::MemoryStorage;
 use crate::testing::{FakePorts, MemoryAuthorities, block_on};
