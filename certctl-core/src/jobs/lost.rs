@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::failed::{self, Failure};
-use super::queue::Insistence;
+use super::queue::insist;
 use crate::domain::{AuditAction, Job, Principal};
 use crate::engine::Engine;
 use crate::entity::Record;
@@ -25,21 +25,15 @@ pub(crate) const LOST: &str = "an attempt was lost: its holder let the lease end
 pub(super) async fn count(engine: &Engine, lease: &Lease<Job>, asked_at: Monotonic) -> bool {
     let clock = &engine.ports().clock;
     let left = clock.monotonic().until(asked_at + engine.cadence().lease * 9 / 10);
-    let counted = async {
-        let mut insistence = Insistence::new(engine);
-        loop {
-            let attempt = record(engine, lease).await;
-            match insistence.settled(attempt).await {
-                Some(Ok(goes_on)) => return goes_on,
-                Some(Err(error)) => {
-                    tracing::error!(job = %lease.record.id, error = %error, "a lost attempt cannot be counted");
-                    return false;
-                }
-                None => {}
-            }
+    let counted = insist(engine, || record(engine, lease));
+    match within(&**clock, left, counted).await {
+        Some(Ok(goes_on)) => goes_on,
+        Some(Err(error)) => {
+            tracing::error!(job = %lease.record.id, error = %error, "a lost attempt cannot be counted");
+            false
         }
-    };
-    within(&**clock, left, counted).await.unwrap_or(false)
+        None => false,
+    }
 }
 
 /// Counts it in a commit of its own. Whether attempts are left; repeating it counts nothing twice.

@@ -59,28 +59,23 @@ pub(crate) async fn while_held(engine: &Engine, fence: &Fence, asked_at: Monoton
     select(pin!(work), pin!(keep(engine, fence, asked_at))).await;
 }
 
-/// What happened in the world must reach the store: it is written again for as long as the store cannot be reached, or somebody
-/// else wrote at the same moment. The keeper of the lease ends it in time.
-pub(crate) struct Insistence<'e> {
-    engine: &'e Engine,
-    pause: Duration,
-}
-
-impl<'e> Insistence<'e> {
-    pub(crate) fn new(engine: &'e Engine) -> Self {
-        Self { engine, pause: engine.cadence().retry }
-    }
-
-    /// What an attempt came to; `None`, after a pause, where another is to be made.
-    pub(crate) async fn settled<T>(&mut self, outcome: Result<T, Error>) -> Option<Result<T, Error>> {
-        match outcome {
+/// Makes attempts until one came to something. What happened in the world must reach the store: it is written again for as long as
+/// the store cannot be reached, or somebody else wrote at the same moment. The keeper of the lease ends it in time.
+///
+/// # Errors
+/// Those of the last attempt.
+pub(crate) async fn insist<T, A: Future<Output = Result<T, Error>>>(
+    engine: &Engine,
+    mut attempt: impl FnMut() -> A,
+) -> Result<T, Error> {
+    let (clock, mut pause) = (&engine.ports().clock, engine.cadence().retry);
+    loop {
+        match attempt().await {
             Err(error) if error.kind() == ErrorKind::Unavailable || error.code() == "changed_meanwhile" => {
-                let clock = &self.engine.ports().clock;
-                clock.sleep_until(clock.monotonic() + self.pause).await;
-                self.pause *= 2;
-                None
+                clock.sleep_until(clock.monotonic() + pause).await;
+                pause *= 2;
             }
-            outcome => Some(outcome),
+            outcome => return outcome,
         }
     }
 }

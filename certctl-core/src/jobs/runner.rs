@@ -12,7 +12,7 @@ use super::lost;
 use super::order::Order;
 use super::permit::Permit;
 use super::policy;
-use super::queue::{Insistence, Queue, while_held};
+use super::queue::{Queue, insist, while_held};
 use super::step::Step;
 use super::subject::Subject;
 use crate::connector::{ConnectorErrorKind, Issuance, IssueOrder};
@@ -55,14 +55,7 @@ pub(crate) async fn claim_and_start(engine: &Engine) -> Result<usize, Error> {
 }
 
 async fn perform(engine: &Engine, lease: &Lease<Job>) {
-    let mut insistence = Insistence::new(engine);
-    let outcome = loop {
-        let attempt = step(engine, lease).await;
-        if let Some(outcome) = insistence.settled(attempt).await {
-            break outcome;
-        }
-    };
-    if let Err(error) = outcome {
+    if let Err(error) = insist(engine, || step(engine, lease)).await {
         // The lease runs out and the job is taken up again.
         tracing::error!(job = %lease.record.id, error = %error, source = ?std::error::Error::source(&error), "a job step failed");
     }

@@ -9,7 +9,7 @@ use crate::decide::backoff;
 use crate::domain::{AuditAction, Notification, NotificationState, Principal, Timestamp};
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::jobs::queue::{Insistence, Queue, while_held};
+use crate::jobs::queue::{Queue, insist, while_held};
 use crate::jobs::{Permit, lost};
 use crate::ops::context::audit_event;
 use crate::storage::{Lease, UnitOfWork};
@@ -37,14 +37,7 @@ async fn deliver(engine: &Engine, lease: &Lease<Notification>) {
     let outcome =
         if lease.abandoned { Err(ConnectorError::transient(lost::LOST)) } else { send(engine, &lease.record).await };
     // What was delivered must reach the store, or it is delivered again.
-    let mut insistence = Insistence::new(engine);
-    let stored = loop {
-        let attempt = record(engine, lease, &outcome).await;
-        if let Some(stored) = insistence.settled(attempt).await {
-            break stored;
-        }
-    };
-    if let Err(error) = stored {
+    if let Err(error) = insist(engine, || record(engine, lease, &outcome)).await {
         tracing::error!(notification = %lease.record.id, error = %error, "the outcome of a delivery cannot be stored");
     }
 }

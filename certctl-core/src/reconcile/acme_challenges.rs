@@ -14,7 +14,7 @@ use crate::enrol::acme::validate::{Proof, caa, validate};
 use crate::enrol::acme::{AcmeConfig, AcmeEvent, AcmeValidation, Problem, ProblemType, Server};
 use crate::entity::Record;
 use crate::error::Error;
-use crate::jobs::queue::{Insistence, Queue, while_held};
+use crate::jobs::queue::{Queue, insist, while_held};
 use crate::jobs::{Permit, lost};
 use crate::ops::acme::end;
 use crate::ops::context::audit_event;
@@ -50,38 +50,23 @@ pub(crate) async fn claim_and_start(engine: &Engine) -> Result<usize, Error> {
 }
 
 async fn perform(engine: &Engine, lease: &Lease<AcmeChallenge>) {
-    // One that ends its process each time must not be looked at for ever.
-    let mut outcome = lease.abandoned.then(|| Err(Problem::new(ProblemType::ServerInternal, lost::LOST)));
-    let mut insistence = Insistence::new(engine);
-    let stored = loop {
-        let attempt = attempt(engine, lease, &mut outcome).await;
-        if let Some(stored) = insistence.settled(attempt).await {
-            break stored;
-        }
+    let Some(server) = engine.acme_server() else { return };
+    let stored = async {
+        // One that ends its process each time must not be looked at for ever.
+        let outcome = if lease.abandoned {
+            Err(Problem::new(ProblemType::ServerInternal, lost::LOST))
+        } else {
+            insist(engine, || look(engine, server, &lease.record)).await?
+        };
+        insist(engine, || record(engine, &server.config, (lease, &outcome))).await
     };
-    if let Err(error) = stored {
+    match stored.await {
+        Ok(events) => events.into_iter().for_each(|event| server.note(event)),
         // The lease runs out and the challenge is taken up again.
-        tracing::error!(challenge = %lease.record.id, %error, source = ?std::error::Error::source(&error), "how a challenge went cannot be stored");
-    }
-}
-
-/// Looks, unless that is done, and stores how it went.
-async fn attempt(
-    engine: &Engine,
-    lease: &Lease<AcmeChallenge>,
-    outcome: &mut Option<Result<(), Problem>>,
-) -> Result<(), Error> {
-    let Some(server) = engine.acme_server() else { return Ok(()) };
-    if outcome.is_none() {
-        *outcome = Some(look(engine, server, &lease.record).await?);
-    }
-    if let Some(outcome) = outcome {
-        let events = record(engine, &server.config, (lease, outcome)).await?;
-        for event in events {
-            server.note(event);
+        Err(error) => {
+            tracing::error!(challenge = %lease.record.id, %error, source = ?std::error::Error::source(&error), "how a challenge went cannot be stored");
         }
     }
-    Ok(())
 }
 
 async fn look(engine: &Engine, server: &Server, challenge: &AcmeChallenge) -> Result<Result<(), Problem>, Error> {

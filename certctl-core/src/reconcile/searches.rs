@@ -16,7 +16,7 @@ use crate::domain::{
 };
 use crate::engine::{Engine, Underway, lock};
 use crate::error::{Error, ErrorKind};
-use crate::jobs::queue::{Insistence, Queue};
+use crate::jobs::queue::{Queue, insist};
 use crate::jobs::{Permit, keep};
 use crate::ops::discovery::Recorder;
 use crate::ops::network_scan;
@@ -248,24 +248,15 @@ async fn note(engine: &Engine, id: &NetworkScanTargetId, scan: &DiscoveryScan) -
 /// Plans the next search and lets go of the lease, if it is still held. Repeated while the store cannot be reached: the keeper
 /// ends it in time.
 async fn plan(engine: &Engine, lease: &Lease<DiscoverySchedule>, pause: Option<Duration>) {
-    let mut insistence = Insistence::new(engine);
-    loop {
-        let planned = async {
-            let mut unit = UnitOfWork::begin(engine.storage()).await?.bookkeeping();
-            let Some(mut schedule) = unit.held::<DiscoverySchedule>(&lease.fence).await? else { return Ok(()) };
-            let due = pause.map_or(Timestamp::NEVER, |pause| unit.now() + pause);
-            schedule.plan(due);
-            unit.update(schedule);
-            Ok::<(), Error>(engine.commit(unit).await?)
-        };
-        let planned = planned.await;
-        match insistence.settled(planned).await {
-            Some(Err(error)) => {
-                tracing::error!(schedule = %lease.record.id, %error, "the end of a search cannot be stored");
-                return;
-            }
-            Some(Ok(())) => return,
-            None => {}
-        }
+    let planned = insist(engine, || async {
+        let mut unit = UnitOfWork::begin(engine.storage()).await?.bookkeeping();
+        let Some(mut schedule) = unit.held::<DiscoverySchedule>(&lease.fence).await? else { return Ok(()) };
+        let due = pause.map_or(Timestamp::NEVER, |pause| unit.now() + pause);
+        schedule.plan(due);
+        unit.update(schedule);
+        Ok(engine.commit(unit).await?)
+    });
+    if let Err(error) = planned.await {
+        tracing::error!(schedule = %lease.record.id, %error, "the end of a search cannot be stored");
     }
 }

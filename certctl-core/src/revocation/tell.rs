@@ -11,7 +11,7 @@ use crate::domain::{
 };
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::jobs::queue::{Insistence, Queue, while_held};
+use crate::jobs::queue::{Queue, insist, while_held};
 use crate::jobs::{Permit, lost};
 use crate::ops::context::audit_event;
 use crate::storage::{Lease, Query, UnitOfWork, View};
@@ -52,41 +52,39 @@ pub(crate) async fn claim_and_start(engine: &Engine) -> Result<usize, Error> {
 }
 
 async fn perform(engine: &Engine, lease: &Lease<RevocationNotice>) {
-    // A lost attempt counts as a failed one: a notice that kills its process each time must not do so without a pause.
-    let mut outcome = lease.abandoned.then(|| Err(ConnectorError::transient(lost::LOST)));
-    // What the issuer was told must reach the store, or it is told again.
-    let mut insistence = Insistence::new(engine);
-    let stored = loop {
-        let attempt = attempt(engine, lease, &mut outcome).await;
-        if let Some(stored) = insistence.settled(attempt).await {
-            break stored;
-        }
+    let stored = async {
+        let told = insist(engine, || attempt(engine, lease)).await?;
+        // What the issuer was told must reach the store, or it is told again.
+        insist(engine, || record(engine, lease, &told)).await
     };
-    if let Err(error) = stored {
+    if let Err(error) = stored.await {
         // The lease runs out and the notice is taken up again.
         tracing::error!(version = %lease.record.id, %error, source = ?std::error::Error::source(&error), "the telling of a revocation cannot be stored");
     }
 }
 
-/// Tells, unless that is done, and stores how it went.
-async fn attempt(
-    engine: &Engine,
-    lease: &Lease<RevocationNotice>,
-    outcome: &mut Option<Result<(), ConnectorError>>,
-) -> Result<(), Error> {
+/// How telling went.
+struct Told {
+    outcome: Result<(), ConnectorError>,
+    /// When what is revoked ends by itself.
+    not_after: Timestamp,
+}
+
+/// Tells, as soon as it is known whom and what.
+async fn attempt(engine: &Engine, lease: &Lease<RevocationNotice>) -> Result<Told, Error> {
     let view = engine.storage().read(View::Latest).await?;
     let Some(version) = view.get::<Version>(lease.record.id.as_str()).await? else {
         return Err(Error::not_found("certificate version", &lease.record.id));
     };
     let issuer = view.get::<IssuerRecord>(lease.record.issuer_id.as_str()).await?;
     drop(view);
-    if outcome.is_none() {
-        *outcome = Some(tell(engine, issuer.as_deref(), (&lease.record, &version)).await);
-    }
-    match outcome {
-        Some(outcome) => record(engine, lease, (outcome, version.not_after)).await,
-        None => Ok(()),
-    }
+    // A lost attempt counts as a failed one: a notice that kills its process each time must not do so without a pause.
+    let outcome = if lease.abandoned {
+        Err(ConnectorError::transient(lost::LOST))
+    } else {
+        tell(engine, issuer.as_deref(), (&lease.record, &version)).await
+    };
+    Ok(Told { outcome, not_after: version.not_after })
 }
 
 async fn tell(
@@ -117,7 +115,7 @@ async fn tell(
 async fn record(
     engine: &Engine,
     lease: &Lease<RevocationNotice>,
-    (outcome, not_after): (&Result<(), ConnectorError>, Timestamp),
+    Told { outcome, not_after }: &Told,
 ) -> Result<(), Error> {
     let mut unit = UnitOfWork::begin(engine.storage()).await?;
     let now = unit.now();
@@ -132,7 +130,7 @@ async fn record(
         Err(error) => {
             notice.failures += 1;
             notice.last_error = Some(error.explained().chars().take(LONGEST).collect());
-            if is_final(error.kind) || not_after <= now {
+            if is_final(error.kind) || *not_after <= now {
                 notice.due_at = Timestamp::NEVER;
                 tracing::warn!(
                     certificate = %notice.certificate_id, version = %notice.id, issuer = %notice.issuer_id, error = %error.explained(),

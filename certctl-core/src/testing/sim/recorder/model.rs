@@ -242,8 +242,6 @@ impl Model {
         let untold = [
             ChallengeRecord::SCHEMA,
             ConnectorStateRecord::SCHEMA,
-            // Who makes it, and when the next one is due; that one was made is told.
-            Crl::SCHEMA,
             StoredSetting::SCHEMA,
             IssuerHealth::SCHEMA,
             LoopState::SCHEMA,
@@ -261,6 +259,18 @@ impl Model {
             _ => false,
         };
         if schema.table == Job::SCHEMA.table && step(before.and_then(entity), entity(after)) {
+            return;
+        }
+        // That one could not be made, and when that is tried again; each that was made is told.
+        let unmade = |list: Option<Crl>, next: Option<Crl>| match (list, next) {
+            (None, Some(next)) => !next.is_made(),
+            (Some(list), Some(next)) => {
+                let Crl { failures, due_at, .. } = next;
+                Crl { failures, due_at, last_error: next.last_error.clone(), ..list } == next
+            }
+            _ => false,
+        };
+        if schema.table == Crl::SCHEMA.table && unmade(before.and_then(entity), entity(after)) {
             return;
         }
         // When it is renewed and when people are told next: of the change that moved it there is an event.
