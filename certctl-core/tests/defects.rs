@@ -33,7 +33,7 @@ fn expected(defect: Defect) -> (World, &'static str) {
         Defect::NoticeVanishes => (World::Quiet, "nobody got it"),
         Defect::NoticeDoubled => (World::Quiet, "arrived 2 times"),
         Defect::RenewalsOverlooked => (World::Quiet, "expired in use"),
-        Defect::TasksStall => (World::Stormy, "a leak"),
+        Defect::TasksStall => (World::Eventful, "a leak"),
         Defect::RestartRepeats => (World::Stormy, "randomness repeats"),
         Defect::DueUnknown => (World::Quiet, "was due and overlooked"),
         Defect::AlwaysDue => (World::Quiet, "a loop without end"),
