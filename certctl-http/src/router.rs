@@ -6,12 +6,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware;
+use axum::routing::MethodRouter;
 use certctl_core::Error;
 use certctl_core::domain::Timestamp;
 use certctl_core::engine::Engine;
 use certctl_core::ports::SecureRng;
 use certctl_core::scep::ScepProfile;
 use certctl_core::storage::View;
+use tower::ServiceBuilder;
 
 use crate::edge::{Buckets, Origins, RateLimit, admit, cors, limit, once, secure, unchanged};
 use crate::public;
@@ -126,10 +128,20 @@ pub fn challenge_router(engine: Engine, options: Options) -> ChallengeRouter {
 /// 7. `edge/admit.rs`: who asks, and whether too often
 /// 8. `edge/once.rs`: what has an `Idempotency-Key` is done once
 /// 9. the route: its key and role, its ids, its query, its body, the engine
+///
+/// A request to OCSP passes none of that, because it is answered thousands of times a second: `public/pki/ocsp.rs` does what there
+/// is to do.
 pub fn router(engine: Engine, options: Options) -> Router {
     let rng: Arc<dyn SecureRng> = Arc::clone(&engine.ports().rng);
     let origins = Arc::new(options.origins.clone());
     let api = Api::new(engine, options);
+    let edge = ServiceBuilder::new()
+        .layer(middleware::from_fn_with_state(rng, around))
+        .layer(middleware::from_fn(secure))
+        .layer(middleware::from_fn_with_state(origins, cors))
+        .layer(middleware::from_fn(unchanged))
+        .layer(middleware::from_fn(limit));
+    let ocsp = public::pki::ocsp::handlers(&MethodRouter::new().layer(edge.clone()));
     // The last layer is the outermost.
     v1::handlers()
         .with_state(api.clone())
@@ -137,10 +149,7 @@ pub fn router(engine: Engine, options: Options) -> Router {
         .layer(middleware::from_fn_with_state(api.clone(), once))
         .layer(middleware::from_fn_with_state(api.clone(), admit))
         // Nobody's key is looked at, and each door has limits of its own.
-        .merge(public::handlers().with_state(api))
-        .layer(middleware::from_fn(limit))
-        .layer(middleware::from_fn(unchanged))
-        .layer(middleware::from_fn_with_state(origins, cors))
-        .layer(middleware::from_fn(secure))
-        .layer(middleware::from_fn_with_state(rng, around))
+        .merge(public::handlers().with_state(api.clone()))
+        .layer(edge)
+        .merge(ocsp.with_state(api))
 }

@@ -79,7 +79,7 @@ entity! {
         // All that a list says: in a list of a million rows, finding each would take most of the time.
         Index::on(
             "certificate_revocations_listed",
-            &["crl_list", "id", "not_after", "serial_number", "reason", "revoked_at"],
+            &["crl_list", "id", "not_after", "serial_number", "reason", "revoked_at", "row_version"],
         ),
         Index::on("certificate_revocations_changed", &["issuer_key_id", "changed_at", "id"]),
     ]

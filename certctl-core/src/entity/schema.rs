@@ -33,7 +33,7 @@ pub struct Column {
 pub struct Index {
     /// Its name, unique in the database.
     pub name: &'static str,
-    /// What it covers, in order.
+    /// What it covers, in order; `row_version` among it where all that a reader asks for is to be found in the index.
     pub columns: &'static [&'static str],
     /// Whether no two rows may agree in all columns; null agrees with nothing.
     pub unique: bool,

@@ -1,15 +1,16 @@
 //! What is known of certificates and was signed of them, in bounded memory.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::hash::{BuildHasherDefault, DefaultHasher};
+
+use quick_cache::sync::{DefaultLifecycle, EntryAction, EntryResult};
+use quick_cache::{OptionsBuilder, Weighter};
 
 use crate::domain::{Serial, Timestamp};
-use crate::engine::lock;
 use crate::pki::ocsp::{CertStatus, SignedData, Written};
 use crate::ports::Monotonic;
 
 /// Which answer: whose certificate, and how it was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     authority: u32,
     written: Written,
@@ -45,29 +46,26 @@ pub(super) struct Signed {
     pub(super) next_update: Timestamp,
 }
 
-/// The answers of all authorities. Those that were used last are kept.
-///
-/// Divided, so that requests on several cores do not wait for each other, and so that forgetting takes little time at once.
+/// The answers of all authorities. Those that are asked for again are kept, and those that were asked for once go first.
 #[derive(Debug)]
-pub(super) struct Cache {
-    shards: [Mutex<Shard>; SHARDS],
-    /// Octets of one generation of a shard.
-    capacity: usize,
-}
+pub(super) struct Cache(Kept);
 
-/// Two generations: when the younger one is full, the older one is dropped.
-#[derive(Debug, Default)]
-struct Shard {
-    young: BTreeMap<Key, Known>,
-    old: BTreeMap<Key, Known>,
-    octets: usize,
-}
+/// Nobody can choose serial numbers that hash alike, so that the hash need not be a secret.
+type Kept = quick_cache::sync::Cache<Key, Known, Octets, BuildHasherDefault<DefaultHasher>>;
+
+/// Weighs what is known by the memory that it takes.
+#[derive(Clone, Debug)]
+struct Octets;
 
 /// The longest serial number, in octets.
 const SERIAL: usize = 20;
+/// Requests on several cores do not wait for each other.
 const SHARDS: usize = 16;
-/// Of an entry besides what was signed: key and value in a tree whose nodes are two thirds full, and what an allocation takes.
-const OVERHEAD: usize = (size_of::<Key>() + size_of::<Known>()) * 3 / 2 + 24;
+/// Of an entry besides what was signed: key and value, the places of those before and after it, its hash, and what an allocation
+/// takes.
+const OVERHEAD: usize = size_of::<Key>() + size_of::<Known>() + 48;
+/// Of an entry with an answer, about.
+const USUAL: usize = 512;
 
 impl Key {
     pub(super) fn new(authority: u32, written: Written, serial: &Serial) -> Self {
@@ -77,57 +75,41 @@ impl Key {
         }
         Self { authority, written, octets: u8::try_from(octets.len()).unwrap_or(u8::MAX), serial: array }
     }
-
-    /// Serial numbers are random, or counted: either way their last octets differ most.
-    fn shard(&self) -> usize {
-        let last = usize::from(self.octets).saturating_sub(1);
-        usize::from(self.serial.get(last).copied().unwrap_or(0)) % SHARDS
-    }
 }
 
 impl Cache {
     /// With room for so many octets.
     pub(super) fn new(octets: usize) -> Self {
-        Self { shards: Default::default(), capacity: octets / SHARDS / 2 }
+        let capacity = u64::try_from(octets).unwrap_or(u64::MAX);
+        let mut options = OptionsBuilder::new();
+        options.shards(SHARDS).estimated_items_capacity(octets / USUAL).weight_capacity(capacity);
+        let options = options.build().unwrap_or_else(|error| unreachable!("both capacities are given: {error}"));
+        Self(Kept::with_options(options, Octets, BuildHasherDefault::default(), DefaultLifecycle::default()))
     }
 
     pub(super) fn get(&self, key: &Key) -> Option<Known> {
-        let mut shard = lock(self.shards.get(key.shard())?);
-        if let Some(known) = shard.young.get(key) {
-            return Some(known.clone());
-        }
-        // What is used stays.
-        let known = shard.old.remove(key)?;
-        shard.put(*key, known.clone(), self.capacity);
-        Some(known)
+        self.0.get(key)
     }
 
     /// Keeps what was found out. What is known of a later epoch stays.
     pub(super) fn put(&self, key: Key, known: Known) {
-        let Some(shard) = self.shards.get(key.shard()) else { return };
-        let mut shard = lock(shard);
-        if shard.young.get(&key).is_some_and(|kept| kept.epoch > known.epoch) {
-            return;
+        let mut found = Some(known);
+        let entry = self.0.entry(&key, None, |_, kept| {
+            if let Some(known) = found.take_if(|known| kept.epoch <= known.epoch) {
+                *kept = known;
+            }
+            EntryAction::Retain(())
+        });
+        if let (EntryResult::Vacant(place), Some(known)) = (entry, found) {
+            // Fails when somebody else has filled the place meanwhile, who knew as much.
+            let _ = place.insert(known);
         }
-        shard.old.remove(&key);
-        shard.put(key, known, self.capacity);
     }
 }
 
-impl Shard {
-    fn put(&mut self, key: Key, known: Known, capacity: usize) {
-        let octets = known.octets();
-        if self.octets + octets > capacity {
-            self.old = std::mem::take(&mut self.young);
-            self.octets = 0;
-        }
-        if octets > capacity {
-            return;
-        }
-        self.octets += octets;
-        if let Some(before) = self.young.insert(key, known) {
-            self.octets = self.octets.saturating_sub(before.octets());
-        }
+impl Weighter<Key, Known> for Octets {
+    fn weight(&self, _: &Key, known: &Known) -> u64 {
+        u64::try_from(known.octets()).unwrap_or(u64::MAX)
     }
 }
 
@@ -195,9 +177,22 @@ mod tests {
             assert!(cache.get(&often).is_some(), "after {number}");
         }
         let kept = (0..20_000).filter(|number| cache.get(&key(*number)).is_some()).count();
-        assert!((501..=2_000).contains(&kept), "{kept}");
-        let held: usize = cache.shards.iter().map(lock).map(|shard| shard.young.len() + shard.old.len()).sum();
-        assert!(held <= 2_000, "{held}");
+        assert!((1_500..=2_000).contains(&kept), "{kept}");
+        assert_eq!(cache.0.len(), kept);
+    }
+
+    #[test]
+    fn as_many_as_there_is_room_for_are_kept_however_they_are_asked_for() {
+        let one = signed();
+        // Numbers are not spread evenly over all parts.
+        let cache = Cache::new(known(1, Some(one.clone())).octets() * 2_800);
+        for number in 0..2_000 {
+            cache.put(key(number), known(1, Some(one.clone())));
+        }
+        for _ in 0..3 {
+            let kept = (0..2_000).filter(|number| cache.get(&key(*number)).is_some()).count();
+            assert_eq!(kept, 2_000);
+        }
     }
 
     #[test]
@@ -207,8 +202,7 @@ mod tests {
         for epoch in 1..10_000 {
             cache.put(key(1), known(epoch, Some(one.clone())));
         }
-        let held: usize = cache.shards.iter().map(|shard| lock(shard).octets).sum();
-        assert_eq!(held, known(1, Some(one)).octets());
+        assert_eq!(cache.0.weight(), Octets.weight(&key(1), &known(1, Some(one))));
         assert_eq!(cache.get(&key(1)).unwrap().epoch, 9_999);
     }
 

@@ -5,7 +5,7 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -24,16 +24,25 @@ const ALWAYS: [(HeaderName, &str); 5] = [
     (X_FRAME_OPTIONS, "DENY"),
 ];
 
-/// Adds them, and over TLS that clients should never come without (RFC 6797 §6.1).
+/// Adds them.
 pub(crate) async fn secure(request: Request, next: Next) -> Response {
-    let tls = request.extensions().get::<OverTls>().is_some();
+    let tls = is_over_tls(&request);
     let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+    secured(response.headers_mut(), tls);
+    response
+}
+
+/// Whether a request came over TLS.
+pub(crate) fn is_over_tls(request: &Request) -> bool {
+    request.extensions().get::<OverTls>().is_some()
+}
+
+/// Adds them to an answer, and over TLS that clients should never come without (RFC 6797 §6.1).
+pub(crate) fn secured(headers: &mut HeaderMap, over_tls: bool) {
     for (name, value) in ALWAYS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
-    if tls {
+    if over_tls {
         headers.entry(STRICT_TRANSPORT_SECURITY).or_insert(HeaderValue::from_static("max-age=31536000"));
     }
-    response
 }

@@ -12,9 +12,9 @@ pub(crate) use admit::{Known, address, admit};
 pub(crate) use buckets::Buckets;
 pub use cors::Origins;
 pub(crate) use cors::cors;
-pub(crate) use headers::{OverTls, secure};
+pub(crate) use headers::{OverTls, is_over_tls, secure, secured};
 
 pub use buckets::RateLimit;
 pub(crate) use once::once;
 pub(crate) use size::{limit, longest_body};
-pub(crate) use unchanged::unchanged;
+pub(crate) use unchanged::{has, not_again, unchanged};

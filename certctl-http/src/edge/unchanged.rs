@@ -15,16 +15,21 @@ pub(crate) async fn unchanged(request: Request, next: Next) -> Response {
     let known = request.headers().clone();
     let mut response = next.run(request).await;
     if response.status() == StatusCode::OK && has(&known, response.headers()) {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        *response.body_mut() = axum::body::Body::empty();
-        response.headers_mut().remove(CONTENT_LENGTH);
-        response.headers_mut().remove(CONTENT_TYPE);
+        not_again(&mut response);
     }
     response
 }
 
-/// Whether the client has what is about to be sent. Weak tags compare as strong ones here.
-fn has(known: &HeaderMap, answer: &HeaderMap) -> bool {
+/// Takes out what the client has already.
+pub(crate) fn not_again(response: &mut Response) {
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    *response.body_mut() = axum::body::Body::empty();
+    response.headers_mut().remove(CONTENT_LENGTH);
+    response.headers_mut().remove(CONTENT_TYPE);
+}
+
+/// Whether the client, who said what it knows, has what is about to be sent. Weak tags compare as strong ones here.
+pub(crate) fn has(known: &HeaderMap, answer: &HeaderMap) -> bool {
     let Some(tag) = answer.get(ETAG).and_then(|tag| tag.to_str().ok()) else { return false };
     let texts = known.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     texts

@@ -51,7 +51,7 @@ pub(crate) async fn around(State(rng): State<Arc<dyn SecureRng>>, request: Reque
     let ran = AssertUnwindSafe(next.run(request).instrument(span.clone())).catch_unwind().await;
     let _in_span = span.enter();
     let mut response = ran.unwrap_or_else(|panic| {
-        tracing::error!(panic = text(&*panic), "a request panicked");
+        tracing::error!(panic = panic_text(&*panic), "a request panicked");
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
     });
     let has_own_form = response.extensions_mut().remove::<OwnForm>().is_some();
@@ -79,7 +79,8 @@ fn log(failure: &Failure) {
     }
 }
 
-fn text(panic: &(dyn Any + Send)) -> &str {
+/// What a panic says.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

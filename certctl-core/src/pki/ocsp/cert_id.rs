@@ -11,7 +11,7 @@ use crate::pki::{PkiError, algorithm, key};
 
 /// A hash that CertIDs are made with. It only names an issuer; nothing rests on its collision resistance, and most clients still
 /// use SHA-1 (RFC 5019 §2.1.1 demanded it).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IdHash {
     /// SHA-1.
     Sha1,
@@ -25,7 +25,7 @@ pub enum IdHash {
 
 /// How a CertID is written: which hash, and whether its AlgorithmIdentifier carries NULL or nothing. Both are in use
 /// (RFC 4055 §2.1), and an answer repeats what was asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Written {
     /// The hash.
     pub hash: IdHash,

@@ -14,10 +14,10 @@ use crate::domain::{
 use crate::entity::{Cell, Entity, Row, Value};
 use crate::pki::chain;
 use crate::pki::crl::{CrlBuilder, CrlEntry};
-use crate::storage::{Query, Select, Storage, StorageError, View};
+use crate::storage::{Query, Select, Snapshot, Storage, StorageError, View};
 
 /// Rows of one page: enough that asking costs nothing, and few enough that they need no memory to speak of.
-const PAGE: usize = 4_096;
+const PAGE: usize = 2_048;
 
 /// What is to be listed.
 pub(super) struct Wanted<'a> {
@@ -34,7 +34,9 @@ pub(super) async fn list(
     wanted: &Wanted<'_>,
 ) -> Result<usize, StorageError> {
     let mut select = listed(wanted)?;
-    let (mut count, mut asked) = (0, ask(storage, &select));
+    // One connection for all pages, whose memory is used again for each.
+    let view = storage.read(View::PointInTime).await?;
+    let (mut count, mut asked) = (0, ask(&*view, &select));
     loop {
         (&mut asked).await;
         let rows = Pin::new(&mut asked).take_output().transpose()?.unwrap_or_default();
@@ -43,7 +45,7 @@ pub(super) async fn list(
             let place = last.values.get(select.sort).cloned();
             select.after = place.map(|place| (place, last.id().to_owned()));
             // The store reads the next page while this one is written down.
-            asked = ask(storage, &select);
+            asked = ask(&*view, &select);
         }
         count += rows.len();
         for row in rows {
@@ -71,12 +73,12 @@ fn listed(wanted: &Wanted<'_>) -> Result<Select, StorageError> {
     query.limit(PAGE).into_select()
 }
 
-type Asked = MaybeDone<BoxFuture<'static, Result<Vec<Row>, StorageError>>>;
+type Asked<'a> = MaybeDone<BoxFuture<'a, Result<Vec<Row>, StorageError>>>;
 
 /// Asks for a page, and lets the answer come.
-fn ask(storage: &Arc<dyn Storage>, select: &Select) -> Asked {
-    let (storage, select) = (Arc::clone(storage), select.clone());
-    let mut asked = maybe_done(async move { storage.read(View::Latest).await?.select(&select).await }.boxed());
+fn ask<'a>(view: &'a dyn Snapshot, select: &Select) -> Asked<'a> {
+    let select = select.clone();
+    let mut asked = maybe_done(async move { view.select(&select).await }.boxed());
     (&mut asked).now_or_never();
     asked
 }

@@ -1,5 +1,7 @@
 //! OCSP over HTTP (RFC 6960 appendix A, RFC 5019 §5 and §6).
 
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -7,17 +9,19 @@ use axum::Router;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, LAST_MODIFIED, RETRY_AFTER};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, IF_NONE_MATCH, LAST_MODIFIED, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::MethodRouter;
 use certctl_core::domain::IssuerId;
 use certctl_core::ocsp::{KeptAnswer, NoStatus, OcspAnswer};
 use certctl_core::pki::ocsp::{MAX_REQUEST_OCTETS, OcspError, octets_of_url};
+use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 
-use crate::edge::address;
+use crate::edge::{address, has, is_over_tls, not_again, secured};
 use crate::public::{http_date, plain};
+use crate::request::panic_text;
 use crate::router::Api;
 use crate::wire::Octets;
 
@@ -28,12 +32,12 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest serial number that is asked for by itself, in digits: 20 octets (RFC 5280 §4.1.2.2).
 const DIGITS: usize = 40;
 
-/// The routes, outside of everything that asks for keys.
-pub(crate) fn handlers() -> Router<Api> {
+/// The routes, outside of everything that is around others; `others` answers other methods.
+pub(crate) fn handlers(others: &MethodRouter<Api>) -> Router<Api> {
     Router::new()
-        .route("/.well-known/pki/ocsp/{issuer_id}", post(by_post))
+        .route("/.well-known/pki/ocsp/{issuer_id}", others.clone().post(by_post))
         // A request in base64 may hold slashes.
-        .route("/.well-known/pki/ocsp/{issuer_id}/{*serial}", get(by_path))
+        .route("/.well-known/pki/ocsp/{issuer_id}/{*serial}", others.clone().get(by_path))
 }
 
 /// Tells the status of a certificate (OCSP)
@@ -54,10 +58,11 @@ pub(crate) fn handlers() -> Router<Api> {
     ),
 )]
 pub(crate) async fn by_path(State(api): State<Api>, params: Params, request: Request) -> Response {
-    if let Some(refused) = too_often(&api, &request) {
-        return refused;
-    }
-    let (issuer, rest) = (find(&params, "issuer_id"), find(&params, "serial"));
+    Around::of(&api, &request).run(&api, answer_path(&api, &params)).await
+}
+
+async fn answer_path(api: &Api, params: &Params) -> Response {
+    let (issuer, rest) = (find(params, "issuer_id"), find(params, "serial"));
     match (serial(rest), issuer.parse::<IssuerId>()) {
         (Some(serial), Ok(issuer)) => match api.engine.ocsp_of_serial(&issuer, &serial).await {
             Ok(answer) => answered(answer, Asked::WithUrl),
@@ -70,7 +75,7 @@ pub(crate) async fn by_path(State(api): State<Api>, params: Params, request: Req
                 tracing::debug!("an OCSP request in a URL is neither a serial number nor base64");
                 return answered(api.engine.ocsp_refusal(OcspError::MalformedRequest), Asked::WithUrl);
             };
-            answered(ask(&api, issuer.ok(), &request).await, Asked::WithUrl)
+            answered(ask(api, issuer.ok(), &request).await, Asked::WithUrl)
         }
     }
 }
@@ -85,20 +90,54 @@ pub(crate) async fn by_path(State(api): State<Api>, params: Params, request: Req
     responses((status = 200, description = "An OCSP response", body = Octets, content_type = "application/ocsp-response")),
 )]
 pub(crate) async fn by_post(State(api): State<Api>, params: Params, request: Request) -> Response {
-    if let Some(refused) = too_often(&api, &request) {
-        return refused;
-    }
-    let issuer = find(&params, "issuer_id").parse().ok();
+    Around::of(&api, &request).run(&api, answer_body(&api, &params, request)).await
+}
+
+async fn answer_body(api: &Api, params: &Params, request: Request) -> Response {
+    let issuer = find(params, "issuer_id").parse().ok();
     let answer = if !is_request(request.headers()) {
         tracing::debug!("an OCSP request has another content type than {REQUEST}");
         api.engine.ocsp_refusal(OcspError::MalformedRequest)
-    } else if let Some(body) = body(&api, request).await {
-        ask(&api, issuer, &body).await
+    } else if let Some(body) = body(api, request).await {
+        ask(api, issuer, &body).await
     } else {
         tracing::debug!("the body of an OCSP request is too long, or did not arrive");
         api.engine.ocsp_refusal(OcspError::MalformedRequest)
     };
     answered(answer, Asked::WithBody)
+}
+
+/// What lies around an answer here, in place of the layers around other routes.
+struct Around {
+    over_tls: bool,
+    /// What says which answers the client has.
+    known: Option<HeaderMap>,
+    /// The answer to whoever asks too often.
+    refused: Option<Response>,
+}
+
+impl Around {
+    fn of(api: &Api, request: &Request) -> Self {
+        let known = request.headers().contains_key(IF_NONE_MATCH).then(|| request.headers().clone());
+        Self { over_tls: is_over_tls(request), known, refused: too_often(api, request) }
+    }
+
+    /// A panic is answered like other failures, what the client has is not sent again, and every answer has the headers that all
+    /// answers have.
+    async fn run(self, api: &Api, answer: impl Future<Output = Response>) -> Response {
+        let mut response = match self.refused {
+            Some(refused) => refused,
+            None => AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|panic| {
+                tracing::error!(panic = panic_text(&*panic), "an OCSP request panicked");
+                answered(api.engine.ocsp_refusal(OcspError::InternalError), Asked::WithBody)
+            }),
+        };
+        if self.known.is_some_and(|known| has(&known, response.headers())) {
+            not_again(&mut response);
+        }
+        secured(response.headers_mut(), self.over_tls);
+        response
+    }
 }
 
 /// The path, unless its escapes make no text.
