@@ -17,7 +17,7 @@ use crate::pki::crl::{CrlBuilder, CrlEntry};
 use crate::storage::{Query, Select, Snapshot, Storage, StorageError, View};
 
 /// Rows of one page: enough that asking costs nothing, and few enough that they need no memory to speak of.
-const PAGE: usize = 2_048;
+const PAGE: usize = 4_096;
 
 /// What is to be listed.
 pub(super) struct Wanted<'a> {
