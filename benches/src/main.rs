@@ -1,6 +1,6 @@
 //! Measures certctl against the limits of the machine it runs on; prints Markdown tables.
 //!
-//! `certctl-bench all` does everything in order but `acme`, `crl`, `lists`, `notifications`, `ocsp` and `sweep`, most of which fill databases for minutes, with a calibration before and
+//! `certctl-bench all` does everything in order but `acme`, `bulk`, `crl`, `lists`, `notifications`, `ocsp` and `sweep`, most of which fill databases for minutes, with a calibration before and
 //! after. `scripts/bench` builds and runs it.
 //! `certctl-bench drive HOST:PORT CLIENTS COUNT` has a server that is running issue certificates, to look at it with perf.
 
@@ -13,6 +13,7 @@
 mod acme;
 mod agents;
 mod audit;
+mod bulk;
 mod calibrate;
 mod closed_loop;
 mod connection;
@@ -56,7 +57,7 @@ async fn main() -> ExitCode {
     }
 }
 
-const USAGE: &str = "usage: certctl-bench acme | audit | agents | calibrate | crl | issue | jobs | lists | notifications | ocsp | scan | sealing | sweep | footprint | all | drive HOST:PORT CLIENTS COUNT";
+const USAGE: &str = "usage: certctl-bench acme | audit | agents | bulk | calibrate | crl | issue | jobs | lists | notifications | ocsp | scan | sealing | sweep | footprint | all | drive HOST:PORT CLIENTS COUNT";
 
 async fn run(what: &str) -> Result<(), Failure> {
     let scale = std::env::var("BENCH_SCALE").ok().and_then(|text| text.parse().ok());
@@ -64,6 +65,7 @@ async fn run(what: &str) -> Result<(), Failure> {
     match what {
         "acme" => acme::run(scale).await,
         "audit" => audit::run(scale).await,
+        "bulk" => bulk::run(scale).await,
         "calibrate" => calibrate::run(scale).await,
         "issue" => issue::run(scale).await,
         "crl" => crl::run(scale).await,

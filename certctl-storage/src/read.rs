@@ -157,9 +157,17 @@ fn is_implied(select: &Select, (position, test): &(usize, Test)) -> bool {
 pub(crate) fn paged(select: &Select) -> SelectStatement {
     let mut statement = with_tests(select, select.tests.iter().filter(|test| !is_implied(select, test)));
     if let Some((value, id)) = &select.after {
-        // A row comparison walks the composite index straight to the place.
-        let here = Expr::tuple([column(select, select.sort), column(select, 0)]);
-        let last = Expr::tuple([Expr::value(bind(value)), Expr::value(id.as_str())]);
+        let holds = |(position, test): &(usize, Test)| {
+            *position == select.sort && matches!(test, Test::Equals(one) if one == value)
+        };
+        let (here, last) = if select.tests.iter().any(holds) {
+            // All rows have the same value there. Of a row comparison that says so again SQLite would not use the id.
+            (column(select, 0), Expr::value(id.as_str()))
+        } else {
+            // A row comparison walks the composite index straight to the place.
+            let here = Expr::tuple([column(select, select.sort), column(select, 0)]);
+            (here, Expr::tuple([Expr::value(bind(value)), Expr::value(id.as_str())]))
+        };
         statement.and_where(if select.descending { here.lt(last) } else { here.gt(last) });
     }
     let order = if select.descending { Order::Desc } else { Order::Asc };

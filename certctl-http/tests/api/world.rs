@@ -11,7 +11,7 @@ use certctl_core::domain::{Role, SCHEMAS, SubjectNames};
 use certctl_core::engine::{Cadence, ConfiguredKey, EngineBuilder, HealthCadence, NotifierConfig, SetupSecret};
 use certctl_core::ports::{Keys, Secret};
 use certctl_core::seal::SealingKey;
-use certctl_core::storage::MemoryStorage;
+use certctl_core::storage::{MemoryStorage, Storage};
 use certctl_core::testing::{FakePorts, InlineSpawner, SeededRng, TestKeys};
 use certctl_core::{domain::KeyAlgorithm, pki};
 use certctl_http::{Authentication, Options, router};
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 /// Of everything that is random in a world.
-const SEED: u64 = 7;
+pub(crate) const SEED: u64 = 7;
 pub(crate) const ADMIN: &str = "key-of-admin";
 pub(crate) const OPERATOR: &str = "key-of-operator";
 pub(crate) const VIEWER: &str = "key-of-viewer";
@@ -155,8 +155,19 @@ impl World {
         keys: bool,
         more: impl FnOnce(EngineBuilder) -> EngineBuilder,
     ) -> Self {
+        let storage = Arc::new(MemoryStorage::new(SCHEMAS, fakes.ports().clock));
+        Self::on(storage, fakes, options, keys, more).await
+    }
+
+    /// A world whose rows are in this store.
+    pub(crate) async fn on(
+        storage: Arc<dyn Storage>,
+        fakes: FakePorts,
+        options: Options,
+        keys: bool,
+        more: impl FnOnce(EngineBuilder) -> EngineBuilder,
+    ) -> Self {
         let ports = fakes.ports();
-        let storage = Arc::new(MemoryStorage::new(SCHEMAS, ports.clock.clone()));
         let sealing = SealingKey::generate(&*ports.rng);
         let keys = if keys { configured_keys() } else { Vec::new() };
         let builder = Engine::builder(storage, ports, SetupSecret::Key(sealing))

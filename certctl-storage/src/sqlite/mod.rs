@@ -9,6 +9,8 @@ mod batch;
 mod claim;
 mod lock;
 mod packed;
+#[cfg(test)]
+mod plans;
 mod script;
 mod seal;
 mod statements;

@@ -1,6 +1,7 @@
 //! The ACME server: accounts, orders, challenges, certificates, and everything that it refuses.
 
 mod accounts;
+mod binding;
 mod challenges;
 mod client;
 mod counts;
@@ -8,7 +9,6 @@ mod eab;
 mod limits;
 mod messages;
 mod orders;
-mod races;
 mod revocation;
 
 pub(crate) use client::{Client, leaf, serving};

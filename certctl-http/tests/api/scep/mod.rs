@@ -1,169 +1,30 @@
 //! SCEP over HTTP: a client that makes any message, and everything that must come of it or must not.
 
+mod device;
 mod mtls;
-mod races;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::{Method, Request};
+use axum::http::Method;
 use certctl_core::domain::{
-    Certificate, Chain, ExtendedKeyUsage, Fingerprint, KeyAlgorithm, RegistrationAuthority, Serial, SubjectNames,
-    Version, pem,
+    Certificate, ExtendedKeyUsage, KeyAlgorithm, RegistrationAuthority, Serial, SubjectNames, pem,
 };
-use certctl_core::enrol::EnrolTerms;
 use certctl_core::entity::Record;
 use certctl_core::pki::certificate::{self, Authority, AuthorityRequest, DistinguishedName, LeafRequest};
-use certctl_core::pki::cms::{ContentType, SignRequest, SignedData, Strength, sign};
-use certctl_core::ports::Secret;
+use certctl_core::pki::cms::{ContentType, SignRequest, SignedData, sign};
 use certctl_core::scep::ScepProfile;
 use certctl_core::storage::{Query, View};
-use certctl_core::testing::scep::{MessageParts, ScepClient, ScepReply, issuer_and_serial};
+use certctl_core::testing::scep::{MessageParts, ScepClient, issuer_and_serial};
 use certctl_http::Options;
 use certctl_http::wire::CreateScepChallenge;
-use serde_json::{Value, json};
+use serde_json::json;
+
+use device::{Asked, MESSAGE, NONCE, authority, names, post};
+pub(crate) use device::{PASSWORD, Scep, profile};
 
 use crate::client::{InProcess, client};
-use crate::world::{ADMIN, AGENT, AUDITOR, Answer, OPERATOR, VIEWER, World};
-
-pub(crate) const PASSWORD: &str = "swordfish";
-const MESSAGE: &str = "application/x-pki-message";
-const NONCE: &[u8] = b"sixteen octets..";
-
-pub(crate) fn profile(name: &str, challenge: Option<&str>, profile_id: Option<&str>) -> ScepProfile {
-    ScepProfile {
-        name: name.into(),
-        terms: EnrolTerms { profile_id: profile_id.map(|id| id.parse().unwrap()), ..EnrolTerms::default() },
-        challenge: challenge.map(Secret::new),
-        strength: Strength::Modern,
-        failures_per_hour: 10_000_000,
-        authority: None,
-    }
-}
-
-/// A server, and what a client learns of it first.
-pub(crate) struct Scep {
-    pub(crate) world: World,
-    /// The registration authority of the profile `default`.
-    authority: Chain,
-}
-
-impl Scep {
-    async fn new() -> Self {
-        let scep = vec![
-            profile("default", Some(PASSWORD), None),
-            profile("once", None, None),
-            profile("careful", Some(PASSWORD), Some("prof-careful")),
-        ];
-        let world = World::with_real_keys(Options { scep, ..Options::default() }).await;
-        let careful = json!({ "id": "prof-careful", "name": "careful", "requires_approval": true });
-        world.post("/api/v1/profiles", careful).await.expect(201);
-        Self::around(world).await
-    }
-
-    /// The server of a world that has a profile `default`.
-    pub(crate) async fn around(world: World) -> Self {
-        let authority = authority(&world, "/scep").await;
-        Self { world, authority }
-    }
-
-    pub(crate) async fn client(&self) -> ScepClient {
-        let ports = self.world.engine.ports();
-        ScepClient::new(&*ports.keys, &*ports.rng, ports.clock.now()).await
-    }
-
-    /// A message of a client to a profile's authority, sent there, and the answer.
-    async fn ask(&self, client: &ScepClient, asked: Asked<'_>) -> ScepReply {
-        let path = if asked.profile == "default" { "/scep".to_owned() } else { format!("/scep/{}", asked.profile) };
-        let authority =
-            if asked.profile == "default" { self.authority.clone() } else { authority(&self.world, &path).await };
-        let message = self.message(client, &authority, &asked).await;
-        let answer = post(&self.world, &path, message).await;
-        let reply = self.read(client, &authority, &answer).await;
-        assert_eq!((reply.transaction.as_str(), reply.nonce.as_slice()), (asked.transaction, NONCE));
-        reply
-    }
-
-    async fn message(&self, client: &ScepClient, authority: &Chain, asked: &Asked<'_>) -> Vec<u8> {
-        let parts = MessageParts {
-            message_type: asked.kind,
-            transaction: asked.transaction,
-            nonce: NONCE,
-            content: &asked.content,
-            to: authority.leaf(),
-            signed_at: None,
-        };
-        client.message(parts, &*self.world.fakes.rng).await
-    }
-
-    async fn read(&self, client: &ScepClient, authority: &Chain, answer: &Answer) -> ScepReply {
-        assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, MESSAGE), "{}", answer.text);
-        client.read(&answer.octets, authority, &*self.world.fakes.rng).await
-    }
-
-    /// Enrols; gives the certificate.
-    pub(crate) async fn enrolled(&self, client: &ScepClient, name: &str) -> Vec<u8> {
-        let content = client.request(&names(name), Some(PASSWORD)).await;
-        let transaction = format!("enrol {name}");
-        let asked = Asked { content, ..Asked::new("19", &transaction) };
-        let reply = self.ask(client, asked).await;
-        assert_eq!(reply.status, "0", "{:?}", reply.text);
-        reply.certificates[0].clone()
-    }
-
-    /// Renews the certificate that a client has; gives the next one, for another key.
-    pub(crate) async fn renewed(&self, old: &ScepClient, next: &ScepClient, name: &str) -> Vec<u8> {
-        let content = next.request(&names(name), None).await;
-        let transaction = format!("renew {name}");
-        let reply = self.ask(old, Asked { content, ..Asked::new("17", &transaction) }).await;
-        assert_eq!((reply.status.as_str(), reply.message_type.as_str()), ("0", "3"), "{:?}", reply.text);
-        reply.certificates[0].clone()
-    }
-
-    async fn versions(&self) -> u64 {
-        let view = self.world.engine.storage().read(View::Latest).await.unwrap();
-        view.total(&Query::<Version>::all()).await.unwrap()
-    }
-
-    /// The certificate that a version with these octets is of, as the API shows it.
-    async fn managed(&self, der: &[u8]) -> Value {
-        let view = self.world.engine.storage().read(View::Latest).await.unwrap();
-        let of = Query::<Version>::all().filter(Version::FIELDS.fingerprint_sha256.equals(Fingerprint::of(der)));
-        let version = view.first(of).await.unwrap().unwrap();
-        let id = version.certificate_id.to_string();
-        self.world.get(&format!("/api/v1/certificates/{id}")).await.expect(200)
-    }
-}
-
-/// What is asked.
-struct Asked<'a> {
-    profile: &'a str,
-    kind: &'a str,
-    transaction: &'a str,
-    content: Vec<u8>,
-}
-
-impl<'a> Asked<'a> {
-    fn new(kind: &'a str, transaction: &'a str) -> Self {
-        Self { profile: "default", kind, transaction, content: Vec::new() }
-    }
-}
-
-fn names(name: &str) -> SubjectNames {
-    SubjectNames::new(&format!("{name}.example.com"), &[]).unwrap()
-}
-
-async fn authority(world: &World, path: &str) -> Chain {
-    let answer = world.call(Method::GET, &format!("{path}?operation=GetCACert"), "", None).await;
-    assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "application/x-x509-ca-ra-cert"));
-    Chain::from_der(SignedData::parse(&answer.octets).unwrap().certificates().to_vec()).unwrap()
-}
-
-async fn post(world: &World, path: &str, body: Vec<u8>) -> Answer {
-    let request = Request::post(format!("{path}?operation=PKIOperation")).body(Body::from(body)).unwrap();
-    world.send(request).await
-}
+use crate::world::{ADMIN, AGENT, AUDITOR, OPERATOR, VIEWER, World};
 
 #[tokio::test]
 async fn a_device_enrols_and_renews_without_a_key_of_the_api() {
@@ -328,13 +189,6 @@ async fn a_transaction_is_good_for_one_request() {
     let refused = scep.ask(&device, Asked { content: names, ..Asked::new("19", "the only one") }).await;
     assert_eq!((refused.status.as_str(), refused.fail_info.as_deref()), ("2", Some("2")));
     assert_eq!(scep.versions().await, 1);
-}
-
-impl Scep {
-    async fn challenge(&self, body: Value) -> String {
-        let made = self.world.call(Method::POST, "/api/v1/scep/challenges", OPERATOR, Some(body)).await.expect(201);
-        made["challenge"].as_str().unwrap().to_owned()
-    }
 }
 
 #[tokio::test]

@@ -1,12 +1,17 @@
 //! Of many that show the same challenge password at once exactly one is served.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::Request;
+use certctl_connectors::host::SoftwareKeys;
+use certctl_core::testing::InlineSpawner;
 use certctl_core::testing::scep::{ScepClient, ScepReply};
 use serde_json::json;
 
-use super::{Asked, Scep, authority, names};
-use crate::races::{AT_ONCE, all_at_once, rounds};
+use crate::device::{Asked, Scep, authority, names, options};
+use crate::place::Place;
+use crate::{AT_ONCE, all_at_once, rounds};
 
 /// Those who race, and what each sends.
 async fn racers(scep: &Scep, clients: &[ScepClient], round: usize) -> Vec<Vec<u8>> {
@@ -38,9 +43,9 @@ async fn race(scep: &Scep, clients: &[ScepClient], messages: &[Vec<u8>]) -> Vec<
     replies
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_sixty_four_requests_with_one_challenge_exactly_one_is_served() {
-    let scep = Scep::new().await;
+pub(crate) async fn a_challenge_serves_one_request(at: &Place) {
+    let keys = Arc::new(SoftwareKeys::new(Arc::new(InlineSpawner::new())));
+    let scep = Scep::around(at.world(keys, options(), |builder| builder).await).await;
     let mut clients = Vec::new();
     for _ in 0..AT_ONCE {
         clients.push(scep.client().await);

@@ -1,18 +1,26 @@
-//! Of many at once exactly one wins.
+//! Of many messages of ACME at once exactly one wins.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Method, Request};
-use certctl_core::enrol::acme::AcmeAuthMode;
+use certctl_core::enrol::acme::{AcmeAuthMode, AcmeConfig};
+use certctl_core::testing::TestKeys;
+use certctl_http::Options;
 use serde_json::{Value, json};
 
-use super::client::{Client, HOST, csr, identifiers, serving, signed};
-use super::eab::{binding, bound, credential, needing};
-use crate::races::{AT_ONCE, all_at_once, counted, rounds};
+use crate::binding::{binding, bound, credential, needing};
+use crate::client::{Client, HOST, csr, identifiers, serving, signed};
+use crate::place::Place;
 use crate::world::World;
+use crate::{AT_ONCE, all_at_once, counted, rounds};
 
-fn unlimited() -> certctl_core::enrol::acme::AcmeConfig {
+async fn serving_at(place: &Place, config: AcmeConfig) -> World {
+    place.world(Arc::new(TestKeys), Options::default(), |builder| builder.acme(config)).await
+}
+
+fn unlimited() -> AcmeConfig {
     let mut config = serving(AcmeAuthMode::TrustAuthenticated);
     (config.limits.orders_per_hour, config.limits.concurrent_orders) = (0, 0);
     config
@@ -28,9 +36,8 @@ async fn race(world: &World, url: &str, messages: Vec<Value>) -> BTreeMap<u16, u
     counted(&all_at_once(world, messages.into_iter().map(request).collect()).await)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_nonce_is_accepted_once() {
-    let world = World::acme(unlimited()).await;
+pub(crate) async fn a_nonce_is_accepted_once(at: &Place) {
+    let world = serving_at(at, unlimited()).await;
     let client = Client::new(&world, 1).await;
     let url = client.url("new-order");
     for round in 0..rounds(10) {
@@ -46,9 +53,8 @@ async fn a_nonce_is_accepted_once() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_order_is_finalized_once() {
-    let world = World::acme(unlimited()).await;
+pub(crate) async fn an_order_is_finalized_once(at: &Place) {
+    let world = serving_at(at, unlimited()).await;
     let client = Client::new(&world, 1).await;
     for round in 0..rounds(3) {
         let name = format!("h{round}.example");
@@ -72,9 +78,8 @@ async fn an_order_is_finalized_once() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_credential_is_used_once_and_a_key_has_one_account() {
-    let world = World::acme(needing()).await;
+pub(crate) async fn a_credential_is_used_once(at: &Place) {
+    let world = serving_at(at, needing()).await;
     for round in 0..rounds(5) {
         let made = credential(&world, json!({})).await;
         let mut messages = Vec::new();
@@ -89,13 +94,18 @@ async fn a_credential_is_used_once_and_a_key_has_one_account() {
         assert_eq!(counted.get(&201), Some(&1), "round {round}: {counted:?}");
         assert!(!counted.contains_key(&200) && !counted.contains_key(&500), "round {round}: {counted:?}");
     }
-    let open = World::acme(unlimited()).await;
-    let client = Client::stranger(&open, 1).await;
-    let url = client.url("new-account");
-    let mut messages = Vec::new();
-    for _ in 0..AT_ONCE {
-        messages.push(signed(&*client.key, &client.header(&url).await, Some(&json!({}))).await);
+}
+
+pub(crate) async fn a_key_has_one_account(at: &Place) {
+    let world = serving_at(at, unlimited()).await;
+    for round in 0..rounds(5) {
+        let client = Client::stranger(&world, round as u64).await;
+        let url = client.url("new-account");
+        let mut messages = Vec::new();
+        for _ in 0..AT_ONCE {
+            messages.push(signed(&*client.key, &client.header(&url).await, Some(&json!({}))).await);
+        }
+        let counted = race(&world, &url, messages).await;
+        assert_eq!(counted, [(200, AT_ONCE - 1), (201, 1)].into(), "round {round}");
     }
-    let counted = race(&open, &url, messages).await;
-    assert_eq!(counted, [(200, AT_ONCE - 1), (201, 1)].into());
 }
