@@ -162,6 +162,24 @@ fn a_chain_that_does_not_fit_is_refused_for_its_reason() {
 }
 
 #[test]
+fn a_chain_is_looked_for_among_few_authorities_of_one_name() {
+    let world = World::new(KeyAlgorithm::EcdsaP256);
+    let leaf_key = key(KeyAlgorithm::EcdsaP256, &world.rng);
+    let leaf = world.issue(&world.leaf_request(&names(), leaf_key.signer.public_key()));
+    let named_alike = |_| {
+        let key = key(KeyAlgorithm::EcdsaP256, &world.rng);
+        let root = certificate::root(&authority_request("Issuing", key.signer.public_key(), &world.rng)).unwrap();
+        block_on(root.sign(&*key.signer)).unwrap()
+    };
+    let mut pool: Vec<Vec<u8>> = (1..chain::MAX_VERIFICATIONS).map(named_alike).collect();
+    pool.push(world.issuing.clone());
+    let found = chain::assemble(&leaf, &pool, Root::Keep).unwrap();
+    assert_eq!(found.certificates(), [leaf.clone(), world.issuing.clone()]);
+    pool.insert(0, named_alike(0));
+    assert_eq!(chain::assemble(&leaf, &pool, Root::Keep).unwrap().certificates(), [leaf]);
+}
+
+#[test]
 fn a_chain_keeps_what_those_above_it_say() {
     let world = World::new(KeyAlgorithm::EcdsaP256);
     let root = Authority::from_certificate(&world.root).unwrap();

@@ -223,6 +223,8 @@ entity! {
         Index::unique("certificate_versions_serial", &["serial_number", "issuer_id"]),
         Index::unique("certificate_versions_fingerprint", &["fingerprint_sha256"]),
         Index::on("certificate_versions_by_creation", &["created_at", "id"]),
+        // What an issuer made that is still valid, for the day on which it is trusted no more.
+        Index::on("certificate_versions_by_issuer", &["issuer_id", "not_after", "id"]),
         Index::on("certificate_versions_of", &["certificate_id", "created_at", "id"]),
     ]
     references [certificate_id -> Certificate]

@@ -109,9 +109,13 @@ impl Profile {
         }
     }
 
+    /// What lives so long at most is short-lived.
+    pub const SHORT_LIVED: Duration = Duration::from_hours(1);
+
     /// Whether its certificates live so shortly that their end is their revocation (requirements B9).
     pub fn is_short_lived(&self) -> bool {
-        self.allow_short_lived && (1..3_600).contains(&self.max_ttl_seconds)
+        let seconds = u64::try_from(self.max_ttl_seconds).unwrap_or_default();
+        self.allow_short_lived && (1..Self::SHORT_LIVED.as_secs()).contains(&seconds)
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Known {
     /// Certificates of the same label.
     named: Vec<Record<Certificate>>,
     /// The version to renew.
-    predecessor: Option<Record<Version>>,
+    pub(super) predecessor: Option<Record<Version>>,
 }
 
 /// What the request is for.

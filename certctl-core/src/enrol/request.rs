@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::answer::Stop;
 use super::known::{Chosen, Known, LONGEST_LABEL, is_live};
+use super::trust::is_revoked;
 use super::{Enrolled, RefusalReason, WaitsFor, refuse, standing};
 use crate::decide::fallback::Asking;
 use crate::decide::profile::matches;
@@ -121,6 +122,13 @@ impl Enrol {
         self.check()?;
         let id = enrolment_id(self.source, cx.principal, &self.repeat.key)?;
         let known = Known::read(&mut cx.unit, self, id.as_str()).await?;
+        if let Some(version) = &known.predecessor
+            && is_revoked(&cx.unit, version).await?
+        {
+            // Alone perhaps, while the certificate lives on by another version: whoever shows this one may be a thief.
+            let message = "the certificate that is to be renewed is revoked; enrol anew, with another key";
+            return Stop::because(RefusalReason::NotIssuable, message);
+        }
         if let Some(first) = &known.enrolment {
             let asked = (&self.csr.key_id(), &self.repeat);
             if let Some(answer) = standing::again(&cx.unit, first, asked).await? {

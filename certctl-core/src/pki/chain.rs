@@ -10,6 +10,9 @@ use crate::pki::{PkiError, certificate, key, time, verify};
 /// How far in the future a certificate's beginning may lie: clocks of CAs differ from the store's.
 pub const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
+/// Signatures that are verified while one chain is put together: as many CAs of the same names may be in its way.
+pub const MAX_VERIFICATIONS: usize = 64;
+
 /// Why a chain does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -84,7 +87,8 @@ pub enum Root {
 
 /// Puts a leaf and those of the `pool` that issued it in order; the rest of the pool is left out.
 ///
-/// Each step takes the certificate whose name and key fit; it ends at a self-signed one or where none fits.
+/// Each step takes the certificate whose name and key fit; it ends at a self-signed one, where none fits, or after
+/// [`MAX_VERIFICATIONS`] keys that might have.
 ///
 /// # Errors
 /// [`ChainError`] when the leaf cannot be read or the result is no chain. Others in the pool that cannot be read are
@@ -122,7 +126,7 @@ impl Climbed {
 fn climb(leaf: &[u8], pool: &[Vec<u8>]) -> Result<Climbed, ChainError> {
     let mut current = Link::read(leaf).map_err(|source| ChainError::Certificate { position: 0, source })?;
     let candidates: Vec<Link<'_>> = pool.iter().filter_map(|der| Link::read(der).ok()).collect();
-    let mut certificates = vec![leaf.to_vec()];
+    let (mut certificates, mut tries) = (vec![leaf.to_vec()], 0..MAX_VERIFICATIONS);
     while certificates.len() < crate::domain::MAX_CHAIN {
         if current.is_self_signed() {
             let has_root = certificates.len() > 1;
@@ -130,7 +134,8 @@ fn climb(leaf: &[u8], pool: &[Vec<u8>]) -> Result<Climbed, ChainError> {
         }
         // Cross-signed authorities can go in circles, so nobody stands in a chain twice.
         let unused = |link: &&Link<'_>| !certificates.iter().any(|der| der == link.der);
-        let Some(issuer) = candidates.iter().filter(unused).find(|link| current.issued_by(link).is_ok()) else { break };
+        let mut named = candidates.iter().filter(|link| link.subject == current.issuer).filter(unused);
+        let Some(issuer) = named.find(|link| tries.next().is_some() && current.issued_by(link).is_ok()) else { break };
         certificates.push(issuer.der.to_vec());
         current = issuer.clone();
     }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::epoch::Raised;
 use crate::domain::{
-    Certificate, CertificateId, IssuerId, IssuerRecord, Job, Profile, Revocation, RevocationNotice, VersionSerial,
+    Certificate, CertificateId, IssuerId, IssuerRecord, Job, Profile, Revocation, RevocationNotice, Timestamp,
+    VersionSerial,
 };
 use crate::engine::Engine;
 use crate::entity::{Condition, Entity, Record};
@@ -34,6 +35,8 @@ pub(crate) struct Facts {
     /// The issuers of the versions, and whether each has to be told.
     issuers: BTreeMap<IssuerId, bool>,
     short_lived: BTreeSet<String>,
+    /// When it was read.
+    now: Timestamp,
     /// Whose revocation epochs the unit has raised.
     pub(super) raised: Raised,
 }
@@ -48,7 +51,7 @@ impl Facts {
         unit: &mut UnitOfWork,
         certificates: &[&Certificate],
     ) -> Result<Self, Error> {
-        let mut facts = Self::default();
+        let mut facts = Self { now: unit.now(), ..Self::default() };
         if certificates.is_empty() {
             return Ok(facts);
         }
@@ -83,20 +86,26 @@ impl Facts {
         self.standing.remove(id).unwrap_or_default()
     }
 
+    /// The same, without taking it.
+    pub(super) fn peek(&self, id: &CertificateId) -> Option<&Standing> {
+        self.standing.get(id)
+    }
+
     /// Whether an issuer has to be told.
     pub(super) fn is_told(&self, issuer: &IssuerId) -> bool {
         self.issuers.get(issuer).copied().unwrap_or(false)
     }
 
-    /// Whether CRLs leave out what is revoked of it.
-    pub(super) fn is_short_lived(&self, certificate: &Certificate) -> bool {
-        self.short_lived.contains(profile_of(certificate))
+    /// Whether CRLs leave out a version that is revoked: its profile is a short-lived one, and its end is as near as that. One that was
+    /// made before the profile was changed, or elsewhere, is listed.
+    pub(super) fn is_short_lived(&self, certificate: &Certificate, version: &VersionSerial) -> bool {
+        version.not_after <= self.now + Profile::SHORT_LIVED && self.short_lived.contains(profile_of(certificate))
     }
 
     /// Which revocation lists list a version that is revoked: none where nobody knows who signed it, or where its end is soon
     /// enough (requirements B9).
     pub(super) fn list_of(&self, certificate: &Certificate, version: &VersionSerial) -> String {
-        let authority = version.issuer_key_id.as_ref().filter(|_| !self.is_short_lived(certificate));
+        let authority = version.issuer_key_id.as_ref().filter(|_| !self.is_short_lived(certificate, version));
         authority.map(|authority| Revocation::list(authority, version.crl_shard)).unwrap_or_default()
     }
 

@@ -14,6 +14,6 @@ pub(crate) mod tell;
 
 pub(crate) use epoch::raise;
 pub(crate) use facts::Facts;
-pub(crate) use one::revoke_one;
+pub(crate) use one::{MadeBy, revoke_alone, revoke_one};
 pub(crate) use record::{refusal, revoke};
 pub(crate) use release::release;

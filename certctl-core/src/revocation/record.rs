@@ -6,7 +6,7 @@ use super::facts::{Facts, Standing};
 use super::notice;
 use crate::domain::{
     AuditAction, Certificate, Lifecycle, NotificationType, Principal, Revocation, RevocationId, RevocationReason,
-    Rollout, Timestamp, VersionSerial,
+    Rollout, Timestamp, VersionId, VersionSerial,
 };
 use crate::engine::Engine;
 use crate::entity::Record;
@@ -41,6 +41,21 @@ pub(super) fn is_on_hold(certificate: &Certificate) -> bool {
         && certificate.revocation_reason.as_deref() == Some(RevocationReason::CertificateHold.name())
 }
 
+/// Whether a version is revoked for good.
+pub(super) fn is_final(revoked: &[Record<Revocation>], version: &VersionId) -> bool {
+    revoked.iter().any(|row| row.version_id == *version && row.reason != RevocationReason::CertificateHold)
+}
+
+/// Makes a hold final, as of its beginning (ITU-T X.509 §9.5.3.1).
+pub(super) fn finish(
+    unit: &mut UnitOfWork,
+    mut row: Record<Revocation>,
+    (reason, principal): (RevocationReason, &Principal),
+) {
+    (row.reason, row.revoked_by, row.changed_at) = (reason, principal.id.clone(), unit.now());
+    unit.update(row);
+}
+
 /// Records it all in the unit, of a certificate that nothing refuses. The certificate itself is written, so an issuance that ends
 /// at the same moment is either among the versions, or is refused.
 ///
@@ -54,6 +69,8 @@ pub(crate) async fn revoke(
 ) -> Result<(), Error> {
     let now = unit.now();
     let mut standing = facts.take(&certificate.id);
+    // What was revoked for good by itself stays as it is, for the reason that was given then.
+    standing.versions.retain(|version| !is_final(&standing.revoked, &version.id));
     let held_since = certificate.revoked_at.filter(|_| is_on_hold(&certificate));
     let revoked_at = held_since.unwrap_or(now);
     if certificate.lifecycle != Lifecycle::Revoked {
@@ -71,9 +88,7 @@ pub(crate) async fn revoke(
         serials.push(&version.serial_number);
         facts.raised.by((engine, unit), version.issuer_key_id.as_ref(), version.crl_shard);
         if let Some(place) = revoked.iter().position(|row| row.version_id == version.id) {
-            let mut row = revoked.swap_remove(place);
-            (row.reason, row.revoked_by, row.changed_at) = (reason, principal.id.clone(), now);
-            unit.update(row);
+            finish(unit, revoked.swap_remove(place), (reason, principal));
         } else {
             unit.insert(row((engine, principal), (&certificate, version, facts), (reason, revoked_at, now)));
         }
@@ -117,7 +132,7 @@ pub(super) fn row(
         revoked_at,
         revoked_by: principal.id.clone(),
         not_after: version.not_after,
-        short_lived: facts.is_short_lived(certificate),
+        short_lived: facts.is_short_lived(certificate, version),
         changed_at: now,
     }
 }

@@ -1,4 +1,5 @@
-//! Releasing a certificate that was on hold: what was revoked of it is valid again, and it is renewed again.
+//! Releasing a certificate that was on hold: what is on hold of it is valid again, and it is renewed again. A version that was
+//! revoked for good by itself stays so.
 
 use serde_json::json;
 
@@ -6,8 +7,8 @@ use super::facts::{Facts, Standing};
 use super::notice;
 use super::record::is_on_hold;
 use crate::domain::{
-    AuditAction, Certificate, Lifecycle, NotificationType, Principal, RenewalPolicy, RevocationRelease,
-    RevocationReleaseId, Severity, Timestamp,
+    AuditAction, Certificate, Lifecycle, NotificationType, Principal, RenewalPolicy, RevocationReason,
+    RevocationRelease, RevocationReleaseId, Severity, Timestamp,
 };
 use crate::engine::Engine;
 use crate::entity::Record;
@@ -35,7 +36,9 @@ pub(crate) async fn release(
     }
     let now = unit.now();
     let mut facts = Facts::of(engine, unit, &[&certificate]).await?;
-    let Standing { versions, revoked, notices, .. } = facts.take(&certificate.id);
+    let Standing { versions, mut revoked, mut notices, .. } = facts.take(&certificate.id);
+    revoked.retain(|row| row.reason == RevocationReason::CertificateHold);
+    notices.retain(|notice| notice.reason == Some(RevocationReason::CertificateHold));
     for row in &revoked {
         facts.raised.by((engine, unit), row.issuer_key_id.as_ref(), row.shard());
         if let Some(issuer_key_id) = row.issuer_key_id.clone() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use certctl_core::Engine;
-use certctl_core::domain::{AuditEvent, CrlScope, KeyAlgorithm, SCHEMAS, Serial, pem};
+use certctl_core::domain::{AuditEvent, CrlScope, KeyAlgorithm, SCHEMAS, Serial, Version, pem};
 use certctl_core::engine::{CrlAnswer, PublicUrl, SetupSecret};
 use certctl_core::pki::certificate::{self, AuthorityRequest, DistinguishedName};
 use certctl_core::pki::private_key;
@@ -294,6 +294,40 @@ async fn what_has_expired_is_listed_once_more_and_short_lives_never() {
         world.after(hours * HOUR).await;
         assert_eq!(!world.list(path).await.entries.is_empty(), listed, "after {hours} hours more");
     }
+}
+
+#[tokio::test]
+async fn what_lives_long_is_listed_whatever_its_profile_is_now() {
+    let world = World::new().await;
+    world.issued_by("iss-local", "mc-long", 1).await;
+    let profile = json!({ "id": "prof-short", "name": "short", "max_ttl_seconds": 1_800, "allow_short_lived": true });
+    world.post("/api/v1/profiles", profile).await.expect(201);
+    let change = json!({ "certificate_profile_id": "prof-short" });
+    world.put("/api/v1/certificates/mc-long", change).await.expect(200);
+    world.revoke("mc-long", json!({ "reason": "keyCompromise" })).await.expect(200);
+    let serial = world.serial("mc-long").await;
+    assert_eq!(world.list(LOCAL).await.serials(), [serial.as_str()]);
+}
+
+#[tokio::test]
+async fn what_is_imported_keeps_the_shard_that_it_names() {
+    let (world, other) = (published().await, published().await);
+    world.issuer("iss-shards", "GenericCA", json!({ "crl_shards": 16 })).await;
+    world.issued_by("iss-shards", "mc-1", 1).await;
+    let versions = world.get("/api/v1/certificates/mc-1/versions").await.expect(200);
+    let import = json!({
+        "pem": versions["data"][0]["pem_chain"], "owner_id": "o-default", "team_id": "team-default",
+        "issuer_id": "iss-local", "renewal_policy_id": "rp-default",
+    });
+    let told = other.post("/api/v1/certificates/import", import).await.expect(200);
+    assert_eq!(told["total_imported"], 1, "{told}");
+    let mut shards = Vec::new();
+    for world in [world, other] {
+        let view = world.engine.storage().read(View::Latest).await.unwrap();
+        shards.push(view.first(Query::<Version>::all()).await.unwrap().unwrap().crl_shard);
+    }
+    assert!(shards[0].is_some());
+    assert_eq!(shards[0], shards[1]);
 }
 
 #[tokio::test]

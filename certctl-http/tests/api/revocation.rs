@@ -1,6 +1,7 @@
 //! Revoking over HTTP: who may, what is refused, and many at once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Request};
@@ -224,6 +225,79 @@ async fn one_call_revokes_all_of_them() {
     drop(view);
     let again = world.post(BULK, body).await.expect(200);
     assert_eq!((&again["total_revoked"], &again["total_skipped"]), (&json!(0), &json!(1_201)));
+}
+
+/// A certificate that this issuer made, and that the local one renews from now on.
+async fn moved(world: &World, id: &str, issuer: &str, seed: u64) {
+    world.certificate(id, json!({ "issuer_id": issuer })).await;
+    world.post(&path(id, "csr"), json!({ "csr_pem": csr(id, seed).await })).await.expect(202);
+    world.put(&format!("/api/v1/certificates/{id}"), json!({ "issuer_id": "iss-local" })).await.expect(200);
+}
+
+async fn renewed(world: &World, id: &str, seed: u64) {
+    world.post(&path(id, "renew"), json!({})).await.expect(202);
+    world.post(&path(id, "csr"), json!({ "csr_pem": csr(id, seed).await })).await.expect(202);
+}
+
+#[tokio::test]
+async fn what_an_issuer_made_is_revoked_with_it_whoever_renews_it_now() {
+    let world = World::new().await;
+    let spare = json!({ "id": "iss-spare", "name": "spare", "type": "GenericCA", "config": {} });
+    world.post("/api/v1/issuers", spare).await.expect(201);
+    world.certificate("own", json!({ "issuer_id": "iss-spare" })).await;
+    world.post(&path("own", "csr"), json!({ "csr_pem": csr("own", 1).await })).await.expect(202);
+    moved(&world, "moved", "iss-spare", 2).await;
+    moved(&world, "renewed", "iss-spare", 3).await;
+    renewed(&world, "renewed", 4).await;
+    world.issued("other", 5).await;
+    let mut body = json!({ "issuer_id": "iss-spare", "reason": "certificateHold", "dry_run": true });
+    let hold = world.post(BULK, body.clone()).await.expect(200);
+    assert_eq!((&hold["total_matched"], &hold["total_revoked"]), (&json!(3), &json!(2)));
+    assert_eq!(hold["skipped"], json!([{ "certificate_id": "renewed", "reason": "unchanged" }]));
+    body["reason"] = json!("caCompromise");
+    let mut foretold = world.post(BULK, body.clone()).await.expect(200);
+    body["dry_run"] = json!(false);
+    foretold["dry_run"] = json!(false);
+    let done = world.post(BULK, body.clone()).await.expect(200);
+    assert_eq!(foretold, done);
+    assert_eq!((&done["total_matched"], &done["total_revoked"]), (&json!(3), &json!(3)));
+    for (id, status) in [("own", "Revoked"), ("moved", "Revoked"), ("renewed", "Active"), ("other", "Active")] {
+        assert_eq!(world.read(id).await["status"], status, "{id}");
+    }
+    let rows = world.revoked().await;
+    assert_eq!(rows.len(), 3);
+    assert!(rows.iter().all(|row| row.issuer_id.as_str() == "iss-spare"), "{rows:?}");
+    // What is revoked for good stays so, for that reason, whatever becomes of the certificate.
+    world.revoke("renewed", json!({ "reason": "certificateHold" })).await.expect(200);
+    let released = world.call(Method::POST, &path("renewed", "release"), ADMIN, None).await;
+    released.expect(200);
+    assert_eq!(world.read("renewed").await["status"], "Active");
+    assert_eq!(world.revoked().await, rows);
+    world.revoke("renewed", json!({ "reason": "superseded" })).await.expect(200);
+    let reasons: Vec<_> = world.revoked().await.iter().map(|row| row.reason.name()).collect();
+    assert_eq!(reasons.iter().filter(|reason| **reason == "caCompromise").count(), 3, "{reasons:?}");
+    let again = world.post(BULK, body).await.expect(200);
+    assert_eq!((&again["total_revoked"], &again["total_skipped"]), (&json!(0), &json!(3)));
+}
+
+#[tokio::test]
+async fn an_issuer_of_which_something_is_valid_is_not_deleted_and_its_ca_does_not_come_back() {
+    let world = World::new().await;
+    let spare = json!({ "id": "iss-spare", "name": "spare", "type": "GenericCA", "config": {} });
+    world.post("/api/v1/issuers", spare.clone()).await.expect(201);
+    moved(&world, "moved", "iss-spare", 1).await;
+    let refused = world.delete("/api/v1/issuers/iss-spare").await.expect(409);
+    assert_eq!(refused["code"], "in_use");
+    assert!(refused["detail"].as_str().unwrap().contains("is valid until"), "{refused}");
+    let path = "/.well-known/pki/ca/iss-spare";
+    let before = world.fetch(path).await;
+    assert_eq!(before.status.as_u16(), 200, "{}", before.text);
+    world.fakes.clock.advance(Duration::from_secs(366 * 86_400));
+    world.delete("/api/v1/issuers/iss-spare").await.expect(204);
+    world.post("/api/v1/issuers", spare).await.expect(201);
+    let after = world.fetch(path).await;
+    assert_eq!(after.status.as_u16(), 200, "{}", after.text);
+    assert_ne!(before.octets, after.octets);
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use crate::domain::{
-    AuditAction, ConnectorStateRecord, IssuerId, IssuerRecord, RenewalPolicy, RevocationNotice, RevocationNoticeState,
+    AuditAction, AuthorityRecord, AuthorityState, ConnectorStateRecord, IssuerId, IssuerRecord, RenewalPolicy,
+    RevocationNotice, RevocationNoticeState, VersionSerial,
 };
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation};
@@ -15,7 +16,7 @@ const POLICIES: usize = 1_000;
 /// What an issuer keeps: an account for each CA that it was configured with.
 const KEPT: usize = 1_000;
 
-/// Deletes an issuer that no certificate names.
+/// Deletes an issuer that no certificate names, and of which nothing is valid.
 #[derive(Clone, Debug)]
 pub struct Delete {
     /// Which.
@@ -55,7 +56,29 @@ impl Operation for Delete {
             let message = format!("issuer `{}` has yet to be told of {untold} revocations; wait for that", self.id);
             return Err(Error::conflict("in_use", message));
         }
+        // What it made may belong to certificates that others renew now: who else would tell of its revocation?
+        let fields = VersionSerial::FIELDS;
+        let valid = Query::sorted(fields.not_after.ascending())
+            .filter(fields.issuer_id.equals(self.id.clone()))
+            .filter(fields.not_after.at_least(cx.now()));
+        if let Some(version) = cx.unit.first::<VersionSerial>(valid).await? {
+            let message = format!(
+                "certificate {} of issuer `{}` is valid until {}; delete the issuer when nothing is valid that it made, and \
+                 disable it until then",
+                version.serial_number, self.id, version.not_after
+            );
+            return Err(Error::conflict("in_use", message));
+        }
         cx.unit.delete(&issuer);
+        // Another issuer that takes its id is another CA.
+        let fields = AuthorityRecord::FIELDS;
+        let own = Query::<AuthorityRecord>::all()
+            .filter(fields.owner.equals(self.id.to_string()))
+            .filter(fields.state.equals(AuthorityState::Active));
+        for mut authority in cx.unit.list(own.limit(KEPT)).await?.records {
+            authority.state = AuthorityState::Superseded;
+            cx.unit.update(authority);
+        }
         // What it kept means nothing to another issuer that takes its id.
         let fields = ConnectorStateRecord::FIELDS;
         let kept = Query::<ConnectorStateRecord>::all().filter(fields.connector.equals(self.id.to_string()));

@@ -2,7 +2,7 @@
 
 mod criteria;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -65,6 +65,19 @@ impl BulkResult {
     /// How many certificates were meant.
     pub fn matched(&self) -> usize {
         self.done.len() + self.skipped.len() + self.failed.len()
+    }
+
+    /// All that were meant.
+    pub(super) fn meant(&self) -> BTreeSet<&CertificateId> {
+        let skipped = self.skipped.iter().map(|(id, _)| id);
+        let failed = self.failed.iter().map(|(id, _)| id);
+        self.done.iter().chain(skipped).chain(failed).collect()
+    }
+
+    pub(super) fn extend(&mut self, more: Self) {
+        self.done.extend(more.done);
+        self.skipped.extend(more.skipped);
+        self.failed.extend(more.failed);
     }
 
     fn take(&mut self, verdicts: Vec<(CertificateId, Verdict)>) {

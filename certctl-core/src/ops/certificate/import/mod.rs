@@ -4,7 +4,7 @@ mod bundle;
 mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use serde_json::json;
@@ -16,6 +16,7 @@ use super::create::check_tags;
 use crate::domain::{
     AgentId, AuditAction, CertificateId, Fingerprint, IssuerId, OwnerId, ProfileId, RenewalPolicyId, TeamId, Timestamp,
 };
+use crate::engine::Engine;
 use crate::error::{Error, ErrorKind};
 use crate::ops::{Access, Context, Operation, check};
 use crate::text_enum;
@@ -160,7 +161,7 @@ impl Operation for Import {
 impl Import {
     async fn import(&self, cx: &mut Context<'_>) -> Result<ImportResult, Error> {
         self.terms.check(cx).await?;
-        let Bundle { leaves, skipped, failed, authorities } = Bundle::read(&self.pem)?;
+        let Bundle { leaves, skipped, failed, authorities } = self.read(cx.engine).await?;
         let mut result = ImportResult { imported: Vec::new(), skipped, failed, authorities };
         let mut record = Record::new((cx.engine, cx.principal), &self.terms, self.effect);
         for part in leaves.chunks(PART) {
@@ -178,6 +179,20 @@ impl Import {
         result.skipped.sort_by_key(|skipped| skipped.position);
         result.failed.sort_by_key(|failed| failed.position);
         Ok(result)
+    }
+}
+
+impl Import {
+    /// Reads the bundle away from the event loop: it may hold thousands of certificates, and as many signatures.
+    async fn read(&self, engine: &Engine) -> Result<Bundle, Error> {
+        let (pem, read) = (self.pem.clone(), Arc::new(OnceLock::new()));
+        let reading = Arc::clone(&read);
+        let work = move || {
+            let _ = reading.set(Bundle::read(&pem));
+        };
+        engine.ports().spawner.blocking(Box::new(work)).await;
+        let read = Arc::into_inner(read).and_then(OnceLock::into_inner);
+        read.unwrap_or_else(|| Err(Error::new(ErrorKind::Internal, "internal", "the bundle was not read")))
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::bundle::Leaf;
 use super::{ImportSkip, ImportTerms, Imported, Taken, own};
+use crate::connector::Published;
 use crate::decide::policy::{PolicyFacts, Validity};
 use crate::domain::{
     AuditAction, Certificate, CertificateId, CertificateKey, Fingerprint, IssuerRecord, Owner, Principal, Profile,
@@ -219,8 +220,8 @@ impl<'a> Record<'a> {
             certificate_id: certificate.id.clone(),
             issuer_id: leaf.maker()?,
             issuer_key_id: leaf.signer.clone(),
-            // Only what this engine issued names a shard of its lists.
-            crl_shard: None,
+            // It may be one of this engine's own, of a store that was lost.
+            crl_shard: facts.crl_urls.iter().find_map(|url| Published::shard_of(url)).map(i64::from),
             // Whoever has the key, it is no agent that was asked for it.
             key_holder: String::new(),
             serial_number: facts.serial.clone(),
