@@ -13,7 +13,7 @@ use crate::domain::{CrlScope, Csr, Fingerprint, KeyId, Timestamp};
 use crate::engine::CrlAnswer;
 use crate::enrol::{Enrolled, RefusalReason};
 use crate::error::{Error, ErrorKind};
-use crate::pki::cms::{self, CmsError, ContentCipher, Recipient, SignedData};
+use crate::pki::cms::{self, CmsError, ContentCipher, EnvelopedData, Recipient, SignedData};
 use crate::pki::key;
 use crate::pki::scep::{
     CertificateQuery, Content, FailInfo, MessageType, Outcome, PkiMessage, Registrar as Answering, Rejected,
@@ -45,6 +45,11 @@ impl Decided {
         Self::Failure { fail, text: answer::text(fail).to_owned(), wrong_proof: false }
     }
 
+    /// The same of what counts as a wrong password: otherwise whoever tries what the private key makes of messages may go on.
+    fn unproven(fail: FailInfo) -> Self {
+        Self::Failure { fail, text: answer::text(fail).to_owned(), wrong_proof: true }
+    }
+
     fn of(enrolled: Enrolled) -> Self {
         match enrolled {
             Enrolled::Issued { chain, .. } => Self::Success(cms::certs_only(&chain)),
@@ -67,6 +72,25 @@ struct Opened {
     recipient: Recipient,
     cipher: ContentCipher,
     content: Content,
+}
+
+/// A message that was not opened.
+struct Unopened {
+    decided: Decided,
+    /// Why, for the log.
+    why: String,
+}
+
+impl Unopened {
+    /// For something that everybody can see.
+    fn because(fail: FailInfo, why: impl Into<String>) -> Self {
+        Self { decided: Decided::refused(fail), why: why.into() }
+    }
+
+    /// For what is inside.
+    fn inside((fail, why): (FailInfo, String)) -> Self {
+        Self { decided: Decided::unproven(fail), why }
+    }
 }
 
 impl Scep {
@@ -95,9 +119,9 @@ impl Scep {
         };
         let transaction = message.transaction.clone();
         match self.open(profile, message).await? {
-            Err((fail, why)) => {
+            Err(Unopened { decided, why }) => {
                 refused(profile, Some(&transaction), &why);
-                self.write(profile, &transaction, (Decided::refused(fail), None)).await
+                self.write(profile, &transaction, (decided, None)).await
             }
             Ok(opened) => {
                 let how = Some((opened.recipient.clone(), opened.cipher));
@@ -107,43 +131,54 @@ impl Scep {
         }
     }
 
-    /// Decrypts a message and reads its content. What depends on the private key is one failure.
-    async fn open(
-        &self,
-        profile: &ScepProfile,
-        message: PkiMessage,
-    ) -> Result<Result<Opened, (FailInfo, String)>, Error> {
+    /// Decrypts a message and reads its content, where that counts.
+    async fn open(&self, profile: &ScepProfile, message: PkiMessage) -> Result<Result<Opened, Unopened>, Error> {
         let now = self.engine().storage().read(View::Latest).await?.now();
         if message.signed_at.is_some_and(|at| apart(at, now) > CLOCK_SKEW) {
-            return Ok(Err((FailInfo::BadTime, "it was signed more than a day from now".to_owned())));
+            return Ok(Err(Unopened::because(FailInfo::BadTime, "it was signed more than a day from now")));
         }
         let recipient = match Recipient::of(&message.signer) {
             Ok(recipient) => recipient,
-            Err(error) => return Ok(Err((FailInfo::BadAlg, error.to_string()))),
+            Err(error) => return Ok(Err(Unopened::because(FailInfo::BadAlg, error.to_string()))),
         };
         let registrars = self.registrars(profile).await?;
         let Some(registrar) = registrars.addressed(&message.envelope) else {
-            let why = "it is encrypted to none of the profile's registration authorities".to_owned();
-            return Ok(Err((FailInfo::BadMessageCheck, why)));
+            let why = "it is encrypted to none of the profile's registration authorities";
+            return Ok(Err(Unopened::because(FailInfo::BadMessageCheck, why)));
         };
-        let decrypter = registrar.signer.decrypter().ok_or_else(|| Error::internal(NoDecrypter))?;
-        let rng = &*self.engine().ports().rng;
-        let opened = message.envelope.decrypt(registrar.chain.leaf(), decrypter, rng).await;
-        let octets = match opened {
-            Err(error @ CmsError::Algorithm { .. }) => return Ok(Err((FailInfo::BadAlg, error.to_string()))),
-            Err(error) => return Ok(Err((FailInfo::BadMessageCheck, error.to_string()))),
-            Ok(Err(error)) => return Ok(Err((FailInfo::BadMessageCheck, error.to_string()))),
-            Ok(Ok(octets)) => octets,
+        let content = match message.kind {
+            MessageType::Poll => Content::Poll,
+            kind => match self.decrypted(registrar, &message.envelope, kind).await? {
+                Ok(content) => content,
+                Err(unopened) => return Ok(Err(unopened)),
+            },
         };
-        let cipher = message.envelope.cipher();
-        Ok(Content::read(message.kind, &octets).map(|content| Opened {
+        Ok(Ok(Opened {
             kind: message.kind,
             transaction: message.transaction,
             signer: message.signer,
             recipient,
-            cipher,
+            cipher: message.envelope.cipher(),
             content,
         }))
+    }
+
+    async fn decrypted(
+        &self,
+        registrar: &Registrar,
+        envelope: &EnvelopedData,
+        kind: MessageType,
+    ) -> Result<Result<Content, Unopened>, Error> {
+        let decrypter = registrar.signer.decrypter().ok_or_else(|| Error::internal(NoDecrypter))?;
+        let rng = &*self.engine().ports().rng;
+        Ok(match envelope.decrypt(registrar.chain.leaf(), decrypter, rng).await {
+            Ok(decrypted) => {
+                let decrypted = decrypted.as_ref().map(|octets| octets.as_slice()).map_err(|error| *error);
+                Content::read(kind, decrypted).map_err(Unopened::inside)
+            }
+            Err(error @ CmsError::Algorithm { .. }) => Err(Unopened::because(FailInfo::BadAlg, error.to_string())),
+            Err(error) => Err(Unopened::because(FailInfo::BadMessageCheck, error.to_string())),
+        })
     }
 
     async fn decide(&self, profile: &ScepProfile, opened: Opened) -> Result<Decided, Error> {
@@ -167,7 +202,7 @@ impl Scep {
                 let request = Request::new(profile, csr, credential, transaction.id);
                 Ok(Decided::of(self.engine().execute(&machine, request).await?))
             }
-            Content::Poll(_) => {
+            Content::Poll => {
                 let key_id = KeyId::of(recipient.public_key());
                 let poll = Poll { transaction: transaction.id.clone(), fingerprint, key_id };
                 if let Some(enrolled) = self.engine().execute(&machine, poll).await? {
@@ -176,16 +211,17 @@ impl Scep {
                 refused(profile, Some(&transaction), "its sender has no request under this transactionID");
                 Ok(Decided::refused(FailInfo::BadCertId))
             }
-            Content::Query(CertificateQuery(identifier)) => {
+            Content::Query(query) => {
+                let identifier = query.map(|CertificateQuery(identifier)| identifier);
                 let issuer_id = profile.terms.issuer_id.clone();
                 let find = FindCertificate { issuer_id, fingerprint, identifier };
                 let Some(certificate) = self.engine().execute(&machine, find).await? else {
                     refused(
                         profile,
                         Some(&transaction),
-                        "there is no such certificate, or its sender holds none themselves",
+                        "it cannot be read, there is no such certificate, or its sender holds none themselves",
                     );
-                    return Ok(Decided::refused(FailInfo::BadCertId));
+                    return Ok(Decided::unproven(FailInfo::BadCertId));
                 };
                 if kind == MessageType::Certificate {
                     return Ok(Decided::Success(cms::bag(&[&certificate], &[])));

@@ -15,8 +15,8 @@ pub(super) struct FindCertificate {
     pub(super) issuer_id: IssuerId,
     /// The certificate of whoever asks.
     pub(super) fingerprint: Fingerprint,
-    /// The one that is looked for.
-    pub(super) identifier: CertificateIdentifier,
+    /// The one that is looked for; `None` when the question cannot be read, which is answered as one that finds nothing.
+    pub(super) identifier: Option<CertificateIdentifier>,
 }
 
 #[async_trait]
@@ -31,13 +31,14 @@ impl Operation for FindCertificate {
         if !self.may_ask(cx).await? {
             return Ok(None);
         }
-        let Some(serial) = self.identifier.serial() else { return Ok(None) };
+        let Some(identifier) = &self.identifier else { return Ok(None) };
+        let Some(serial) = identifier.serial() else { return Ok(None) };
         let fields = Version::FIELDS;
         let of = Query::all()
             .filter(fields.issuer_id.equals(self.issuer_id.clone()))
             .filter(fields.serial_number.equals(serial));
         let found = cx.unit.list::<Version>(of.limit(MOST)).await?.records;
-        let found = found.into_iter().find(|version| self.identifier.means(version.chain.leaf()));
+        let found = found.into_iter().find(|version| identifier.means(version.chain.leaf()));
         Ok(found.map(|version| version.chain.leaf().to_vec()))
     }
 }

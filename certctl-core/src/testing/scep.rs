@@ -76,6 +76,30 @@ fn oid(last: u32) -> ObjectIdentifier {
     ObjectIdentifier::new(&format!("{SCEP}.{last}")).expect("an object identifier")
 }
 
+impl MessageParts<'_> {
+    /// The content, encrypted to whom it is for.
+    ///
+    /// # Panics
+    /// When nothing can be encrypted to them.
+    #[expect(clippy::expect_used, reason = "a test without its envelope cannot go on")]
+    pub fn envelope(&self, cipher: ContentCipher, rng: &dyn SecureRng) -> Vec<u8> {
+        let recipient = Recipient::of(self.to).expect("an RSA recipient");
+        envelop((ContentType::Data, self.content), &recipient, cipher, rng).expect("an envelope")
+    }
+
+    fn attributes(&self) -> Vec<Attribute> {
+        let printable = |text: &str| write(tlv::PRINTABLE_STRING, &[text.as_bytes()]);
+        let mut attributes = vec![
+            Attribute::new(oid(2), printable(self.message_type)),
+            Attribute::new(oid(7), printable(self.transaction)),
+            Attribute::new(oid(5), write(tlv::OCTET_STRING, &[self.nonce])),
+        ];
+        let signing_time = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.5");
+        attributes.extend(self.signed_at.map(|at| Attribute::new(signing_time, time::write(at))));
+        attributes
+    }
+}
+
 impl ScepClient {
     /// A client with a new RSA key and a certificate that it signed itself, as a device has it before it is enrolled.
     ///
@@ -141,24 +165,21 @@ impl ScepClient {
     ///
     /// # Panics
     /// When nothing can be encrypted to whom it is for, or the key does not sign.
-    #[expect(clippy::expect_used, reason = "a test without its message cannot go on")]
     pub async fn message(&self, parts: MessageParts<'_>, rng: &dyn SecureRng) -> Vec<u8> {
-        let recipient = Recipient::of(parts.to).expect("an RSA recipient");
-        let envelope = envelop((ContentType::Data, parts.content), &recipient, ContentCipher::Aes128Cbc, rng);
-        let envelope = envelope.expect("an envelope");
-        let printable = |text: &str| write(tlv::PRINTABLE_STRING, &[text.as_bytes()]);
-        let mut attributes = vec![
-            Attribute::new(oid(2), printable(parts.message_type)),
-            Attribute::new(oid(7), printable(parts.transaction)),
-            Attribute::new(oid(5), write(tlv::OCTET_STRING, &[parts.nonce])),
-        ];
-        let signing_time = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.5");
-        attributes.extend(parts.signed_at.map(|at| Attribute::new(signing_time, time::write(at))));
+        self.around(parts, &parts.envelope(ContentCipher::Aes128Cbc, rng)).await
+    }
+
+    /// A message around an envelope, whoever made that.
+    ///
+    /// # Panics
+    /// When the key does not sign.
+    #[expect(clippy::expect_used, reason = "a test without its message cannot go on")]
+    pub async fn around(&self, parts: MessageParts<'_>, envelope: &[u8]) -> Vec<u8> {
         let request = SignRequest {
             kind: ContentType::Data,
-            content: Some(&envelope),
+            content: Some(envelope),
             certificates: &[&self.certificate],
-            attributes: &attributes,
+            attributes: &parts.attributes(),
         };
         sign(request, &*self.signer).await.expect("a signature")
     }

@@ -2,6 +2,7 @@
 
 mod device;
 mod mtls;
+mod oracle;
 
 use std::sync::Arc;
 use std::time::Duration;
