@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use crate::domain::{Certificate, Fingerprint, IssuerId, Lifecycle, Version};
+use crate::enrol::is_revoked;
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation};
 use crate::pki::cms::CertificateIdentifier;
@@ -47,11 +48,15 @@ impl FindCertificate {
     async fn may_ask(&self, cx: &Context<'_>) -> Result<bool, Error> {
         let of = Query::all().filter(Version::FIELDS.fingerprint_sha256.equals(self.fingerprint));
         let Some(own) = cx.unit.first::<Version>(of).await? else { return Ok(false) };
-        if own.issuer_id != self.issuer_id || own.not_after < cx.now() {
+        // A version may be revoked alone, while its certificate lives on by the newest one.
+        if own.not_after < cx.now() || is_revoked(&cx.unit, &own).await? {
             return Ok(false);
         }
+        // What a fallback issued is the certificate of the issuer that was to issue it.
         let certificate = cx.unit.peek::<Certificate>(own.certificate_id.as_str()).await?;
-        Ok(certificate.is_some_and(|certificate| certificate.lifecycle == Lifecycle::Issued))
+        Ok(certificate.is_some_and(|certificate| {
+            certificate.issuer_id == self.issuer_id && certificate.lifecycle == Lifecycle::Issued
+        }))
     }
 }
 

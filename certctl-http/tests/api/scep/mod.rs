@@ -3,6 +3,7 @@
 mod device;
 mod mtls;
 mod oracle;
+mod versions;
 
 use std::sync::Arc;
 use std::time::Duration;
