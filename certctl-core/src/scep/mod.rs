@@ -28,7 +28,7 @@ use crate::domain::Principal;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::pki::cms;
-use registrar::Kept;
+use registrar::Place;
 
 /// The SCEP server of an engine. Clones share what they remember.
 #[derive(Clone)]
@@ -38,7 +38,7 @@ struct Inner {
     engine: Engine,
     profiles: BTreeMap<String, ScepProfile>,
     /// By the names of profiles.
-    registrars: Mutex<BTreeMap<String, Kept>>,
+    registrars: Mutex<BTreeMap<String, Arc<Place>>>,
 }
 
 impl std::fmt::Debug for Scep {

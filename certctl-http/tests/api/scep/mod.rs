@@ -3,6 +3,7 @@
 mod device;
 mod mtls;
 mod oracle;
+mod registrar;
 mod versions;
 
 use std::sync::Arc;
