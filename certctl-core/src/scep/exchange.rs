@@ -8,7 +8,7 @@ use super::poll::Poll;
 use super::query::FindCertificate;
 use super::registrar::Registrar;
 use super::request::Request;
-use super::{Answer, Scep, ScepProfile, answer, machine};
+use super::{Answer, Caller, Scep, ScepProfile, answer, machine};
 use crate::domain::{CrlScope, Csr, Fingerprint, KeyId, Timestamp};
 use crate::engine::CrlAnswer;
 use crate::enrol::{Enrolled, RefusalReason};
@@ -94,38 +94,39 @@ impl Unopened {
 }
 
 impl Scep {
-    pub(super) async fn answer(&self, profile: &ScepProfile, octets: &[u8]) -> Result<Answer, Error> {
+    pub(super) async fn answer(&self, caller: Caller<'_>, octets: &[u8]) -> Result<Answer, Error> {
         match Form::of(octets) {
-            Form::Message(signed) => self.exchange(profile, &signed).await,
-            Form::Plain(csr, challenge) => self.lightweight(profile, csr, challenge).await,
+            Form::Message(signed) => self.exchange(caller, &signed).await,
+            Form::Plain(csr, challenge) => self.lightweight(caller, csr, challenge).await,
             Form::Neither(why) => {
-                refused(profile, None, &why);
+                refused(caller, None, &why);
                 Ok(Answer::Malformed(why))
             }
         }
     }
 
-    async fn exchange(&self, profile: &ScepProfile, signed: &SignedData) -> Result<Answer, Error> {
+    async fn exchange(&self, caller: Caller<'_>, signed: &SignedData) -> Result<Answer, Error> {
+        let profile = caller.profile;
         let message = match PkiMessage::open(signed, profile.strength) {
             Ok(message) => message,
             Err(Rejected::Unanswerable { why }) => {
-                refused(profile, None, &why);
+                refused(caller, None, &why);
                 return Ok(Answer::Malformed(why));
             }
             Err(Rejected::Refused { transaction, fail, why }) => {
-                refused(profile, Some(&transaction), &why);
+                refused(caller, Some(&transaction), &why);
                 return self.write(profile, &transaction, (Decided::refused(fail), None)).await;
             }
         };
         let transaction = message.transaction.clone();
         match self.open(profile, message).await? {
             Err(Unopened { decided, why }) => {
-                refused(profile, Some(&transaction), &why);
+                refused(caller, Some(&transaction), &why);
                 self.write(profile, &transaction, (decided, None)).await
             }
             Ok(opened) => {
                 let how = Some((opened.recipient.clone(), opened.cipher));
-                let decided = self.decide(profile, opened).await?;
+                let decided = self.decide(caller, opened).await?;
                 self.write(profile, &transaction, (decided, how)).await
             }
         }
@@ -181,7 +182,8 @@ impl Scep {
         })
     }
 
-    async fn decide(&self, profile: &ScepProfile, opened: Opened) -> Result<Decided, Error> {
+    async fn decide(&self, caller: Caller<'_>, opened: Opened) -> Result<Decided, Error> {
+        let profile = caller.profile;
         let Opened { kind, transaction, signer, recipient, content, .. } = opened;
         let fingerprint = Fingerprint::of(&signer);
         let machine = machine(profile);
@@ -193,13 +195,13 @@ impl Scep {
                     // certificate itself need not be one that RFC 5280 allows: serial numbers of devices are what they are.
                     _ if !key::are_same(recipient.public_key(), csr.spki()) => {
                         let why = "it is signed with another key than the one it asks a certificate for";
-                        refused(profile, Some(&transaction), why);
+                        refused(caller, Some(&transaction), why);
                         let text = format!("the message may not be taken: {why}");
                         return Ok(Decided::Failure { fail: FailInfo::BadRequest, text, wrong_proof: true });
                     }
                     _ => Credential::Challenge(challenge),
                 };
-                let request = Request::new(profile, csr, credential, transaction.id);
+                let request = Request::new(caller, csr, credential, transaction.id);
                 Ok(Decided::of(self.engine().execute(&machine, request).await?))
             }
             Content::Poll => {
@@ -208,7 +210,7 @@ impl Scep {
                 if let Some(enrolled) = self.engine().execute(&machine, poll).await? {
                     return Ok(Decided::of(enrolled));
                 }
-                refused(profile, Some(&transaction), "its sender has no request under this transactionID");
+                refused(caller, Some(&transaction), "its sender has no request under this transactionID");
                 Ok(Decided::refused(FailInfo::BadCertId))
             }
             Content::Query(query) => {
@@ -217,7 +219,7 @@ impl Scep {
                 let find = FindCertificate { issuer_id, fingerprint, identifier };
                 let Some(certificate) = self.engine().execute(&machine, find).await? else {
                     refused(
-                        profile,
+                        caller,
                         Some(&transaction),
                         "it cannot be read, there is no such certificate, or its sender holds none themselves",
                     );
@@ -260,10 +262,10 @@ impl Scep {
     }
 
     /// A request without a message around it: the challenge password is all that proves who asks.
-    async fn lightweight(&self, profile: &ScepProfile, csr: Csr, challenge: Option<Secret>) -> Result<Answer, Error> {
+    async fn lightweight(&self, caller: Caller<'_>, csr: Csr, challenge: Option<Secret>) -> Result<Answer, Error> {
         let transaction = format!("csr:{}", csr.key_id());
-        let request = Request::new(profile, csr, Credential::Challenge(challenge), transaction);
-        Ok(match self.engine().execute(&machine(profile), request).await? {
+        let request = Request::new(caller, csr, Credential::Challenge(challenge), transaction);
+        Ok(match self.engine().execute(&machine(caller.profile), request).await? {
             Enrolled::Issued { chain, .. } => Answer::Certificates(cms::certs_only(&chain)),
             Enrolled::Pending { .. } => Answer::Pending,
             Enrolled::Refused(refusal) if refusal.reason == RefusalReason::Credential => Answer::Forbidden,
@@ -280,9 +282,10 @@ fn apart(one: Timestamp, other: Timestamp) -> Duration {
 }
 
 /// What a machine is told in a word or two is in the log with its cause.
-fn refused(profile: &ScepProfile, transaction: Option<&Transaction>, why: &str) {
+fn refused(caller: Caller<'_>, transaction: Option<&Transaction>, why: &str) {
     let transaction = transaction.map_or("", |transaction| transaction.id.as_str());
-    tracing::info!(profile = %profile.name, transaction, why, "a SCEP message was refused");
+    let (profile, address) = (&caller.profile.name, caller.address.unwrap_or_default());
+    tracing::info!(%profile, address, transaction, why, "a SCEP message was refused");
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -69,6 +69,7 @@ pub struct ScepReply {
     pub crls: Vec<Vec<u8>>,
 }
 
+const SIGNING_TIME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.5");
 const SCEP: &str = "2.16.840.1.113733.1.9";
 
 #[expect(clippy::expect_used, reason = "it is an object identifier")]
@@ -94,8 +95,7 @@ impl MessageParts<'_> {
             Attribute::new(oid(7), printable(self.transaction)),
             Attribute::new(oid(5), write(tlv::OCTET_STRING, &[self.nonce])),
         ];
-        let signing_time = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.5");
-        attributes.extend(self.signed_at.map(|at| Attribute::new(signing_time, time::write(at))));
+        attributes.extend(self.signed_at.map(|at| Attribute::new(SIGNING_TIME, time::write(at))));
         attributes
     }
 }
@@ -173,13 +173,27 @@ impl ScepClient {
     ///
     /// # Panics
     /// When the key does not sign.
-    #[expect(clippy::expect_used, reason = "a test without its message cannot go on")]
     pub async fn around(&self, parts: MessageParts<'_>, envelope: &[u8]) -> Vec<u8> {
+        self.signed(&parts.attributes(), envelope).await
+    }
+
+    /// A message that was signed at a time which is written as no client should.
+    ///
+    /// # Panics
+    /// When nothing can be encrypted to whom it is for, or the key does not sign.
+    pub async fn at_no_time(&self, parts: MessageParts<'_>, time: &str, rng: &dyn SecureRng) -> Vec<u8> {
+        let mut attributes = MessageParts { signed_at: None, ..parts }.attributes();
+        attributes.push(Attribute::new(SIGNING_TIME, write(tlv::UTC_TIME, &[time.as_bytes()])));
+        self.signed(&attributes, &parts.envelope(ContentCipher::Aes128Cbc, rng)).await
+    }
+
+    #[expect(clippy::expect_used, reason = "a test without its message cannot go on")]
+    async fn signed(&self, attributes: &[Attribute], envelope: &[u8]) -> Vec<u8> {
         let request = SignRequest {
             kind: ContentType::Data,
             content: Some(envelope),
             certificates: &[&self.certificate],
-            attributes: &parts.attributes(),
+            attributes,
         };
         sign(request, &*self.signer).await.expect("a signature")
     }
