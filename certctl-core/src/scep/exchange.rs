@@ -13,7 +13,7 @@ use crate::domain::{CrlScope, Csr, Fingerprint, KeyId, Timestamp};
 use crate::engine::CrlAnswer;
 use crate::enrol::{Enrolled, RefusalReason};
 use crate::error::{Error, ErrorKind};
-use crate::pki::cms::{self, CmsError, ContentCipher, EnvelopedData, Recipient, SignedData};
+use crate::pki::cms::{self, CmsError, ContentCipher, EnvelopedData, Recipient, SignedData, Strength};
 use crate::pki::key;
 use crate::pki::scep::{
     CertificateQuery, Content, FailInfo, MessageType, Outcome, PkiMessage, Registrar as Answering, Rejected,
@@ -149,7 +149,7 @@ impl Scep {
         };
         let content = match message.kind {
             MessageType::Poll => Content::Poll,
-            kind => match self.decrypted(registrar, &message.envelope, kind).await? {
+            kind => match self.decrypted(registrar, &message.envelope, (kind, profile.strength)).await? {
                 Ok(content) => content,
                 Err(unopened) => return Ok(Err(unopened)),
             },
@@ -168,14 +168,14 @@ impl Scep {
         &self,
         registrar: &Registrar,
         envelope: &EnvelopedData,
-        kind: MessageType,
+        (kind, strength): (MessageType, Strength),
     ) -> Result<Result<Content, Unopened>, Error> {
         let decrypter = registrar.signer.decrypter().ok_or_else(|| Error::internal(NoDecrypter))?;
         let rng = &*self.engine().ports().rng;
         Ok(match envelope.decrypt(registrar.chain.leaf(), decrypter, rng).await {
             Ok(decrypted) => {
                 let decrypted = decrypted.as_ref().map(|octets| octets.as_slice()).map_err(|error| *error);
-                Content::read(kind, decrypted).map_err(Unopened::inside)
+                Content::read(kind, decrypted, strength).map_err(Unopened::inside)
             }
             Err(error @ CmsError::Algorithm { .. }) => Err(Unopened::because(FailInfo::BadAlg, error.to_string())),
             Err(error) => Err(Unopened::because(FailInfo::BadMessageCheck, error.to_string())),

@@ -2,7 +2,7 @@
 
 use super::{FailInfo, MessageType};
 use crate::domain::Csr;
-use crate::pki::cms::{CertificateIdentifier, Undecryptable};
+use crate::pki::cms::{CertificateIdentifier, Strength, Undecryptable};
 use crate::pki::csr;
 use crate::pki::tlv::{Damage, Tlv};
 use crate::ports::Secret;
@@ -38,11 +38,15 @@ impl Content {
     ///
     /// # Errors
     /// What the client is told, and why, for the log.
-    pub fn read(kind: MessageType, decrypted: Result<&[u8], Undecryptable>) -> Result<Self, (FailInfo, String)> {
+    pub fn read(
+        kind: MessageType,
+        decrypted: Result<&[u8], Undecryptable>,
+        strength: Strength,
+    ) -> Result<Self, (FailInfo, String)> {
         match kind {
             MessageType::Enrolment | MessageType::Renewal => {
                 let octets = decrypted.map_err(|error| (FailInfo::BadMessageCheck, error.to_string()))?;
-                Self::request(octets)
+                Self::request(octets, strength)
             }
             MessageType::Poll => Ok(Self::Poll),
             MessageType::Certificate | MessageType::RevocationList => {
@@ -52,11 +56,11 @@ impl Content {
         }
     }
 
-    fn request(octets: &[u8]) -> Result<Self, (FailInfo, String)> {
+    fn request(octets: &[u8], strength: Strength) -> Result<Self, (FailInfo, String)> {
         let damaged = |damage: Damage| (FailInfo::BadMessageCheck, damage.to_string());
         // Names are read last, after the request's own signature was verified: what is refused for them is what its sender
         // wrote, and no mangled message of somebody else.
-        let csr = csr::parse_der(octets).map_err(|error| {
+        let csr = csr::parse_der_by(octets, strength).map_err(|error| {
             let intact = matches!(error, csr::CsrError::Name(_) | csr::CsrError::TooManyNames(_));
             let fail = if intact { FailInfo::BadRequest } else { FailInfo::BadMessageCheck };
             (fail, error.to_string())
@@ -78,15 +82,24 @@ mod tests {
             [Err(Undecryptable), Ok(b""), Ok(b"no content"), Ok(&[0x30, 0x80]), Ok(&names)];
         for content in contents {
             for kind in [MessageType::Enrolment, MessageType::Renewal] {
-                let (fail, _) = Content::read(kind, content).unwrap_err();
+                let (fail, _) = Content::read(kind, content, Strength::Modern).unwrap_err();
                 assert_eq!(fail, FailInfo::BadMessageCheck, "{kind:?} {content:?}");
             }
             for kind in [MessageType::Certificate, MessageType::RevocationList] {
-                assert!(matches!(Content::read(kind, content), Ok(Content::Query(None))), "{kind:?} {content:?}");
+                assert!(
+                    matches!(Content::read(kind, content, Strength::Modern), Ok(Content::Query(None))),
+                    "{kind:?} {content:?}"
+                );
             }
-            assert!(matches!(Content::read(MessageType::Poll, content), Ok(Content::Poll)), "{content:?}");
+            assert!(
+                matches!(Content::read(MessageType::Poll, content, Strength::Modern), Ok(Content::Poll)),
+                "{content:?}"
+            );
         }
         let query = write(tlv::SEQUENCE, &[&[tlv::SEQUENCE, 0], &[tlv::INTEGER, 1, 7]]);
-        assert!(matches!(Content::read(MessageType::Certificate, Ok(&query)), Ok(Content::Query(Some(_)))));
+        assert!(matches!(
+            Content::read(MessageType::Certificate, Ok(&query), Strength::Modern),
+            Ok(Content::Query(Some(_)))
+        ));
     }
 }

@@ -1,6 +1,7 @@
 //! SCEP over HTTP: a client that makes any message, and everything that must come of it or must not.
 
 mod device;
+mod legacy;
 mod mtls;
 mod oracle;
 mod registrar;
