@@ -2,11 +2,12 @@
 
 #![no_main]
 
+use certctl_core::pki::cms::Strength;
 use certctl_core::pki::scep::{Content, MessageType};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|octets: &[u8]| {
     for kind in MessageType::ALL {
-        let _ = Content::read(kind, octets);
+        let _ = Content::read(kind, Ok(octets), Strength::Legacy);
     }
 });

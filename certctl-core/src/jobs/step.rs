@@ -9,6 +9,7 @@ use crate::domain::{Csr, IssuerId, Job};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::pki;
+use crate::pki::cms::Strength;
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
@@ -55,7 +56,8 @@ impl Step {
         let stored: Stored = serde_json::from_value(value).map_err(Error::internal)?;
         let csr = STANDARD.decode(stored.csr).map_err(Error::internal)?;
         let state = stored.state.map(|state| STANDARD.decode(state)).transpose().map_err(Error::internal)?;
-        let csr = pki::csr::parse_der(&csr).map_err(Error::internal)?;
+        // Whether its signature is good enough was decided when it came.
+        let csr = pki::csr::parse_der_by(&csr, Strength::Legacy).map_err(Error::internal)?;
         Ok(Some(Self { csr, state: state.map(OrderState), refused: stored.refused, issuer: stored.issuer }))
     }
 }

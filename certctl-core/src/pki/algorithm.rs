@@ -48,6 +48,13 @@ pub fn decode(der: &[u8]) -> Option<SignatureAlgorithm> {
     (absent_allowed || null_allowed).then_some(algorithm)
 }
 
+/// Whether a DER AlgorithmIdentifier is sha1WithRSAEncryption (RFC 3279 §2.2.1), which [`decode`] does not know; absent parameters
+/// are accepted as there.
+pub(crate) fn is_sha1_with_rsa(der: &[u8]) -> bool {
+    let plain = |parameters: Option<Tlv<'_>>| parameters.is_none_or(|parameters| parameters.whole == [tlv::NULL, 0]);
+    parts(der).is_ok_and(|(oid, parameters)| oid == rfc5912::SHA_1_WITH_RSA_ENCRYPTION.as_bytes() && plain(parameters))
+}
+
 /// The contents of the object identifier, and the parameters.
 pub(crate) fn parts(der: &[u8]) -> Result<(&[u8], Option<Tlv<'_>>), Damage> {
     let mut inner = Tlv::only(der)?.open(tlv::SEQUENCE, "an AlgorithmIdentifier")?;

@@ -3,9 +3,9 @@
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1, ECDSA_P384_SHA256_ASN1,
     ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA512_ASN1, ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1,
-    ECDSA_P521_SHA512_ASN1, ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
-    RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512,
-    UnparsedPublicKey, VerificationAlgorithm,
+    ECDSA_P521_SHA512_ASN1, ED25519, RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
+    RSA_PSS_2048_8192_SHA512, UnparsedPublicKey, VerificationAlgorithm,
 };
 use const_oid::db::rfc5912;
 
@@ -22,6 +22,14 @@ pub fn signature(spki: &[u8], algorithm: SignatureAlgorithm, message: &[u8], sig
     key.algorithm
         .and_then(|kind| verifier(kind, algorithm))
         .is_some_and(|verifier| UnparsedPublicKey::new(verifier, key.bits).verify(message, signature).is_ok())
+}
+
+/// Whether `signed` is the key's over `message` by RSA with PKCS #1 v1.5 and SHA-1: only for those whose operator says that there is
+/// nothing newer, because somebody may have found a second message for it.
+pub(crate) fn sha1_with_rsa(spki: &[u8], message: &[u8], signed: &[u8]) -> bool {
+    let Ok(key) = key::read(spki) else { return false };
+    let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, key.bits);
+    key.verify(message, signed).is_ok()
 }
 
 fn verifier(key: KeyAlgorithm, signature: SignatureAlgorithm) -> Option<&'static dyn VerificationAlgorithm> {

@@ -11,7 +11,8 @@ pub enum Answer {
     Message {
         /// Its DER.
         octets: Vec<u8>,
-        /// Whether it says no because what should prove who asks is missing or wrong.
+        /// Whether it says no because what should prove who asks is missing or wrong, or because of what is inside, with which
+        /// somebody may be trying something out.
         wrong_proof: bool,
     },
     /// To the lightweight form: SignedData that nobody signed, with the certificate and those above it.

@@ -4,7 +4,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use serde_json::json;
 
 use super::ScepProfile;
-use crate::domain::{AuditAction, Csr, Fingerprint, ScepChallenge, SubjectNames, Version};
+use crate::domain::{AuditAction, Certificate, Csr, Fingerprint, ScepChallenge, SubjectNames, Version};
 use crate::enrol::{Refusal, RefusalReason, is_revoked};
 use crate::entity::Record;
 use crate::error::Error;
@@ -121,8 +121,12 @@ async fn by_certificate(
     const FOREIGN: &str = "the certificate that signed the request is none that may be renewed here; enrol anew";
     let of = Query::all().filter(Version::FIELDS.fingerprint_sha256.equals(fingerprint));
     let version = cx.unit.first::<Version>(of).await?;
-    let version = version.filter(|version| version.issuer_id == profile.terms.issuer_id);
     let Some(version) = version else { return Ok(denied(RefusalReason::Predecessor, FOREIGN)) };
+    // Of the certificate, not of the version, which a fallback may have issued. That the profile is the same is seen to later.
+    let certificate = cx.unit.peek::<Certificate>(version.certificate_id.as_str()).await?;
+    if certificate.is_none_or(|certificate| certificate.issuer_id != profile.terms.issuer_id) {
+        return Ok(denied(RefusalReason::Predecessor, FOREIGN));
+    }
     if is_revoked(&cx.unit, &version).await? {
         let message = "the certificate that signed the request is revoked";
         return Ok(denied(RefusalReason::NotIssuable, message));

@@ -8,12 +8,12 @@ use super::poll::Poll;
 use super::query::FindCertificate;
 use super::registrar::Registrar;
 use super::request::Request;
-use super::{Answer, Scep, ScepProfile, answer, machine};
+use super::{Answer, Caller, Scep, ScepProfile, answer, machine};
 use crate::domain::{CrlScope, Csr, Fingerprint, KeyId, Timestamp};
 use crate::engine::CrlAnswer;
 use crate::enrol::{Enrolled, RefusalReason};
 use crate::error::{Error, ErrorKind};
-use crate::pki::cms::{self, CmsError, ContentCipher, Recipient, SignedData};
+use crate::pki::cms::{self, CmsError, ContentCipher, EnvelopedData, Recipient, SignedData, Strength};
 use crate::pki::key;
 use crate::pki::scep::{
     CertificateQuery, Content, FailInfo, MessageType, Outcome, PkiMessage, Registrar as Answering, Rejected,
@@ -45,6 +45,11 @@ impl Decided {
         Self::Failure { fail, text: answer::text(fail).to_owned(), wrong_proof: false }
     }
 
+    /// The same of what counts as a wrong password: otherwise whoever tries what the private key makes of messages may go on.
+    fn unproven(fail: FailInfo) -> Self {
+        Self::Failure { fail, text: answer::text(fail).to_owned(), wrong_proof: true }
+    }
+
     fn of(enrolled: Enrolled) -> Self {
         match enrolled {
             Enrolled::Issued { chain, .. } => Self::Success(cms::certs_only(&chain)),
@@ -69,84 +74,116 @@ struct Opened {
     content: Content,
 }
 
+/// A message that was not opened.
+struct Unopened {
+    decided: Decided,
+    /// Why, for the log.
+    why: String,
+}
+
+impl Unopened {
+    /// For something that everybody can see.
+    fn because(fail: FailInfo, why: impl Into<String>) -> Self {
+        Self { decided: Decided::refused(fail), why: why.into() }
+    }
+
+    /// For what is inside.
+    fn inside((fail, why): (FailInfo, String)) -> Self {
+        Self { decided: Decided::unproven(fail), why }
+    }
+}
+
 impl Scep {
-    pub(super) async fn answer(&self, profile: &ScepProfile, octets: &[u8]) -> Result<Answer, Error> {
+    pub(super) async fn answer(&self, caller: Caller<'_>, octets: &[u8]) -> Result<Answer, Error> {
         match Form::of(octets) {
-            Form::Message(signed) => self.exchange(profile, &signed).await,
-            Form::Plain(csr, challenge) => self.lightweight(profile, csr, challenge).await,
+            Form::Message(signed) => self.exchange(caller, &signed).await,
+            Form::Plain(csr, challenge) => self.lightweight(caller, csr, challenge).await,
             Form::Neither(why) => {
-                refused(profile, None, &why);
+                refused(caller, None, &why);
                 Ok(Answer::Malformed(why))
             }
         }
     }
 
-    async fn exchange(&self, profile: &ScepProfile, signed: &SignedData) -> Result<Answer, Error> {
+    async fn exchange(&self, caller: Caller<'_>, signed: &SignedData) -> Result<Answer, Error> {
+        let profile = caller.profile;
         let message = match PkiMessage::open(signed, profile.strength) {
             Ok(message) => message,
             Err(Rejected::Unanswerable { why }) => {
-                refused(profile, None, &why);
+                refused(caller, None, &why);
                 return Ok(Answer::Malformed(why));
             }
             Err(Rejected::Refused { transaction, fail, why }) => {
-                refused(profile, Some(&transaction), &why);
+                refused(caller, Some(&transaction), &why);
                 return self.write(profile, &transaction, (Decided::refused(fail), None)).await;
             }
         };
         let transaction = message.transaction.clone();
         match self.open(profile, message).await? {
-            Err((fail, why)) => {
-                refused(profile, Some(&transaction), &why);
-                self.write(profile, &transaction, (Decided::refused(fail), None)).await
+            Err(Unopened { decided, why }) => {
+                refused(caller, Some(&transaction), &why);
+                self.write(profile, &transaction, (decided, None)).await
             }
             Ok(opened) => {
                 let how = Some((opened.recipient.clone(), opened.cipher));
-                let decided = self.decide(profile, opened).await?;
+                let decided = self.decide(caller, opened).await?;
                 self.write(profile, &transaction, (decided, how)).await
             }
         }
     }
 
-    /// Decrypts a message and reads its content. What depends on the private key is one failure.
-    async fn open(
-        &self,
-        profile: &ScepProfile,
-        message: PkiMessage,
-    ) -> Result<Result<Opened, (FailInfo, String)>, Error> {
+    /// Decrypts a message and reads its content, where that counts.
+    async fn open(&self, profile: &ScepProfile, message: PkiMessage) -> Result<Result<Opened, Unopened>, Error> {
         let now = self.engine().storage().read(View::Latest).await?.now();
         if message.signed_at.is_some_and(|at| apart(at, now) > CLOCK_SKEW) {
-            return Ok(Err((FailInfo::BadTime, "it was signed more than a day from now".to_owned())));
+            return Ok(Err(Unopened::because(FailInfo::BadTime, "it was signed more than a day from now")));
         }
         let recipient = match Recipient::of(&message.signer) {
             Ok(recipient) => recipient,
-            Err(error) => return Ok(Err((FailInfo::BadAlg, error.to_string()))),
+            Err(error) => return Ok(Err(Unopened::because(FailInfo::BadAlg, error.to_string()))),
         };
         let registrars = self.registrars(profile).await?;
         let Some(registrar) = registrars.addressed(&message.envelope) else {
-            let why = "it is encrypted to none of the profile's registration authorities".to_owned();
-            return Ok(Err((FailInfo::BadMessageCheck, why)));
+            let why = "it is encrypted to none of the profile's registration authorities";
+            return Ok(Err(Unopened::because(FailInfo::BadMessageCheck, why)));
         };
-        let decrypter = registrar.signer.decrypter().ok_or_else(|| Error::internal(NoDecrypter))?;
-        let rng = &*self.engine().ports().rng;
-        let opened = message.envelope.decrypt(registrar.chain.leaf(), decrypter, rng).await;
-        let octets = match opened {
-            Err(error @ CmsError::Algorithm { .. }) => return Ok(Err((FailInfo::BadAlg, error.to_string()))),
-            Err(error) => return Ok(Err((FailInfo::BadMessageCheck, error.to_string()))),
-            Ok(Err(error)) => return Ok(Err((FailInfo::BadMessageCheck, error.to_string()))),
-            Ok(Ok(octets)) => octets,
+        let content = match message.kind {
+            MessageType::Poll => Content::Poll,
+            kind => match self.decrypted(registrar, &message.envelope, (kind, profile.strength)).await? {
+                Ok(content) => content,
+                Err(unopened) => return Ok(Err(unopened)),
+            },
         };
-        let cipher = message.envelope.cipher();
-        Ok(Content::read(message.kind, &octets).map(|content| Opened {
+        Ok(Ok(Opened {
             kind: message.kind,
             transaction: message.transaction,
             signer: message.signer,
             recipient,
-            cipher,
+            cipher: message.envelope.cipher(),
             content,
         }))
     }
 
-    async fn decide(&self, profile: &ScepProfile, opened: Opened) -> Result<Decided, Error> {
+    async fn decrypted(
+        &self,
+        registrar: &Registrar,
+        envelope: &EnvelopedData,
+        (kind, strength): (MessageType, Strength),
+    ) -> Result<Result<Content, Unopened>, Error> {
+        let decrypter = registrar.signer.decrypter().ok_or_else(|| Error::internal(NoDecrypter))?;
+        let rng = &*self.engine().ports().rng;
+        Ok(match envelope.decrypt(registrar.chain.leaf(), decrypter, rng).await {
+            Ok(decrypted) => {
+                let decrypted = decrypted.as_ref().map(|octets| octets.as_slice()).map_err(|error| *error);
+                Content::read(kind, decrypted, strength).map_err(Unopened::inside)
+            }
+            Err(error @ CmsError::Algorithm { .. }) => Err(Unopened::because(FailInfo::BadAlg, error.to_string())),
+            Err(error) => Err(Unopened::because(FailInfo::BadMessageCheck, error.to_string())),
+        })
+    }
+
+    async fn decide(&self, caller: Caller<'_>, opened: Opened) -> Result<Decided, Error> {
+        let profile = caller.profile;
         let Opened { kind, transaction, signer, recipient, content, .. } = opened;
         let fingerprint = Fingerprint::of(&signer);
         let machine = machine(profile);
@@ -158,34 +195,35 @@ impl Scep {
                     // certificate itself need not be one that RFC 5280 allows: serial numbers of devices are what they are.
                     _ if !key::are_same(recipient.public_key(), csr.spki()) => {
                         let why = "it is signed with another key than the one it asks a certificate for";
-                        refused(profile, Some(&transaction), why);
+                        refused(caller, Some(&transaction), why);
                         let text = format!("the message may not be taken: {why}");
                         return Ok(Decided::Failure { fail: FailInfo::BadRequest, text, wrong_proof: true });
                     }
                     _ => Credential::Challenge(challenge),
                 };
-                let request = Request::new(profile, csr, credential, transaction.id);
+                let request = Request::new(caller, csr, credential, transaction.id);
                 Ok(Decided::of(self.engine().execute(&machine, request).await?))
             }
-            Content::Poll(_) => {
+            Content::Poll => {
                 let key_id = KeyId::of(recipient.public_key());
                 let poll = Poll { transaction: transaction.id.clone(), fingerprint, key_id };
                 if let Some(enrolled) = self.engine().execute(&machine, poll).await? {
                     return Ok(Decided::of(enrolled));
                 }
-                refused(profile, Some(&transaction), "its sender has no request under this transactionID");
+                refused(caller, Some(&transaction), "its sender has no request under this transactionID");
                 Ok(Decided::refused(FailInfo::BadCertId))
             }
-            Content::Query(CertificateQuery(identifier)) => {
+            Content::Query(query) => {
+                let identifier = query.map(|CertificateQuery(identifier)| identifier);
                 let issuer_id = profile.terms.issuer_id.clone();
                 let find = FindCertificate { issuer_id, fingerprint, identifier };
                 let Some(certificate) = self.engine().execute(&machine, find).await? else {
                     refused(
-                        profile,
+                        caller,
                         Some(&transaction),
-                        "there is no such certificate, or its sender holds none themselves",
+                        "it cannot be read, there is no such certificate, or its sender holds none themselves",
                     );
-                    return Ok(Decided::refused(FailInfo::BadCertId));
+                    return Ok(Decided::unproven(FailInfo::BadCertId));
                 };
                 if kind == MessageType::Certificate {
                     return Ok(Decided::Success(cms::bag(&[&certificate], &[])));
@@ -224,10 +262,10 @@ impl Scep {
     }
 
     /// A request without a message around it: the challenge password is all that proves who asks.
-    async fn lightweight(&self, profile: &ScepProfile, csr: Csr, challenge: Option<Secret>) -> Result<Answer, Error> {
+    async fn lightweight(&self, caller: Caller<'_>, csr: Csr, challenge: Option<Secret>) -> Result<Answer, Error> {
         let transaction = format!("csr:{}", csr.key_id());
-        let request = Request::new(profile, csr, Credential::Challenge(challenge), transaction);
-        Ok(match self.engine().execute(&machine(profile), request).await? {
+        let request = Request::new(caller, csr, Credential::Challenge(challenge), transaction);
+        Ok(match self.engine().execute(&machine(caller.profile), request).await? {
             Enrolled::Issued { chain, .. } => Answer::Certificates(cms::certs_only(&chain)),
             Enrolled::Pending { .. } => Answer::Pending,
             Enrolled::Refused(refusal) if refusal.reason == RefusalReason::Credential => Answer::Forbidden,
@@ -244,9 +282,10 @@ fn apart(one: Timestamp, other: Timestamp) -> Duration {
 }
 
 /// What a machine is told in a word or two is in the log with its cause.
-fn refused(profile: &ScepProfile, transaction: Option<&Transaction>, why: &str) {
+fn refused(caller: Caller<'_>, transaction: Option<&Transaction>, why: &str) {
     let transaction = transaction.map_or("", |transaction| transaction.id.as_str());
-    tracing::info!(profile = %profile.name, transaction, why, "a SCEP message was refused");
+    let (profile, address) = (&caller.profile.name, caller.address.unwrap_or_default());
+    tracing::info!(%profile, address, transaction, why, "a SCEP message was refused");
 }
 
 #[derive(Debug, thiserror::Error)]

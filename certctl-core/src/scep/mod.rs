@@ -28,7 +28,7 @@ use crate::domain::Principal;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::pki::cms;
-use registrar::Kept;
+use registrar::Place;
 
 /// The SCEP server of an engine. Clones share what they remember.
 #[derive(Clone)]
@@ -38,7 +38,7 @@ struct Inner {
     engine: Engine,
     profiles: BTreeMap<String, ScepProfile>,
     /// By the names of profiles.
-    registrars: Mutex<BTreeMap<String, Kept>>,
+    registrars: Mutex<BTreeMap<String, Arc<Place>>>,
 }
 
 impl std::fmt::Debug for Scep {
@@ -94,18 +94,27 @@ impl Scep {
         }))
     }
 
-    /// Answers a request (RFC 8894 §4.3), or the lightweight form of one. `None` when there is no such profile.
+    /// Answers a request (RFC 8894 §4.3), or the lightweight form of one. `None` when there is no such profile. From which address
+    /// it came, if that is known, is in the log and in the audit trail when it is refused.
     ///
     /// # Errors
     /// When the engine fails. Whatever is wrong with the request is an answer.
-    pub async fn operate(&self, profile: &str, octets: &[u8]) -> Result<Option<Answer>, Error> {
+    pub async fn operate(&self, profile: &str, octets: &[u8], address: Option<&str>) -> Result<Option<Answer>, Error> {
         let Some(profile) = self.0.profiles.get(profile) else { return Ok(None) };
-        self.answer(profile, octets).await.map(Some)
+        self.answer(Caller { profile, address }, octets).await.map(Some)
     }
 
     fn engine(&self) -> &Engine {
         &self.0.engine
     }
+}
+
+/// From where a request comes.
+#[derive(Clone, Copy)]
+struct Caller<'a> {
+    profile: &'a ScepProfile,
+    /// The address, if it is known.
+    address: Option<&'a str>,
 }
 
 /// Who asks through a profile. All of them are one, so that a transaction identifier is good for one request of a profile.

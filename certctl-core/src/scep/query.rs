@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use crate::domain::{Certificate, Fingerprint, IssuerId, Lifecycle, Version};
+use crate::enrol::is_revoked;
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation};
 use crate::pki::cms::CertificateIdentifier;
@@ -15,8 +16,8 @@ pub(super) struct FindCertificate {
     pub(super) issuer_id: IssuerId,
     /// The certificate of whoever asks.
     pub(super) fingerprint: Fingerprint,
-    /// The one that is looked for.
-    pub(super) identifier: CertificateIdentifier,
+    /// The one that is looked for; `None` when the question cannot be read, which is answered as one that finds nothing.
+    pub(super) identifier: Option<CertificateIdentifier>,
 }
 
 #[async_trait]
@@ -31,13 +32,14 @@ impl Operation for FindCertificate {
         if !self.may_ask(cx).await? {
             return Ok(None);
         }
-        let Some(serial) = self.identifier.serial() else { return Ok(None) };
+        let Some(identifier) = &self.identifier else { return Ok(None) };
+        let Some(serial) = identifier.serial() else { return Ok(None) };
         let fields = Version::FIELDS;
         let of = Query::all()
             .filter(fields.issuer_id.equals(self.issuer_id.clone()))
             .filter(fields.serial_number.equals(serial));
         let found = cx.unit.list::<Version>(of.limit(MOST)).await?.records;
-        let found = found.into_iter().find(|version| self.identifier.means(version.chain.leaf()));
+        let found = found.into_iter().find(|version| identifier.means(version.chain.leaf()));
         Ok(found.map(|version| version.chain.leaf().to_vec()))
     }
 }
@@ -46,11 +48,15 @@ impl FindCertificate {
     async fn may_ask(&self, cx: &Context<'_>) -> Result<bool, Error> {
         let of = Query::all().filter(Version::FIELDS.fingerprint_sha256.equals(self.fingerprint));
         let Some(own) = cx.unit.first::<Version>(of).await? else { return Ok(false) };
-        if own.issuer_id != self.issuer_id || own.not_after < cx.now() {
+        // A version may be revoked alone, while its certificate lives on by the newest one.
+        if own.not_after < cx.now() || is_revoked(&cx.unit, &own).await? {
             return Ok(false);
         }
+        // What a fallback issued is the certificate of the issuer that was to issue it.
         let certificate = cx.unit.peek::<Certificate>(own.certificate_id.as_str()).await?;
-        Ok(certificate.is_some_and(|certificate| certificate.lifecycle == Lifecycle::Issued))
+        Ok(certificate.is_some_and(|certificate| {
+            certificate.issuer_id == self.issuer_id && certificate.lifecycle == Lifecycle::Issued
+        }))
     }
 }
 

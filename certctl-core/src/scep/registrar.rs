@@ -4,16 +4,16 @@
 //! when two thirds of its life are over. What clients encrypted to the one before is still decrypted until that one ends.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::{Scep, ScepProfile};
-use crate::connector::{Issuance, IssueOrder, IssuePace};
+use crate::connector::{Issuance, IssueOrder, IssuePace, Issuer};
 use crate::domain::{
-    AuditAction, Chain, EnforcedTerms, EngineKey, EngineKeyId, EngineKeyPurpose, IssuerRecord, KeyAlgorithm, Principal,
-    RegistrationAuthority, RegistrationAuthorityId, SubjectNames, Timestamp,
+    AuditAction, Chain, EnforcedTerms, EngineKey, EngineKeyId, EngineKeyPurpose, IssuerId, IssuerRecord, KeyAlgorithm,
+    Principal, RegistrationAuthority, RegistrationAuthorityId, SubjectNames, Timestamp,
 };
 use crate::engine::lock;
 use crate::entity::Record;
@@ -44,9 +44,23 @@ pub(super) struct Registrar {
 pub(super) struct Registrars(Vec<Registrar>);
 
 /// What is remembered of a profile.
-pub(super) struct Kept {
-    registrars: Arc<Registrars>,
+#[derive(Default)]
+pub(super) struct Place {
+    kept: Mutex<Option<Kept>>,
+    /// Held by whoever looks: of many that come first together one makes the key and has it certified.
+    finding: futures_util::lock::Mutex<()>,
+}
+
+/// What was found, and when. A failure counts as long as a success: each attempt costs a key and a call to the issuer.
+struct Kept {
+    found: Result<Arc<Registrars>, Error>,
     at: Monotonic,
+}
+
+impl Place {
+    fn kept(&self, now: Monotonic) -> Option<Result<Arc<Registrars>, Error>> {
+        lock(&self.kept).as_ref().filter(|kept| kept.at.until(now) < SETTLED).map(|kept| kept.found.clone())
+    }
 }
 
 impl Registrars {
@@ -64,19 +78,23 @@ impl Registrars {
 impl Scep {
     /// The registration authorities of a profile.
     pub(super) async fn registrars(&self, profile: &ScepProfile) -> Result<Arc<Registrars>, Error> {
-        let now = self.engine().ports().clock.monotonic();
-        if let Some(kept) = lock(&self.0.registrars).get(&profile.name)
-            && kept.at.until(now) < SETTLED
-        {
-            return Ok(Arc::clone(&kept.registrars));
+        let clock = &self.engine().ports().clock;
+        let place = Arc::clone(lock(&self.0.registrars).entry(profile.name.clone()).or_default());
+        if let Some(found) = place.kept(clock.monotonic()) {
+            return found;
         }
-        let registrars = Arc::new(match &profile.authority {
-            Some(given) => Registrars(vec![self.given(given).await?]),
+        let _finding = place.finding.lock().await;
+        // Whoever held it before may have found them.
+        if let Some(found) = place.kept(clock.monotonic()) {
+            return found;
+        }
+        let found = match &profile.authority {
+            Some(given) => self.given(given).await.map(|given| Registrars(vec![given])),
             None => self.stored(profile).await?,
-        });
-        let kept = Kept { registrars: Arc::clone(&registrars), at: now };
-        lock(&self.0.registrars).insert(profile.name.clone(), kept);
-        Ok(registrars)
+        };
+        let found = found.map(Arc::new);
+        *lock(&place.kept) = Some(Kept { found: found.clone(), at: clock.monotonic() });
+        found
     }
 
     async fn given(&self, given: &super::GivenAuthority) -> Result<Registrar, Error> {
@@ -86,7 +104,8 @@ impl Scep {
         Ok(Registrar { chain: given.chain.clone(), signer })
     }
 
-    async fn stored(&self, profile: &ScepProfile) -> Result<Registrars, Error> {
+    /// Those in the store, the next one made where it is time; inside, why none can be made.
+    async fn stored(&self, profile: &ScepProfile) -> Result<Result<Registrars, Error>, Error> {
         for _ in 0..3 {
             let unit = UnitOfWork::begin(self.engine().storage()).await?;
             let (fields, now) = (RegistrationAuthority::FIELDS, unit.now());
@@ -99,7 +118,7 @@ impl Scep {
                 && newest.renew_at > now
                 && self.is_of_the_ca(&unit, newest).await?
             {
-                return self.opened(&unit, stored).await;
+                return self.opened(&unit, stored).await.map(Ok);
             }
             let generation = newest.map_or(1, |newest| newest.generation.saturating_add(1));
             match self.make(profile, unit, generation).await {
@@ -109,9 +128,9 @@ impl Scep {
                 Err(error) if newest.is_some_and(|newest| newest.not_after > now) => {
                     tracing::warn!(profile = %profile.name, %error, "the next registration authority cannot be made; the one there is goes on");
                     let unit = UnitOfWork::begin(self.engine().storage()).await?;
-                    return self.opened(&unit, stored).await;
+                    return self.opened(&unit, stored).await.map(Ok);
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Ok(Err(error)),
             }
         }
         Err(Error::new(ErrorKind::Unavailable, "unavailable", "the registration authority is being made; try again"))
@@ -139,7 +158,7 @@ impl Scep {
         Ok(Registrars(registrars))
     }
 
-    /// Makes a key, has it certified, and stores both.
+    /// Makes a key, has it certified, and stores both. No key is made for an issuer that would not certify it.
     async fn make(
         &self,
         profile: &ScepProfile,
@@ -147,12 +166,13 @@ impl Scep {
         generation: i64,
     ) -> Result<Result<(), ApplyError>, Error> {
         let (engine, ports, now) = (self.engine(), self.engine().ports(), unit.now());
+        let issuer = self.certifier(&profile.terms.issuer_id, &unit).await?;
         let made = ports.keys.generate(KEY, &*ports.rng).await.map_err(Error::internal)?;
         let (id, key_id) = (
             RegistrationAuthorityId::generate(&*ports.clock, &*ports.rng),
             EngineKeyId::generate(&*ports.clock, &*ports.rng),
         );
-        let chain = self.certified(profile, &unit, (&*made.signer, id.as_str())).await?;
+        let chain = certified(profile, &*issuer, (&*made.signer, id.as_str(), now)).await?;
         let (not_before, not_after) = usable(&chain, &*made.signer)?;
         unit.insert(engine.seal_key((key_id.clone(), EngineKeyPurpose::RegistrationAuthority), &made, now)?);
         let details = json!({
@@ -176,13 +196,8 @@ impl Scep {
         Ok(engine.commit(unit).await)
     }
 
-    async fn certified(
-        &self,
-        profile: &ScepProfile,
-        unit: &UnitOfWork,
-        (signer, idempotency_key): (&dyn Signer, &str),
-    ) -> Result<Chain, Error> {
-        let issuer_id = &profile.terms.issuer_id;
+    /// The issuer, if it answers at once.
+    async fn certifier(&self, issuer_id: &IssuerId, unit: &UnitOfWork) -> Result<Arc<dyn Issuer>, Error> {
         let record = unit.peek::<IssuerRecord>(issuer_id.as_str()).await?;
         let record = record.ok_or_else(|| closed(format!("there is no issuer `{issuer_id}`")))?;
         let issuer = self.engine().issuer(&record).map_err(|error| closed(error.explained()))?;
@@ -191,23 +206,24 @@ impl Scep {
                 "issuer `{issuer_id}` does not certify a registration authority; give the profile a certificate and key"
             )));
         }
-        let names = SubjectNames::new(&format!("SCEP registration authority {}", profile.name), &[]);
-        let csr = csr::build(&names.map_err(Error::internal)?, signer).await.map_err(Error::internal)?;
-        // No extended key usage: it signs and decrypts messages, and is neither a server nor a client.
-        let terms = EnforcedTerms { lifetime: Some(LIFETIME), ekus: BTreeSet::new(), must_staple: false };
-        let order = IssueOrder {
-            idempotency_key,
-            csr: &csr,
-            names: csr.names(),
-            terms: &terms,
-            replaces: None,
-            now: unit.now(),
-        };
-        match issuer.issue(order).await {
-            Ok(Issuance::Issued(chain)) => Ok(chain),
-            Ok(Issuance::Pending { .. }) => Err(closed(format!("issuer `{issuer_id}` answered later"))),
-            Err(error) => Err(closed(error.explained())),
-        }
+        Ok(issuer)
+    }
+}
+
+async fn certified(
+    profile: &ScepProfile,
+    issuer: &dyn Issuer,
+    (signer, idempotency_key, now): (&dyn Signer, &str, Timestamp),
+) -> Result<Chain, Error> {
+    let names = SubjectNames::new(&format!("SCEP registration authority {}", profile.name), &[]);
+    let csr = csr::build(&names.map_err(Error::internal)?, signer).await.map_err(Error::internal)?;
+    // No extended key usage: it signs and decrypts messages, and is neither a server nor a client.
+    let terms = EnforcedTerms { lifetime: Some(LIFETIME), ekus: BTreeSet::new(), must_staple: false };
+    let order = IssueOrder { idempotency_key, csr: &csr, names: csr.names(), terms: &terms, replaces: None, now };
+    match issuer.issue(order).await {
+        Ok(Issuance::Issued(chain)) => Ok(chain),
+        Ok(Issuance::Pending { .. }) => Err(closed(format!("issuer `{}` answered later", profile.terms.issuer_id))),
+        Err(error) => Err(closed(error.explained())),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::ScepProfile;
 use super::authorize::{Authorization, Authorized, Credential, authorize};
+use super::{Caller, ScepProfile};
 use crate::domain::{Certificate, Csr, EnrolSource, SubjectNames};
 use crate::enrol::{Enrol, Enrolled, Refusal, RefusalReason, Refuse, RepeatKey, Repeats, Standing};
 use crate::error::Error;
@@ -17,11 +17,14 @@ pub(super) struct Request {
     csr: Csr,
     credential: Credential,
     transaction: String,
+    /// From where it comes, if that is known.
+    address: Option<String>,
 }
 
 impl Request {
-    pub(super) fn new(profile: &ScepProfile, csr: Csr, credential: Credential, transaction: String) -> Self {
-        Self { profile: profile.clone(), csr, credential, transaction }
+    pub(super) fn new(caller: Caller<'_>, csr: Csr, credential: Credential, transaction: String) -> Self {
+        let (profile, address) = (caller.profile.clone(), caller.address.map(ToOwned::to_owned));
+        Self { profile, csr, credential, transaction, address }
     }
 
     /// Has it enrolled. The challenge password is used up by what comes of it, and by nothing else.
@@ -78,7 +81,8 @@ impl Request {
 
     async fn refused(&self, cx: &mut Context<'_>, refusal: Refusal) -> Result<Enrolled, Error> {
         let subject = label(&self.profile, self.csr.names());
-        Refuse { source: EnrolSource::Scep, subject, refusal: refusal.clone(), address: None }.run(cx).await?;
+        let address = self.address.clone();
+        Refuse { source: EnrolSource::Scep, subject, refusal: refusal.clone(), address }.run(cx).await?;
         Ok(Enrolled::Refused(refusal))
     }
 }

@@ -1,5 +1,7 @@
 //! A SCEP client, for tests of the server: it makes any message, also such as no real client makes, and reads the answers.
 
+mod old;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ use crate::pki::cms::{
 use crate::pki::tlv::{self, write};
 use crate::pki::{algorithm, general_name, name, time};
 use crate::ports::{Keys, SecureRng, Signer};
+
+pub use old::OldDevice;
 
 /// What a client asks under, and for.
 #[derive(Clone)]
@@ -69,11 +73,36 @@ pub struct ScepReply {
     pub crls: Vec<Vec<u8>>,
 }
 
+const SIGNING_TIME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.5");
 const SCEP: &str = "2.16.840.1.113733.1.9";
 
 #[expect(clippy::expect_used, reason = "it is an object identifier")]
 fn oid(last: u32) -> ObjectIdentifier {
     ObjectIdentifier::new(&format!("{SCEP}.{last}")).expect("an object identifier")
+}
+
+impl MessageParts<'_> {
+    /// The content, encrypted to whom it is for.
+    ///
+    /// # Panics
+    /// When nothing can be encrypted to them.
+    #[expect(clippy::expect_used, reason = "a test without its envelope cannot go on")]
+    pub fn envelope(&self, cipher: ContentCipher, rng: &dyn SecureRng) -> Vec<u8> {
+        let recipient = Recipient::of(self.to).expect("an RSA recipient");
+        envelop((ContentType::Data, self.content), &recipient, cipher, rng).expect("an envelope")
+    }
+
+    /// What is signed besides the content.
+    fn attributes(&self) -> Vec<(ObjectIdentifier, Vec<u8>)> {
+        let printable = |text: &str| write(tlv::PRINTABLE_STRING, &[text.as_bytes()]);
+        let mut attributes = vec![
+            (oid(2), printable(self.message_type)),
+            (oid(7), printable(self.transaction)),
+            (oid(5), write(tlv::OCTET_STRING, &[self.nonce])),
+        ];
+        attributes.extend(self.signed_at.map(|at| (SIGNING_TIME, time::write(at))));
+        attributes
+    }
 }
 
 impl ScepClient {
@@ -84,9 +113,15 @@ impl ScepClient {
     #[expect(clippy::expect_used, reason = "a test without its client cannot go on")]
     pub async fn new(keys: &dyn Keys, rng: &dyn SecureRng, now: Timestamp) -> Self {
         let key = keys.generate(KeyAlgorithm::Rsa { bits: 2048 }, rng).await.expect("an RSA key");
+        Self::of(key.signer, rng, now).await
+    }
+
+    /// A client with this key.
+    #[expect(clippy::expect_used, reason = "a test without its client cannot go on")]
+    async fn of(signer: Arc<dyn Signer>, rng: &dyn SecureRng, now: Timestamp) -> Self {
         let request = AuthorityRequest {
             subject: DistinguishedName { common_name: "device".into(), ..DistinguishedName::default() },
-            spki: key.signer.public_key().to_vec(),
+            spki: signer.public_key().to_vec(),
             serial: Serial::random(rng),
             not_before: now - Duration::from_hours(1),
             not_after: now + Duration::from_hours(1_000),
@@ -96,8 +131,8 @@ impl ScepClient {
             ca_issuer_urls: Vec::new(),
         };
         let unsigned = certificate::root(&request).expect("a certificate");
-        let certificate = unsigned.sign(&*key.signer).await.expect("a signature");
-        Self { signer: key.signer, certificate }
+        let certificate = unsigned.sign(&*signer).await.expect("a signature");
+        Self { signer, certificate }
     }
 
     /// The same key under another certificate.
@@ -111,6 +146,14 @@ impl ScepClient {
     /// When the key does not sign.
     #[expect(clippy::expect_used, reason = "a test without its request cannot go on")]
     pub async fn request(&self, names: &SubjectNames, challenge: Option<&str>) -> Vec<u8> {
+        let info = self.request_info(names, challenge);
+        let signature = self.signer.sign(&info).await.expect("a signature");
+        let identifier = algorithm::encode(self.signer.signature_algorithm());
+        write(tlv::SEQUENCE, &[&info, &identifier, &write(tlv::BIT_STRING, &[&[0][..], &signature])])
+    }
+
+    /// CertificationRequestInfo.
+    fn request_info(&self, names: &SubjectNames, challenge: Option<&str>) -> Vec<u8> {
         let object = |oid: ObjectIdentifier| write(tlv::OBJECT_IDENTIFIER, &[oid.as_bytes()]);
         let attribute = |oid, value: &[u8]| write(tlv::SEQUENCE, &[&object(oid), &write(tlv::SET, &[value])]);
         let common_name: Vec<_> =
@@ -131,32 +174,41 @@ impl ScepClient {
             self.signer.public_key(),
             &write(0xa0, &[&attributes]),
         ];
-        let info = write(tlv::SEQUENCE, &parts);
-        let signature = self.signer.sign(&info).await.expect("a signature");
-        let identifier = algorithm::encode(self.signer.signature_algorithm());
-        write(tlv::SEQUENCE, &[&info, &identifier, &write(tlv::BIT_STRING, &[&[0][..], &signature])])
+        write(tlv::SEQUENCE, &parts)
     }
 
     /// A message of any type.
     ///
     /// # Panics
     /// When nothing can be encrypted to whom it is for, or the key does not sign.
-    #[expect(clippy::expect_used, reason = "a test without its message cannot go on")]
     pub async fn message(&self, parts: MessageParts<'_>, rng: &dyn SecureRng) -> Vec<u8> {
-        let recipient = Recipient::of(parts.to).expect("an RSA recipient");
-        let envelope = envelop((ContentType::Data, parts.content), &recipient, ContentCipher::Aes128Cbc, rng);
-        let envelope = envelope.expect("an envelope");
-        let printable = |text: &str| write(tlv::PRINTABLE_STRING, &[text.as_bytes()]);
-        let mut attributes = vec![
-            Attribute::new(oid(2), printable(parts.message_type)),
-            Attribute::new(oid(7), printable(parts.transaction)),
-            Attribute::new(oid(5), write(tlv::OCTET_STRING, &[parts.nonce])),
-        ];
-        let signing_time = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.5");
-        attributes.extend(parts.signed_at.map(|at| Attribute::new(signing_time, time::write(at))));
+        self.around(parts, &parts.envelope(ContentCipher::Aes128Cbc, rng)).await
+    }
+
+    /// A message around an envelope, whoever made that.
+    ///
+    /// # Panics
+    /// When the key does not sign.
+    pub async fn around(&self, parts: MessageParts<'_>, envelope: &[u8]) -> Vec<u8> {
+        self.signed(parts.attributes(), envelope).await
+    }
+
+    /// A message that was signed at a time which is written as no client should.
+    ///
+    /// # Panics
+    /// When nothing can be encrypted to whom it is for, or the key does not sign.
+    pub async fn at_no_time(&self, parts: MessageParts<'_>, time: &str, rng: &dyn SecureRng) -> Vec<u8> {
+        let mut attributes = MessageParts { signed_at: None, ..parts }.attributes();
+        attributes.push((SIGNING_TIME, write(tlv::UTC_TIME, &[time.as_bytes()])));
+        self.signed(attributes, &parts.envelope(ContentCipher::Aes128Cbc, rng)).await
+    }
+
+    #[expect(clippy::expect_used, reason = "a test without its message cannot go on")]
+    async fn signed(&self, attributes: Vec<(ObjectIdentifier, Vec<u8>)>, envelope: &[u8]) -> Vec<u8> {
+        let attributes: Vec<_> = attributes.into_iter().map(|(oid, value)| Attribute::new(oid, value)).collect();
         let request = SignRequest {
             kind: ContentType::Data,
-            content: Some(&envelope),
+            content: Some(envelope),
             certificates: &[&self.certificate],
             attributes: &attributes,
         };
@@ -167,8 +219,13 @@ impl ScepClient {
     ///
     /// # Panics
     /// When it is no answer, or signed by somebody else.
-    #[expect(clippy::expect_used, clippy::panic, reason = "a test without its answer cannot go on")]
     pub async fn read(&self, answer: &[u8], from: &Chain, rng: &dyn SecureRng) -> ScepReply {
+        self.read_by(Strength::Modern, (answer, from), rng).await
+    }
+
+    /// Reads an answer whose content may be encrypted like this.
+    #[expect(clippy::expect_used, clippy::panic, reason = "a test without its answer cannot go on")]
+    async fn read_by(&self, strength: Strength, (answer, from): (&[u8], &Chain), rng: &dyn SecureRng) -> ScepReply {
         let signed = SignedData::parse(answer).expect("a signed message");
         let verified = signed.verify(Strength::Modern).expect("a signature that holds");
         assert_eq!(verified.certificate, from.leaf(), "who answers");
@@ -184,7 +241,7 @@ impl ScepClient {
         if signed.content().is_none() {
             return reply;
         }
-        let envelope = EnvelopedData::parse(verified.content, Strength::Modern).expect("an envelope");
+        let envelope = EnvelopedData::parse(verified.content, strength).expect("an envelope");
         let decrypter = self.signer.decrypter().expect("a key that decrypts");
         let content = envelope.decrypt(&self.certificate, decrypter, rng).await.expect("an envelope for this client");
         let Ok(content) = content else { panic!("the envelope does not open") };

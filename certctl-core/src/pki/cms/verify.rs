@@ -1,7 +1,6 @@
 //! Verifying SignedData (RFC 5652 §5.4, §5.6).
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, UnparsedPublicKey};
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5912;
 
@@ -145,9 +144,7 @@ impl SignerInfo {
             if digest != Digest::Sha1 {
                 return Err(unsupported());
             }
-            let Ok(key) = key::read(spki) else { return Ok(false) };
-            let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, key.bits);
-            return Ok(key.verify(message, &self.signature).is_ok());
+            return Ok(verify::sha1_with_rsa(spki, message, &self.signature));
         }
         if is_rsa {
             let algorithm = digest.with_rsa().ok_or_else(unsupported)?;

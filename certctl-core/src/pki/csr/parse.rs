@@ -7,6 +7,7 @@ use const_oid::db::{rfc5280, rfc5912};
 
 use crate::domain::pem::{self, PemError};
 use crate::domain::{Csr, KeyAlgorithm, MAX_NAMES, NameError, SubjectNames};
+use crate::pki::cms::Strength;
 use crate::pki::general_name::{self, Unfit};
 use crate::pki::tlv::{self, Damage, Reader, Tlv};
 use crate::pki::{PkiError, algorithm, key, name, parts, verify};
@@ -93,6 +94,14 @@ pub fn parse_pem(text: &str) -> Result<Csr, CsrError> {
 /// # Errors
 /// [`CsrError`], each kind for its own mistake.
 pub fn parse_der(der: &[u8]) -> Result<Csr, CsrError> {
+    parse_der_by(der, Strength::Modern)
+}
+
+/// The same; with [`Strength::Legacy`] also of a request that is signed with RSA and SHA-1, as devices do that know nothing newer.
+///
+/// # Errors
+/// [`CsrError`], each kind for its own mistake.
+pub(crate) fn parse_der_by(der: &[u8], strength: Strength) -> Result<Csr, CsrError> {
     if der.len() > MAX_CSR_OCTETS {
         return Err(CsrError::TooLarge { octets: der.len() });
     }
@@ -104,7 +113,7 @@ pub fn parse_der(der: &[u8]) -> Result<Csr, CsrError> {
     let signature = key::bit_string(request.expect(tlv::BIT_STRING, "a signature")?.contents)?;
     inside(request.finish())?;
     let parts = Info::read(info)?;
-    let key_algorithm = prove_possession(&parts, info.whole, signature_algorithm, signature)?;
+    let key_algorithm = prove_possession(&parts, info.whole, (signature_algorithm, signature), strength)?;
     let names = parts.names()?;
     Ok(Csr::verified(names, parts.spki.to_vec(), key_algorithm, der.to_vec()))
 }
@@ -117,22 +126,24 @@ fn inside<T>(result: Result<T, Damage>) -> Result<T, CsrError> {
 fn prove_possession(
     parts: &Info<'_>,
     signed: &[u8],
-    signature_algorithm: &[u8],
-    signature: &[u8],
+    (signature_algorithm, signature): (&[u8], &[u8]),
+    strength: Strength,
 ) -> Result<KeyAlgorithm, CsrError> {
     let key_algorithm = key::algorithm(parts.spki).map_err(|error| match error {
         PkiError::UnsupportedKey(_) => CsrError::UnsupportedKey(error),
         other => CsrError::Malformed(other.to_string()),
     })?;
-    let Some(algorithm) = algorithm::decode(signature_algorithm) else {
-        let (oid, _) = inside(algorithm::parts(signature_algorithm))?;
-        return Err(CsrError::UnsupportedSignature(key::dotted(oid)));
+    let holds = match algorithm::decode(signature_algorithm) {
+        Some(algorithm) => verify::signature(parts.spki, algorithm, signed, signature),
+        None if strength == Strength::Legacy && algorithm::is_sha1_with_rsa(signature_algorithm) => {
+            verify::sha1_with_rsa(parts.spki, signed, signature)
+        }
+        None => {
+            let (oid, _) = inside(algorithm::parts(signature_algorithm))?;
+            return Err(CsrError::UnsupportedSignature(key::dotted(oid)));
+        }
     };
-    if verify::signature(parts.spki, algorithm, signed, signature) {
-        Ok(key_algorithm)
-    } else {
-        Err(CsrError::BadSignature)
-    }
+    if holds { Ok(key_algorithm) } else { Err(CsrError::BadSignature) }
 }
 
 /// CertificationRequestInfo.

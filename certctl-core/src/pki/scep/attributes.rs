@@ -2,9 +2,10 @@
 
 use const_oid::ObjectIdentifier;
 
+use crate::domain::Timestamp;
 use crate::pki::cms::{Attribute, SignedAttributes};
 use crate::pki::time;
-use crate::pki::tlv::{self, Tlv, write};
+use crate::pki::tlv::{self, Damage, Tlv, write};
 
 pub(super) const MESSAGE_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113733.1.9.2");
 pub(super) const PKI_STATUS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113733.1.9.3");
@@ -122,8 +123,11 @@ pub(super) fn text(value: Tlv<'_>) -> Option<String> {
 }
 
 /// When the message was signed, where it says so.
-pub(super) fn signing_time(attributes: &SignedAttributes<'_>) -> Option<crate::domain::Timestamp> {
-    attributes.value(SIGNING_TIME).and_then(|value| time::read(value).ok())
+///
+/// # Errors
+/// When it says so in a way that RFC 5652 §11.3 does not know: what cannot be read is no reason to ask for no time at all.
+pub(super) fn signing_time(attributes: &SignedAttributes<'_>) -> Result<Option<Timestamp>, Damage> {
+    attributes.value(SIGNING_TIME).map(time::read).transpose()
 }
 
 /// A PrintableString.

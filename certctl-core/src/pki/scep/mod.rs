@@ -9,6 +9,6 @@ mod reply;
 mod request;
 
 pub use attributes::{FailInfo, MessageType, Transaction};
-pub use content::{CertificateQuery, Content, IssuerAndSubject};
+pub use content::{CertificateQuery, Content};
 pub use reply::{Outcome, Registrar, reply};
 pub use request::{PkiMessage, Rejected};

@@ -57,14 +57,10 @@ impl PkiMessage {
             let named = kind.as_deref().unwrap_or("none");
             refused(FailInfo::BadRequest, format!("its messageType is {named}, which is no request"))
         })?;
+        let signed_at = attributes::signing_time(&verified.attributes)
+            .map_err(|damage| refused(FailInfo::BadTime, format!("its signingTime cannot be read: {damage}")))?;
         let envelope = EnvelopedData::parse(verified.content, strength).map_err(of_cms)?;
-        Ok(Self {
-            kind,
-            signer: verified.certificate.to_vec(),
-            signed_at: attributes::signing_time(&verified.attributes),
-            envelope,
-            transaction,
-        })
+        Ok(Self { kind, signer: verified.certificate.to_vec(), signed_at, envelope, transaction })
     }
 }
 

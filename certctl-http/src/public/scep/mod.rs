@@ -112,6 +112,11 @@ impl<'a> Call<'a> {
         Ok(Self { door, profile, failures, address, asked: Asked::read(request.uri().query()) })
     }
 
+    /// The address as logs and the audit trail have it.
+    fn origin(&self) -> &str {
+        self.address.trim_start_matches("address ")
+    }
+
     fn capabilities(&self) -> Response {
         typed("text/plain", self.door.scep.capabilities(self.profile).unwrap_or_default().into_bytes())
     }
@@ -130,7 +135,7 @@ impl<'a> Call<'a> {
         if let Err(wait) = self.failures.take(&self.address, api.engine.ports().clock.monotonic()) {
             return too_often("too many wrong challenge passwords from this address", wait);
         }
-        let answer = self.door.scep.operate(self.profile, message).await;
+        let answer = self.door.scep.operate(self.profile, message, Some(self.origin())).await;
         let wrong_proof = matches!(answer, Ok(Some(Answer::Forbidden | Answer::Message { wrong_proof: true, .. })));
         if !wrong_proof {
             self.failures.give_back(&self.address);

@@ -65,7 +65,7 @@ async fn refuse(api: &Api, (call, machine): (&Call<'_>, &Principal), text: &str)
         source: EnrolSource::Scep,
         subject: format!("scep-mtls/{}", call.profile),
         refusal: Refusal::new(RefusalReason::Credential, text),
-        address: Some(call.address.trim_start_matches("address ").to_owned()),
+        address: Some(call.origin().to_owned()),
     };
     if let Err(error) = api.engine.execute(machine, refuse).await {
         tracing::error!(%error, "a refused SCEP request is not in the audit trail");

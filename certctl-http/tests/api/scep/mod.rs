@@ -1,12 +1,19 @@
 //! SCEP over HTTP: a client that makes any message, and everything that must come of it or must not.
 
 mod device;
+mod legacy;
 mod mtls;
+mod oracle;
+mod registrar;
+mod versions;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::Method;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{Method, Request};
 use certctl_core::domain::{
     Certificate, ExtendedKeyUsage, KeyAlgorithm, RegistrationAuthority, Serial, SubjectNames, pem,
 };
@@ -422,6 +429,23 @@ async fn who_guesses_challenge_passwords_is_stopped() {
 }
 
 #[tokio::test]
+async fn the_trail_says_from_where_what_was_refused_came() {
+    let scep = Scep::new().await;
+    let device = scep.client().await;
+    let guess = device.request(&names("guess"), Some("swordfisch")).await;
+    let message =
+        scep.message(&device, &scep.authority, &Asked { content: guess.clone(), ..Asked::new("19", "guess") }).await;
+    for body in [guess, message] {
+        let mut request = Request::post("/scep?operation=PKIOperation").body(Body::from(body)).unwrap();
+        request.extensions_mut().insert(ConnectInfo::<SocketAddr>("192.0.2.7:4711".parse().unwrap()));
+        scep.world.send(request).await;
+    }
+    let events = scep.world.get("/api/v1/audit?action=enrolment_refused&per_page=100").await.expect(200);
+    let from: Vec<_> = events["data"].as_array().unwrap().iter().map(|event| &event["details"]["address"]).collect();
+    assert_eq!(from, [&json!("192.0.2.7"), &json!("192.0.2.7")], "{events}");
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_message_is_told_in_the_protocol() {
     let scep = Scep::new().await;
     let (device, other) = (scep.client().await, scep.client().await);
@@ -453,6 +477,10 @@ async fn what_is_wrong_with_a_message_is_told_in_the_protocol() {
     for at in [now - day, now + day] {
         let skewed = device.message(MessageParts { signed_at: Some(at), ..parts }, rng).await;
         assert_eq!(ask(&device, skewed).await.as_deref(), Some("3"));
+    }
+    for time in ["260101", "2601010000Z", "soon"] {
+        let timeless = device.at_no_time(parts, time, rng).await;
+        assert_eq!(ask(&device, timeless).await.as_deref(), Some("3"), "{time}");
     }
     let somebody_elses = other.message(parts, rng).await;
     assert_eq!(ask(&other, somebody_elses).await.as_deref(), Some("2"));
