@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use super::{KEPT, config, end};
 use crate::domain::{
-    AcmeAccount, AcmeIdentifier, AcmeOrder, AcmeOrderId, AcmeOrderState, Csr, EnrolSource, KeyId, SubjectAltName,
-    Timestamp, Version,
+    AcmeAccount, AcmeIdentifier, AcmeOrder, AcmeOrderId, AcmeOrderState, Certificate, Csr, EnrolSource, Fingerprint,
+    KeyId, Lifecycle, Revocation, SubjectAltName, Timestamp, Version, VersionId,
 };
 use crate::enrol::acme::identifier::to_names;
 use crate::enrol::acme::{AcmeProfile, Problem, ProblemType};
@@ -14,6 +14,7 @@ use crate::entity::Record;
 use crate::error::Error;
 use crate::ops::{Access, Context, Operation};
 use crate::pki;
+use crate::storage::{Query, Reads};
 
 /// Has the certificate of an order issued. Of several at once one wins: the order is written, and is not ready for the others.
 #[derive(Debug)]
@@ -91,7 +92,7 @@ impl Operation for Finalize {
 /// The order has its certificate.
 pub(super) fn issued(
     order: &mut AcmeOrder,
-    (certificate, version): (crate::domain::CertificateId, crate::domain::VersionId),
+    (certificate, version): (crate::domain::CertificateId, VersionId),
     (not_after, now): (Timestamp, Timestamp),
 ) -> Result<(), Error> {
     end(order, (AcmeOrderState::Valid, now), None)?;
@@ -141,11 +142,7 @@ impl Finalize {
             Err(error) => return Ok(Err(Problem::new(ProblemType::BadCsr, error.to_string()))),
         };
         let predecessor = match &order.replaces {
-            Some(version) => {
-                let version = cx.unit.peek::<Version>(version.as_str()).await?;
-                // Other names are another certificate, and what has expired was not renewed in time.
-                version.filter(|version| renews(version, order, cx.now())).map(|version| version.fingerprint_sha256)
-            }
+            Some(replaced) => predecessor(cx, replaced, order).await?,
             None => None,
         };
         let first = order.identifiers.first().map(AcmeIdentifier::to_string).unwrap_or_default();
@@ -168,6 +165,25 @@ impl Finalize {
             repeat: RepeatKey { key: order.id.to_string(), repeats: Repeats::ForEver },
         }))
     }
+}
+
+/// The version that the order renews, if what it replaces can still be renewed. Who replaces because renewal information says that
+/// a certificate is revoked (RFC 9773 §4.2) gets what an order is given that replaces nothing.
+async fn predecessor(cx: &Context<'_>, replaced: &VersionId, order: &AcmeOrder) -> Result<Option<Fingerprint>, Error> {
+    let version = cx.unit.peek::<Version>(replaced.as_str()).await?;
+    // Other names are another certificate, and what has expired was not renewed in time.
+    let Some(version) = version.filter(|version| renews(version, order, cx.now())) else { return Ok(None) };
+    let mut reads = Reads::default();
+    let certificate = reads.get::<Certificate>(version.certificate_id.as_str());
+    let fields = Revocation::FIELDS;
+    let revoked = Query::<Revocation>::all()
+        .filter(fields.certificate_id.equals(version.certificate_id.clone()))
+        .filter(fields.version_id.equals(version.id.clone()));
+    let revoked = reads.list(revoked.limit(1))?;
+    let mut found = cx.unit.read(reads).await?;
+    let over = |lifecycle| matches!(lifecycle, Lifecycle::Archived | Lifecycle::Revoked);
+    let lives = found.one(&certificate)?.is_some_and(|certificate| !over(certificate.lifecycle));
+    Ok((lives && found.one(&revoked)?.is_none()).then_some(version.fingerprint_sha256))
 }
 
 /// Whether the order is for the names of a version that is still valid.

@@ -240,6 +240,58 @@ async fn an_issuance_that_waits_for_approval_keeps_the_order_processing() {
     }
 }
 
+/// How renewal information names a certificate (RFC 9773 §4.1).
+fn renewal_id(chain: &str) -> String {
+    let facts = pki::certificate::parse(&leaf(chain)).unwrap();
+    format!("{}.{}", encode(facts.authority_key_id.as_ref().unwrap()), encode(facts.serial.to_integer()))
+}
+
+/// The order that says which certificate of the same names it replaces.
+fn replacing(names: &[&str], id: &str) -> Option<Value> {
+    Some(json!({ "identifiers": identifiers(names), "replaces": id }))
+}
+
+#[tokio::test]
+async fn what_was_revoked_or_put_away_is_replaced_by_a_new_certificate() {
+    let world = trusting().await;
+    let client = Client::new(&world, 1).await;
+    let url = client.url("new-order");
+    let names = ["a.example"];
+    for (seed, archived) in [(2, false), (4, true)] {
+        let (_, _, chain) = client.obtain(&names, seed).await;
+        let before = world.get("/api/v1/certificates").await.expect(200)["total"].as_u64().unwrap();
+        if archived {
+            let live = world.get("/api/v1/certificates?status=Active").await.expect(200);
+            let id = live["data"][0]["id"].as_str().unwrap().to_owned();
+            world.delete(&format!("/api/v1/certificates/{id}")).await.expect(204);
+        } else {
+            assert_eq!(client.revoke(&leaf(&chain), Some(4)).await.status.as_u16(), 200);
+        }
+        // The client is told to renew at once, and does.
+        let order = client.post(&url, replacing(&names, &renewal_id(&chain))).await.expect(201);
+        let valid = client.finalize(&order, &csr(&names, seed + 1).await).await.expect(200);
+        assert_eq!(valid["status"], "valid", "{valid}");
+        let live = world.get("/api/v1/certificates?status=Active").await.expect(200);
+        assert_eq!(live["total"], 1);
+        let all = world.get("/api/v1/certificates").await.expect(200)["total"].as_u64().unwrap();
+        // What is archived is listed no more.
+        assert_eq!(all, if archived { before } else { before + 1 });
+    }
+}
+
+#[tokio::test]
+async fn a_version_that_was_revoked_alone_is_replaced_by_another_of_its_certificate() {
+    let world = trusting().await;
+    let client = Client::new(&world, 1).await;
+    let names = ["a.example"];
+    let (_, _, old) = client.obtain(&names, 2).await;
+    client.obtain(&names, 3).await;
+    assert_eq!(client.revoke(&leaf(&old), Some(4)).await.status.as_u16(), 200);
+    let order = client.post(&client.url("new-order"), replacing(&names, &renewal_id(&old))).await.expect(201);
+    assert_eq!(client.finalize(&order, &csr(&names, 4).await).await.expect(200)["status"], "valid");
+    assert_eq!(world.get("/api/v1/certificates").await.expect(200)["total"], 1);
+}
+
 #[tokio::test]
 async fn clients_learn_when_to_renew_and_say_what_they_replace() {
     let world = trusting().await;
@@ -247,7 +299,7 @@ async fn clients_learn_when_to_renew_and_say_what_they_replace() {
     let (_, _, chain) = client.obtain(&["a.example"], 2).await;
     let facts = pki::certificate::parse(&leaf(&chain)).unwrap();
     let authority = encode(facts.authority_key_id.as_ref().unwrap());
-    let id = format!("{authority}.{}", encode(facts.serial.to_integer()));
+    let id = renewal_id(&chain);
     let info = world.call(Method::GET, &format!("/acme/renewal-info/{id}"), "", None).await;
     assert_eq!(info.header("retry-after"), "21600");
     let info = info.expect(200);
@@ -261,15 +313,14 @@ async fn clients_learn_when_to_renew_and_say_what_they_replace() {
         let path = format!("/acme/renewal-info/{}", path.replace(' ', "%20"));
         assert_eq!(problem(&world.call(Method::GET, &path, "", None).await, status), "malformed", "{path}");
     }
-    let replacing = |names: &[&str]| json!({ "identifiers": identifiers(names), "replaces": id });
     let url = client.url("new-order");
-    assert_eq!(problem(&client.post(&url, Some(replacing(&["b.example"]))).await, 400), "malformed");
+    assert_eq!(problem(&client.post(&url, replacing(&["b.example"], &id)).await, 400), "malformed");
     let other = Client::new(&world, 3).await;
-    assert_eq!(problem(&other.post(&url, Some(replacing(&["a.example"]))).await, 403), "unauthorized");
-    let order = client.post(&url, Some(replacing(&["a.example"]))).await.expect(201);
+    assert_eq!(problem(&other.post(&url, replacing(&["a.example"], &id)).await, 403), "unauthorized");
+    let order = client.post(&url, replacing(&["a.example"], &id)).await.expect(201);
     // Nobody else may replace it now.
-    assert_eq!(problem(&client.post(&url, Some(replacing(&["a.example"]))).await, 409), "alreadyReplaced");
+    assert_eq!(problem(&client.post(&url, replacing(&["a.example"], &id)).await, 409), "alreadyReplaced");
     client.finalize(&order, &csr(&["a.example"], 4).await).await.expect(200);
     assert_eq!(world.get("/api/v1/certificates").await.expect(200)["total"], 1);
-    assert_eq!(problem(&client.post(&url, Some(replacing(&["a.example"]))).await, 409), "alreadyReplaced");
+    assert_eq!(problem(&client.post(&url, replacing(&["a.example"], &id)).await, 409), "alreadyReplaced");
 }
