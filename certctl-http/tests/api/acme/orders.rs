@@ -317,10 +317,17 @@ async fn clients_learn_when_to_renew_and_say_what_they_replace() {
     assert_eq!(problem(&client.post(&url, replacing(&["b.example"], &id)).await, 400), "malformed");
     let other = Client::new(&world, 3).await;
     assert_eq!(problem(&other.post(&url, replacing(&["a.example"], &id)).await, 403), "unauthorized");
-    let order = client.post(&url, replacing(&["a.example"], &id)).await.expect(201);
+    let made = client.post(&url, replacing(&["a.example"], &id)).await;
+    let at = made.header("location").to_owned();
+    let order = made.expect(201);
+    // It is in the order from the first answer on (RFC 9773 §5).
+    assert_eq!(order["replaces"], id);
+    assert_eq!(client.read(&at).await.expect(200)["replaces"], id);
     // Nobody else may replace it now.
     assert_eq!(problem(&client.post(&url, replacing(&["a.example"], &id)).await, 409), "alreadyReplaced");
-    client.finalize(&order, &csr(&["a.example"], 4).await).await.expect(200);
+    assert_eq!(client.finalize(&order, &csr(&["a.example"], 4).await).await.expect(200)["replaces"], id);
+    let (_, without) = client.order(&["a.example"]).await;
+    assert!(without.get("replaces").is_none());
     assert_eq!(world.get("/api/v1/certificates").await.expect(200)["total"], 1);
     assert_eq!(problem(&client.post(&url, replacing(&["a.example"], &id)).await, 409), "alreadyReplaced");
 }
