@@ -240,6 +240,22 @@ async fn an_issuance_that_waits_for_approval_keeps_the_order_processing() {
     }
 }
 
+#[tokio::test]
+async fn an_order_ends_with_its_authorizations() {
+    let hour = std::time::Duration::from_secs(3_600);
+    for (order_ttl, authorization_ttl) in [(hour * 24, hour), (hour, hour * 24)] {
+        let config = AcmeConfig { order_ttl, authorization_ttl, ..serving(AcmeAuthMode::TrustAuthenticated) };
+        let world = World::acme(config).await;
+        let client = Client::new(&world, 1).await;
+        let (url, order) = client.order(&["a.example"]).await;
+        let authorization = client.read(order["authorizations"][0].as_str().unwrap()).await.expect(200);
+        assert!(order["expires"].as_str().unwrap() <= authorization["expires"].as_str().unwrap(), "{order}");
+        world.fakes.clock.advance(hour * 2);
+        assert_eq!(problem(&client.finalize(&order, &csr(&["a.example"], 2).await).await, 403), "orderNotReady");
+        assert_eq!(client.read(&url).await.expect(200)["status"], "invalid");
+    }
+}
+
 /// How renewal information names a certificate (RFC 9773 §4.1).
 fn renewal_id(chain: &str) -> String {
     let facts = pki::certificate::parse(&leaf(chain)).unwrap();
