@@ -1,8 +1,9 @@
 //! Revoking by those who may, and by nobody else.
 
-use certctl_core::domain::KeyAlgorithm;
+use certctl_core::domain::{KeyAlgorithm, Revocation, RevocationReason};
 use certctl_core::enrol::acme::AcmeAuthMode;
 use certctl_core::ports::Method as HttpMethod;
+use certctl_core::storage::{Query, View};
 use certctl_core::testing::ScriptedHttp;
 use serde_json::{Value, json};
 
@@ -15,6 +16,13 @@ async fn trusting() -> World {
 
 async fn managed(world: &World) -> Value {
     world.get("/api/v1/certificates").await.expect(200)["data"][0].clone()
+}
+
+/// Of everything that is revoked.
+async fn reasons(world: &World) -> Vec<RevocationReason> {
+    let view = world.engine.storage().read(View::Latest).await.unwrap();
+    let rows = view.list(Query::<Revocation>::all()).await.unwrap().records;
+    rows.iter().map(|row| row.reason).collect()
 }
 
 #[tokio::test]
@@ -39,6 +47,45 @@ async fn the_newest_version_takes_the_certificate_with_it_and_an_older_one_does_
     // The names are free for another certificate.
     client.obtain(&["a.example"], 4).await;
     assert_eq!(world.get("/api/v1/certificates").await.expect(200)["total"], 2);
+}
+
+#[tokio::test]
+async fn what_is_on_hold_is_revoked_for_good_and_no_release_makes_it_good_again() {
+    let world = trusting().await;
+    let client = Client::new(&world, 1).await;
+    let (_, _, old) = client.obtain(&["a.example"], 2).await;
+    let (_, _, new) = client.obtain(&["a.example"], 3).await;
+    let (old, new) = (leaf(&old), leaf(&new));
+    let id = managed(&world).await["id"].as_str().unwrap().to_owned();
+    let (revoke, release) = (format!("/api/v1/certificates/{id}/revoke"), format!("/api/v1/certificates/{id}/release"));
+    let hold = json!({ "reason": "certificateHold" });
+    world.post(&revoke, hold.clone()).await.expect(200);
+    // An older version alone: the rest stays on hold.
+    assert_eq!(client.revoke(&old, Some(1)).await.status.as_u16(), 200);
+    assert_eq!(problem(&client.revoke(&old, Some(1)).await, 400), "alreadyRevoked");
+    assert_eq!(managed(&world).await["revocation_reason"], "certificateHold");
+    world.post(&release, json!({})).await.expect(200);
+    assert_eq!(managed(&world).await["status"], "Active");
+    assert_eq!(reasons(&world).await, [RevocationReason::KeyCompromise]);
+    // The newest one, and so the certificate.
+    world.post(&revoke, hold).await.expect(200);
+    assert_eq!(client.revoke(&new, Some(1)).await.status.as_u16(), 200);
+    assert_eq!(managed(&world).await["revocation_reason"], "keyCompromise");
+    assert_eq!(world.post(&release, json!({})).await.problem(409), "not_on_hold");
+    assert_eq!(problem(&client.revoke(&new, Some(1)).await, 400), "alreadyRevoked");
+    assert_eq!(reasons(&world).await, [RevocationReason::KeyCompromise; 2]);
+}
+
+#[tokio::test]
+async fn what_was_archived_is_revoked_once() {
+    let world = trusting().await;
+    let client = Client::new(&world, 1).await;
+    let (_, _, chain) = client.obtain(&["a.example"], 2).await;
+    let id = managed(&world).await["id"].as_str().unwrap().to_owned();
+    world.delete(&format!("/api/v1/certificates/{id}")).await.expect(204);
+    assert_eq!(client.revoke(&leaf(&chain), Some(4)).await.status.as_u16(), 200);
+    assert_eq!(reasons(&world).await, [RevocationReason::Superseded]);
+    assert_eq!(problem(&client.revoke(&leaf(&chain), None).await, 400), "alreadyRevoked");
 }
 
 #[tokio::test]
