@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 
-use super::{KEPT, config, end};
+use super::{KEPT, config, end, proven};
 use crate::domain::{
     AcmeAccount, AcmeIdentifier, AcmeOrder, AcmeOrderId, AcmeOrderState, Certificate, Csr, EnrolSource, Fingerprint,
     KeyId, Lifecycle, Revocation, SubjectAltName, Timestamp, Version, VersionId,
 };
 use crate::enrol::acme::identifier::to_names;
-use crate::enrol::acme::{AcmeProfile, Problem, ProblemType};
+use crate::enrol::acme::{AcmeAuthMode, AcmeProfile, Problem, ProblemType};
 use crate::enrol::{Enrol, EnrolTerms, Enrolled, Refusal, RefusalReason, RepeatKey, Repeats};
 use crate::entity::Record;
 use crate::error::Error;
@@ -62,6 +62,11 @@ impl Operation for Finalize {
         if order.state != AcmeOrderState::Ready || order.expires_at <= now {
             let state = if order.expires_at <= now { "expired" } else { order.state.name() };
             let detail = format!("the order is {state}; only one that is ready is finalized");
+            return Ok(Err(Problem::new(ProblemType::OrderNotReady, detail)));
+        }
+        if profile.auth_mode == AcmeAuthMode::Challenge && !proven::order(&cx.unit, &order).await? {
+            let detail =
+                "the order has names that no challenge has proven, as this directory asks now; make a new order";
             return Ok(Err(Problem::new(ProblemType::OrderNotReady, detail)));
         }
         if let Err(problem) = self.fits(&order) {

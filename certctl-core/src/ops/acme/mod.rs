@@ -7,6 +7,7 @@ mod change_key;
 mod finalize;
 mod new_account;
 mod new_order;
+mod proven;
 mod respond;
 mod revoke;
 mod settle;

@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::all;
+use super::{all, proven};
 use crate::domain::{
-    AcmeAccount, AcmeAuthorization, AcmeAuthorizationState, AcmeOrder, Certificate, EnrolSource, Fingerprint,
-    ProfileId, Revocation, RevocationReason, SubjectAltName, Timestamp, Version, VersionId,
+    AcmeAccount, AcmeOrder, Certificate, EnrolSource, Fingerprint, ProfileId, Revocation, RevocationReason, Version,
+    VersionId,
 };
 use crate::enrol::acme::jwk::Jwk;
 use crate::enrol::acme::{AcmeAuthMode, Problem, ProblemType};
@@ -152,7 +152,7 @@ impl Revoke {
                     return Ok(false);
                 }
                 for san in &facts.names.sans {
-                    if !authorized(cx, account, san).await? {
+                    if !proven::name(&cx.unit, &account.id, san).await? {
                         return Ok(false);
                     }
                 }
@@ -160,21 +160,4 @@ impl Revoke {
             }
         }
     }
-}
-
-/// Whether the account has proven that it controls the name.
-async fn authorized(cx: &Context<'_>, account: &AcmeAccount, san: &SubjectAltName) -> Result<bool, Error> {
-    let text = san.to_string();
-    let (value, wildcard) = match text.strip_prefix("*.") {
-        Some(name) => (name.to_owned(), true),
-        None => (text, false),
-    };
-    let (fields, now) = (AcmeAuthorization::FIELDS, cx.now());
-    let query = Query::<AcmeAuthorization>::all()
-        .filter(fields.account_id.equals(account.id.clone()))
-        .filter(fields.value.equals(value))
-        .filter(fields.wildcard.equals(wildcard))
-        .filter(fields.state.equals(AcmeAuthorizationState::Valid))
-        .filter(fields.expires_at.at_least(Timestamp(now.0.saturating_add(1))));
-    Ok(cx.unit.first(query).await?.is_some())
 }

@@ -7,7 +7,7 @@ use certctl_core::storage::{Query, View};
 use certctl_core::testing::ScriptedHttp;
 use serde_json::{Value, json};
 
-use super::client::{Client, csr_with, encode, key, leaf, problem, serving};
+use super::client::{Client, csr, csr_with, encode, key, leaf, problem, serving};
 use crate::world::{World, csr as own_csr};
 
 async fn trusting() -> World {
@@ -16,6 +16,32 @@ async fn trusting() -> World {
 
 async fn managed(world: &World) -> Value {
     world.get("/api/v1/certificates").await.expect(200)["data"][0].clone()
+}
+
+impl Client<'_> {
+    /// An order of a name that this client has proven.
+    async fn proven(&self, name: &str) -> Value {
+        let (url, order) = self.order(&[name]).await;
+        let authorization = self.read(order["authorizations"][0].as_str().unwrap()).await.expect(200);
+        let challenge =
+            authorization["challenges"].as_array().unwrap().iter().find(|one| one["type"] == "http-01").unwrap();
+        let jwk = certctl_core::enrol::acme::jwk::Jwk::of_spki(self.key.public_key()).unwrap();
+        let proof = format!("{}.{}", challenge["token"].as_str().unwrap(), jwk.thumbprint());
+        self.world.fakes.http.clear();
+        self.world.fakes.http.on(HttpMethod::Get, &format!("http://{name}/*"), ScriptedHttp::response(200, proof));
+        self.post(challenge["url"].as_str().unwrap(), Some(json!({}))).await.expect(200);
+        self.world.engine.step().await.unwrap();
+        let ready = self.read(&url).await.expect(200);
+        assert_eq!(ready["status"], "ready");
+        ready
+    }
+
+    /// The same client, at another server.
+    async fn at<'w>(&self, world: &'w World, seed: u64) -> Client<'w> {
+        let mut client = Client::stranger(world, seed).await;
+        client.kid.clone_from(&self.kid);
+        client
+    }
 }
 
 /// Of everything that is revoked.
@@ -114,17 +140,7 @@ async fn an_account_that_has_proven_all_names_may() {
     let second = Client::new(&world, 2).await;
     let mut ders = Vec::new();
     for (client, seed) in [(&first, 3), (&second, 4)] {
-        let (url, order) = client.order(&["a.example"]).await;
-        let authorization = client.read(order["authorizations"][0].as_str().unwrap()).await.expect(200);
-        let challenge =
-            authorization["challenges"].as_array().unwrap().iter().find(|one| one["type"] == "http-01").unwrap();
-        let jwk = certctl_core::enrol::acme::jwk::Jwk::of_spki(client.key.public_key()).unwrap();
-        let proof = format!("{}.{}", challenge["token"].as_str().unwrap(), jwk.thumbprint());
-        world.fakes.http.clear();
-        world.fakes.http.on(HttpMethod::Get, "http://a.example/*", ScriptedHttp::response(200, proof));
-        client.post(challenge["url"].as_str().unwrap(), Some(json!({}))).await.expect(200);
-        world.engine.step().await.unwrap();
-        assert_eq!(client.read(&url).await.expect(200)["status"], "ready");
+        let order = client.proven("a.example").await;
         let own = key(KeyAlgorithm::EcdsaP256, seed).await;
         let valid = client.finalize(&order, &csr_with(&["a.example"], &*own).await).await.expect(200);
         ders.push(leaf(&client.read(valid["certificate"].as_str().unwrap()).await.text));
@@ -132,6 +148,31 @@ async fn an_account_that_has_proven_all_names_may() {
     let third = Client::new(&world, 5).await;
     assert_eq!(problem(&third.revoke(&ders[0], None).await, 403), "unauthorized");
     assert_eq!(second.revoke(&ders[0], None).await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn what_was_valid_by_trust_proves_nothing_once_challenges_are_asked_for() {
+    let world = World::acme(serving(AcmeAuthMode::Challenge)).await;
+    world.fakes.http.handle(|_, _| Some(Ok(ScriptedHttp::response(404, ""))));
+    let holder = Client::new(&world, 1).await;
+    let valid = holder.finalize(&holder.proven("a.example").await, &csr(&["a.example"], 2).await).await.expect(200);
+    let der = leaf(&holder.read(valid["certificate"].as_str().unwrap()).await.text);
+    // A server on the same store whose directory trusts, as this one's did yesterday.
+    let trusting = world.replica_with(|builder| builder.acme(serving(AcmeAuthMode::TrustAuthenticated))).await;
+    let trusted = Client::new(&trusting, 3).await;
+    let (url, order) = trusted.order(&["a.example"]).await;
+    assert_eq!(order["status"], "ready");
+    let other = trusted.at(&world, 3).await;
+    assert_eq!(problem(&other.finalize(&order, &csr(&["a.example"], 4).await).await, 403), "orderNotReady");
+    assert_eq!(problem(&other.revoke(&der, None).await, 403), "unauthorized");
+    // Where accounts are trusted, that order is good.
+    let valid = trusted.finalize(&order, &csr(&["a.example"], 4).await).await.expect(200);
+    assert_eq!(valid["status"], "valid");
+    assert_eq!(other.read(&url).await.expect(200)["status"], "valid");
+    assert_eq!(problem(&other.revoke(&der, None).await, 403), "unauthorized");
+    // Who proves the name may.
+    other.proven("a.example").await;
+    assert_eq!(other.revoke(&der, None).await.status.as_u16(), 200);
 }
 
 #[tokio::test]
