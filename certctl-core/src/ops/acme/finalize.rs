@@ -4,14 +4,15 @@ use async_trait::async_trait;
 
 use super::{KEPT, config, end, proven};
 use crate::domain::{
-    AcmeAccount, AcmeIdentifier, AcmeOrder, AcmeOrderId, AcmeOrderState, Certificate, Csr, EnrolSource, Fingerprint,
-    KeyId, Lifecycle, Revocation, SubjectAltName, Timestamp, Version, VersionId,
+    AcmeAccount, AcmeIdentifier, AcmeOrder, AcmeOrderId, AcmeOrderState, Certificate, CertificateKey, Csr, EnrolSource,
+    Fingerprint, KeyId, Lifecycle, Revocation, SubjectAltName, Timestamp, Version, VersionId,
 };
 use crate::enrol::acme::identifier::to_names;
 use crate::enrol::acme::{AcmeAuthMode, AcmeProfile, Problem, ProblemType};
 use crate::enrol::{Enrol, EnrolTerms, Enrolled, Refusal, RefusalReason, RepeatKey, Repeats};
 use crate::entity::Record;
 use crate::error::Error;
+use crate::jobs::compromised;
 use crate::ops::{Access, Context, Operation};
 use crate::pki;
 use crate::storage::{Query, Reads};
@@ -86,7 +87,7 @@ impl Operation for Finalize {
                 (order.certificate_id, order.job_id) = (Some(certificate_id), Some(job_id));
                 order.collect_at = now + PROCESSING;
             }
-            Enrolled::Refused(refusal) => return Ok(Err(problem(&refusal))),
+            Enrolled::Refused(refusal) => return Ok(Err(self.refused(cx, &refusal).await?)),
         }
         let state = order.state;
         cx.unit.update(order);
@@ -169,6 +170,25 @@ impl Finalize {
             predecessor,
             repeat: RepeatKey { key: order.id.to_string(), repeats: Repeats::ForEver },
         }))
+    }
+}
+
+impl Finalize {
+    /// A refusal by this protocol. Where it is the key that is good for nothing any more, the client is told that, because another
+    /// key is the way on.
+    async fn refused(&self, cx: &Context<'_>, refusal: &Refusal) -> Result<Problem, Error> {
+        if !matches!(refusal.reason, RefusalReason::KeyInUse | RefusalReason::NotIssuable) {
+            return Ok(problem(refusal));
+        }
+        let used = cx.unit.peek::<CertificateKey>(self.csr.key_id().as_str()).await?;
+        if let Some(refusal) = compromised::refusal(&cx.unit, used.as_deref()).await? {
+            return Ok(Problem::new(ProblemType::BadPublicKey, refusal.message()));
+        }
+        if used.is_some() && refusal.reason == RefusalReason::NotIssuable {
+            let detail = "the key of this CSR belongs to a certificate that is not issued any more; make a new key";
+            return Ok(Problem::new(ProblemType::BadCsr, detail));
+        }
+        Ok(problem(refusal))
     }
 }
 

@@ -115,6 +115,52 @@ async fn what_was_archived_is_revoked_once() {
 }
 
 #[tokio::test]
+async fn a_compromised_key_takes_all_its_versions_with_it_and_is_not_certified_again() {
+    let world = trusting().await;
+    let client = Client::new(&world, 1).await;
+    let names = ["a.example"];
+    // Two versions with one key, and a newer one with another.
+    let (_, _, first) = client.obtain(&names, 2).await;
+    let (_, _, second) = client.obtain(&names, 2).await;
+    let (_, _, third) = client.obtain(&names, 3).await;
+    assert_eq!(client.revoke(&leaf(&first), Some(1)).await.status.as_u16(), 200);
+    assert_eq!(reasons(&world).await, [RevocationReason::KeyCompromise; 2]);
+    assert_eq!(problem(&client.revoke(&leaf(&second), Some(1)).await, 400), "alreadyRevoked");
+    assert_eq!(managed(&world).await["status"], "Active");
+    let (_, order) = client.order(&names).await;
+    assert_eq!(problem(&client.finalize(&order, &csr(&names, 2).await).await, 400), "badPublicKey");
+    // The order is good for another key: here that of the version before, which is the newest then.
+    client.finalize(&order, &csr(&names, 3).await).await.expect(200);
+    assert_eq!(client.revoke(&leaf(&third), Some(1)).await.status.as_u16(), 200);
+    let certificate = managed(&world).await;
+    assert_eq!(
+        (&certificate["status"], &certificate["revocation_reason"]),
+        (&json!("Revoked"), &json!("keyCompromise"))
+    );
+    assert_eq!(reasons(&world).await, [RevocationReason::KeyCompromise; 4]);
+    let (_, order) = client.order(&names).await;
+    for seed in [2, 3] {
+        assert_eq!(problem(&client.finalize(&order, &csr(&names, seed).await).await, 400), "badPublicKey");
+    }
+    client.finalize(&order, &csr(&names, 4).await).await.expect(200);
+}
+
+#[tokio::test]
+async fn another_reason_leaves_other_versions_with_the_key_and_a_revoked_certificate_keeps_its_key() {
+    let world = trusting().await;
+    let client = Client::new(&world, 1).await;
+    let names = ["a.example"];
+    let (_, _, first) = client.obtain(&names, 2).await;
+    let (_, _, second) = client.obtain(&names, 2).await;
+    assert_eq!(client.revoke(&leaf(&first), Some(4)).await.status.as_u16(), 200);
+    assert_eq!(reasons(&world).await, [RevocationReason::Superseded]);
+    assert_eq!(client.revoke(&leaf(&second), Some(4)).await.status.as_u16(), 200);
+    let (_, order) = client.order(&names).await;
+    assert_eq!(problem(&client.finalize(&order, &csr(&names, 2).await).await, 400), "badCSR");
+    client.finalize(&order, &csr(&names, 3).await).await.expect(200);
+}
+
+#[tokio::test]
 async fn whoever_has_the_key_may_and_strangers_may_not() {
     let world = trusting().await;
     let client = Client::new(&world, 1).await;
