@@ -296,6 +296,24 @@ async fn what_was_revoked_or_put_away_is_replaced_by_a_new_certificate() {
 }
 
 #[tokio::test]
+async fn what_is_on_hold_is_replaced_when_it_is_released() {
+    let world = trusting().await;
+    let client = Client::new(&world, 1).await;
+    let (_, _, chain) = client.obtain(&["a.example"], 2).await;
+    let listed = world.get("/api/v1/certificates").await.expect(200);
+    let path = format!("/api/v1/certificates/{}", listed["data"][0]["id"].as_str().unwrap());
+    world.post(&format!("{path}/revoke"), json!({ "reason": "certificateHold" })).await.expect(200);
+    let asked = replacing(&["a.example"], &renewal_id(&chain));
+    let order = client.post(&client.url("new-order"), asked).await.expect(201);
+    let refused = client.finalize(&order, &csr(&["a.example"], 3).await).await;
+    assert_eq!(problem(&refused, 401), "unauthorized");
+    assert!(refused.json()["detail"].as_str().unwrap().contains("on hold"), "{}", refused.text);
+    world.post(&format!("{path}/release"), json!({})).await.expect(200);
+    client.finalize(&order, &csr(&["a.example"], 3).await).await.expect(200);
+    assert_eq!(world.get("/api/v1/certificates").await.expect(200)["total"], 1);
+}
+
+#[tokio::test]
 async fn a_version_that_was_revoked_alone_is_replaced_by_another_of_its_certificate() {
     let world = trusting().await;
     let client = Client::new(&world, 1).await;

@@ -1,7 +1,8 @@
 //! Revoking by those who may, and by nobody else.
 
-use certctl_core::domain::{KeyAlgorithm, Revocation, RevocationReason};
+use certctl_core::domain::{KeyAlgorithm, Revocation, RevocationReason, SubjectNames};
 use certctl_core::enrol::acme::AcmeAuthMode;
+use certctl_core::pki;
 use certctl_core::ports::Method as HttpMethod;
 use certctl_core::storage::{Query, View};
 use certctl_core::testing::ScriptedHttp;
@@ -129,6 +130,11 @@ async fn a_compromised_key_takes_all_its_versions_with_it_and_is_not_certified_a
     assert_eq!(managed(&world).await["status"], "Active");
     let (_, order) = client.order(&names).await;
     assert_eq!(problem(&client.finalize(&order, &csr(&names, 2).await).await, 400), "badPublicKey");
+    // Nor through another door.
+    let asked = SubjectNames::new("a.example", &["a.example".to_owned()]).unwrap();
+    let own = pki::csr::build(&asked, &*key(KeyAlgorithm::EcdsaP256, 2).await).await.unwrap().to_pem();
+    let path = format!("/api/v1/certificates/{}/csr", managed(&world).await["id"].as_str().unwrap());
+    assert_eq!(world.post(&path, json!({ "csr_pem": own })).await.problem(409), "key_compromised");
     // The order is good for another key: here that of the version before, which is the newest then.
     client.finalize(&order, &csr(&names, 3).await).await.expect(200);
     assert_eq!(client.revoke(&leaf(&third), Some(1)).await.status.as_u16(), 200);
