@@ -2,6 +2,7 @@
 
 use crate::domain::{CertificateId, Chain, JobId, VersionId};
 use crate::error::{Error, ErrorKind};
+use crate::jobs::compromised;
 use crate::text_enum;
 
 /// What became of a request.
@@ -62,7 +63,7 @@ text_enum! {
         InProgress = "in_progress",
         /// The issuer refused, or cannot be reached.
         Issuer = "issuer",
-        /// The key belongs to another certificate.
+        /// The key belongs to another certificate, or is compromised.
         KeyInUse = "key_in_use",
         /// The request cannot be read, or does not prove that its sender holds the key.
         Malformed = "malformed",
@@ -122,7 +123,9 @@ impl From<Error> for Stop {
                 Self::Refused(Refusal::new(RefusalReason::Names, error.message()))
             }
             (ErrorKind::Invalid, _) => Self::Refused(Refusal::new(RefusalReason::Closed, error.message())),
-            _ if error.code() == "key_in_use" => Self::Refused(Refusal::new(RefusalReason::KeyInUse, error.message())),
+            _ if matches!(error.code(), "key_in_use" | compromised::CODE) => {
+                Self::Refused(Refusal::new(RefusalReason::KeyInUse, error.message()))
+            }
             _ => Self::Failed(error),
         }
     }

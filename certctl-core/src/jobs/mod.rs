@@ -1,5 +1,6 @@
 //! Jobs: how they are opened, worked off, and ended.
 
+pub(crate) mod compromised;
 pub(crate) mod deploy;
 pub(crate) mod descent;
 pub(crate) mod failed;

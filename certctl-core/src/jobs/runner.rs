@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::compromised;
 use super::descent::Descent;
 use super::failed::{self, Failure};
 use super::health;
@@ -82,6 +83,14 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
     if step.issuer.as_ref() != Some(&order.issuer_id) {
         // What one issuer began means nothing to another.
         (step.state, step.refused, step.issuer) = (None, None, Some(order.issuer_id.clone()));
+    }
+    // It may have become so while the request waited.
+    if step.state.is_none()
+        && let Some(refusal) = compromised::refusal(&unit, key.as_deref()).await?
+    {
+        let failure =
+            Failure { message: refusal.message(), retryable: false, retry_after: None, principal: &principal };
+        return fail(engine, unit, job, &failure).await;
     }
     let ordered = policy::Ordered { certificate: &certificate, order: &order, targets: &targets };
     let breaches = policy::at_issuance(engine, &mut unit, &principal, ordered, None).await?;

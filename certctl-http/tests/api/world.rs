@@ -180,12 +180,17 @@ impl World {
 
     /// Another server on the same store.
     pub(crate) async fn replica(&self) -> Self {
+        self.replica_with(|builder| builder).await
+    }
+
+    /// The same, with an engine that is built with more.
+    pub(crate) async fn replica_with(&self, more: impl FnOnce(EngineBuilder) -> EngineBuilder) -> Self {
         // The first octets of the same seed: the key that the first server was given.
         let sealing = SealingKey::generate(&*FakePorts::new(SEED, Arc::new(TestKeys)).rng);
         let storage = self.engine.storage().clone();
         let builder = Engine::builder(storage, self.fakes.ports(), SetupSecret::Key(sealing));
         let builder = builder.connectors(certctl_connectors::registry()).keys(configured_keys());
-        let engine = builder.build().await.unwrap();
+        let engine = more(builder).build().await.unwrap();
         let router = router(engine.clone(), Options::default());
         Self { fakes: self.fakes.clone(), engine, router }
     }

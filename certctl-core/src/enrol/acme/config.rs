@@ -27,7 +27,7 @@ pub struct AcmeConfig {
     pub default_profile: Option<ProfileId>,
     /// How long a nonce is good.
     pub nonce_ttl: Duration,
-    /// How long an order waits to be finalized.
+    /// How long an order waits to be finalized; no longer than its authorizations are good.
     pub order_ttl: Duration,
     /// How long an authorization is good.
     pub authorization_ttl: Duration,

@@ -457,11 +457,12 @@ impl<'a> Acme<'a> {
             return Err(Problem::malformed(detail));
         }
         let identifiers = identifier::parse_all(&asked.identifiers)?;
-        let replaces = match asked.replaces {
-            Some(id) if self.server.config.renewal_info.is_some() => {
-                Some(self.version_of(&id).await?.ok_or_else(|| Problem::malformed("`replaces`: no such certificate"))?)
+        let named = asked.replaces.filter(|_| self.server.config.renewal_info.is_some());
+        let replaces = match &named {
+            Some(id) => {
+                Some(self.version_of(id).await?.ok_or_else(|| Problem::malformed("`replaces`: no such certificate"))?)
             }
-            _ => None,
+            None => None,
         };
         let new = ops::NewOrder { account: account.clone(), identifiers, replaces };
         let made = match self.engine.execute(&principal(&account.id), new).await {
@@ -472,7 +473,7 @@ impl<'a> Acme<'a> {
             made => made??,
         };
         self.server.note(AcmeEvent::OrderCreated);
-        let body = view::order(directory, &made.order, &made.authorizations, made.now);
+        let body = view::order(directory, (&made.order, named.as_deref()), &made.authorizations, made.now);
         Ok(Answer::json(body).created(directory.order(&made.order.id)))
     }
 

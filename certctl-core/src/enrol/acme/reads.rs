@@ -32,7 +32,7 @@ impl Acme<'_> {
         account: &AcmeAccount,
         id: &str,
     ) -> Result<Answer, Problem> {
-        let (mut order, authorizations) = self.read_order(account, id).await?;
+        let (mut order, authorizations, replaces) = self.read_order(account, id).await?;
         if let (AcmeOrderState::Processing, Some(job)) = (order.state, &order.job_id) {
             let view = self.engine.storage().read(View::Latest).await?;
             let job = view.get::<Job>(job.as_str()).await?;
@@ -48,21 +48,29 @@ impl Acme<'_> {
         let now = self.now().await?;
         let authorizations: Vec<AcmeAuthorization> = authorizations.into_iter().map(Record::into_entity).collect();
         let wait = (order.state == AcmeOrderState::Processing).then_some(view::SOON);
-        Ok(Answer::json(view::order(directory, &order, &authorizations, now)).after(wait))
+        let body = view::order(directory, (&order, replaces.as_ref().map(RenewalInfoId::as_str)), &authorizations, now);
+        Ok(Answer::json(body).after(wait))
     }
 
+    /// An order, its authorizations, and how what it replaces is named.
     async fn read_order(
         &self,
         account: &AcmeAccount,
         id: &str,
-    ) -> Result<(Record<AcmeOrder>, Vec<Record<AcmeAuthorization>>), Problem> {
+    ) -> Result<(Record<AcmeOrder>, Vec<Record<AcmeAuthorization>>, Option<RenewalInfoId>), Problem> {
         let mut reads = Reads::default();
         let order = reads.get::<AcmeOrder>(id);
         let authorizations = reads.list(ops::authorizations_of(id)?)?;
-        let mut found = self.engine.storage().read(View::Latest).await?.read(reads).await?;
+        let view = self.engine.storage().read(View::Latest).await?;
+        let mut found = view.read(reads).await?;
         let order = found.one(&order)?.filter(|order| order.account_id == account.id);
         let order = order.ok_or_else(|| Problem::not_found("order"))?;
-        Ok((order, found.all(&authorizations)?))
+        let replaced = match &order.replaces {
+            Some(version) => view.get::<Version>(version.as_str()).await?,
+            None => None,
+        };
+        let facts = replaced.and_then(|version| pki::certificate::parse(version.chain.leaf()).ok());
+        Ok((order, found.all(&authorizations)?, facts.and_then(|facts| RenewalInfoId::of(&facts))))
     }
 
     /// The newest orders of an account (RFC 8555 §7.1.2.1).

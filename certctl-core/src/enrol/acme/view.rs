@@ -28,9 +28,10 @@ pub(crate) fn order_state(order: &AcmeOrder, now: Timestamp) -> AcmeOrderState {
     }
 }
 
+/// An order; `replaces` is how the client named what it replaces (RFC 9773 §5).
 pub(super) fn order(
     directory: &Directory,
-    order: &AcmeOrder,
+    (order, replaces): (&AcmeOrder, Option<&str>),
     authorizations: &[AcmeAuthorization],
     now: Timestamp,
 ) -> Value {
@@ -49,6 +50,9 @@ pub(super) fn order(
     });
     if state == AcmeOrderState::Valid {
         view["certificate"] = json!(directory.certificate(&order.id));
+    }
+    if let Some(replaces) = replaces {
+        view["replaces"] = json!(replaces);
     }
     if let Some(error) = order.error.as_deref().and_then(stored) {
         view["error"] = error;

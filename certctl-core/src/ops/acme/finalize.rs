@@ -2,18 +2,20 @@
 
 use async_trait::async_trait;
 
-use super::{KEPT, config, end};
+use super::{KEPT, config, end, proven};
 use crate::domain::{
-    AcmeAccount, AcmeIdentifier, AcmeOrder, AcmeOrderId, AcmeOrderState, Csr, EnrolSource, KeyId, SubjectAltName,
-    Timestamp, Version,
+    AcmeAccount, AcmeIdentifier, AcmeOrder, AcmeOrderId, AcmeOrderState, Certificate, CertificateKey, Csr, EnrolSource,
+    Fingerprint, KeyId, Lifecycle, Revocation, SubjectAltName, Timestamp, Version, VersionId,
 };
 use crate::enrol::acme::identifier::to_names;
-use crate::enrol::acme::{AcmeProfile, Problem, ProblemType};
+use crate::enrol::acme::{AcmeAuthMode, AcmeProfile, Problem, ProblemType};
 use crate::enrol::{Enrol, EnrolTerms, Enrolled, Refusal, RefusalReason, RepeatKey, Repeats};
 use crate::entity::Record;
 use crate::error::Error;
+use crate::jobs::compromised;
 use crate::ops::{Access, Context, Operation};
 use crate::pki;
+use crate::storage::{Query, Reads};
 
 /// Has the certificate of an order issued. Of several at once one wins: the order is written, and is not ready for the others.
 #[derive(Debug)]
@@ -63,6 +65,11 @@ impl Operation for Finalize {
             let detail = format!("the order is {state}; only one that is ready is finalized");
             return Ok(Err(Problem::new(ProblemType::OrderNotReady, detail)));
         }
+        if profile.auth_mode == AcmeAuthMode::Challenge && !proven::order(&cx.unit, &order).await? {
+            let detail =
+                "the order has names that no challenge has proven, as this directory asks now; make a new order";
+            return Ok(Err(Problem::new(ProblemType::OrderNotReady, detail)));
+        }
         if let Err(problem) = self.fits(&order) {
             return Ok(Err(problem));
         }
@@ -80,7 +87,7 @@ impl Operation for Finalize {
                 (order.certificate_id, order.job_id) = (Some(certificate_id), Some(job_id));
                 order.collect_at = now + PROCESSING;
             }
-            Enrolled::Refused(refusal) => return Ok(Err(problem(&refusal))),
+            Enrolled::Refused(refusal) => return Ok(Err(self.refused(cx, &refusal).await?)),
         }
         let state = order.state;
         cx.unit.update(order);
@@ -91,7 +98,7 @@ impl Operation for Finalize {
 /// The order has its certificate.
 pub(super) fn issued(
     order: &mut AcmeOrder,
-    (certificate, version): (crate::domain::CertificateId, crate::domain::VersionId),
+    (certificate, version): (crate::domain::CertificateId, VersionId),
     (not_after, now): (Timestamp, Timestamp),
 ) -> Result<(), Error> {
     end(order, (AcmeOrderState::Valid, now), None)?;
@@ -141,11 +148,7 @@ impl Finalize {
             Err(error) => return Ok(Err(Problem::new(ProblemType::BadCsr, error.to_string()))),
         };
         let predecessor = match &order.replaces {
-            Some(version) => {
-                let version = cx.unit.peek::<Version>(version.as_str()).await?;
-                // Other names are another certificate, and what has expired was not renewed in time.
-                version.filter(|version| renews(version, order, cx.now())).map(|version| version.fingerprint_sha256)
-            }
+            Some(replaced) => predecessor(cx, replaced, order).await?,
             None => None,
         };
         let first = order.identifiers.first().map(AcmeIdentifier::to_string).unwrap_or_default();
@@ -168,6 +171,44 @@ impl Finalize {
             repeat: RepeatKey { key: order.id.to_string(), repeats: Repeats::ForEver },
         }))
     }
+}
+
+impl Finalize {
+    /// A refusal by this protocol. Where it is the key that is good for nothing any more, the client is told that, because another
+    /// key is the way on.
+    async fn refused(&self, cx: &Context<'_>, refusal: &Refusal) -> Result<Problem, Error> {
+        if !matches!(refusal.reason, RefusalReason::KeyInUse | RefusalReason::NotIssuable) {
+            return Ok(problem(refusal));
+        }
+        let used = cx.unit.peek::<CertificateKey>(self.csr.key_id().as_str()).await?;
+        if let Some(refusal) = compromised::refusal(&cx.unit, used.as_deref()).await? {
+            return Ok(Problem::new(ProblemType::BadPublicKey, refusal.message()));
+        }
+        if used.is_some() && refusal.reason == RefusalReason::NotIssuable {
+            let detail = "the key of this CSR belongs to a certificate that is not issued any more; make a new key";
+            return Ok(Problem::new(ProblemType::BadCsr, detail));
+        }
+        Ok(problem(refusal))
+    }
+}
+
+/// The version that the order renews, if what it replaces can still be renewed. Who replaces because renewal information says that
+/// a certificate is revoked (RFC 9773 §4.2) gets what an order is given that replaces nothing.
+async fn predecessor(cx: &Context<'_>, replaced: &VersionId, order: &AcmeOrder) -> Result<Option<Fingerprint>, Error> {
+    let version = cx.unit.peek::<Version>(replaced.as_str()).await?;
+    // Other names are another certificate, and what has expired was not renewed in time.
+    let Some(version) = version.filter(|version| renews(version, order, cx.now())) else { return Ok(None) };
+    let mut reads = Reads::default();
+    let certificate = reads.get::<Certificate>(version.certificate_id.as_str());
+    let fields = Revocation::FIELDS;
+    let revoked = Query::<Revocation>::all()
+        .filter(fields.certificate_id.equals(version.certificate_id.clone()))
+        .filter(fields.version_id.equals(version.id.clone()));
+    let revoked = reads.list(revoked.limit(1))?;
+    let mut found = cx.unit.read(reads).await?;
+    let over = |lifecycle| matches!(lifecycle, Lifecycle::Archived | Lifecycle::Revoked);
+    let lives = found.one(&certificate)?.is_some_and(|certificate| !over(certificate.lifecycle));
+    Ok((lives && found.one(&revoked)?.is_none()).then_some(version.fingerprint_sha256))
 }
 
 /// Whether the order is for the names of a version that is still valid.

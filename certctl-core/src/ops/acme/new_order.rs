@@ -71,7 +71,8 @@ impl Operation for NewOrder {
         let (clock, rng) = (cx.ports().clock.clone(), cx.ports().rng.clone());
         let id = AcmeOrderId::generate(&*clock, &*rng);
         let account_id = &self.account.id;
-        let expires_at = now + config.order_ttl;
+        // An order is worth nothing without its authorizations (RFC 8555 §7.1.6).
+        let expires_at = now + config.order_ttl.min(config.authorization_ttl);
         let order = AcmeOrder {
             id: id.clone(),
             account_id: account_id.clone(),

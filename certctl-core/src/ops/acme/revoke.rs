@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 
+use super::{all, proven};
 use crate::domain::{
-    AcmeAccount, AcmeAuthorization, AcmeAuthorizationState, AcmeOrder, Certificate, EnrolSource, Fingerprint,
-    Lifecycle, ProfileId, Revocation, RevocationReason, SubjectAltName, Timestamp, Version,
+    AcmeAccount, AcmeOrder, Certificate, EnrolSource, Fingerprint, ProfileId, Revocation, RevocationReason, Version,
+    VersionId,
 };
 use crate::enrol::acme::jwk::Jwk;
 use crate::enrol::acme::{AcmeAuthMode, Problem, ProblemType};
@@ -16,7 +17,8 @@ use crate::revocation::{self, Facts};
 use crate::storage::Query;
 
 /// Revokes a certificate that came through this door. The newest version of a managed certificate takes the managed certificate with
-/// it, and all of its versions that are still valid; an older one is revoked alone.
+/// it, and all of its versions that are still valid; an older one is revoked alone. Where the key is compromised, so are all versions
+/// with that key.
 #[derive(Debug)]
 pub(crate) struct Revoke {
     /// Who asks.
@@ -89,29 +91,51 @@ impl Operation for Revoke {
         if version.not_after < cx.now() {
             return Ok(Err(Problem::malformed("the certificate has expired; there is nothing to revoke")));
         }
-        let fields = Revocation::FIELDS;
-        let revoked = Query::<Revocation>::all()
-            .filter(fields.certificate_id.equals(certificate.id.clone()))
-            .filter(fields.version_id.equals(version.id.clone()));
-        if cx.unit.first(revoked).await?.is_some() || certificate.lifecycle == Lifecycle::Archived {
+        let meant = self.meant(cx, &version).await?;
+        if meant.is_empty() {
             return Ok(Err(Problem::new(ProblemType::AlreadyRevoked, "the certificate is revoked already")));
         }
         let who = (cx.engine, cx.principal);
-        let mut facts = Facts::of(cx.engine, &mut cx.unit, &[&certificate]).await?;
-        let newest = certificate.newest_version_id.as_ref() == Some(&version.id);
-        if newest && certificate.lifecycle != Lifecycle::Revoked {
-            if let Some(refusal) = revocation::refusal(&certificate, self.reason) {
-                return Ok(Err(refusal.into()));
-            }
+        let newest = certificate.newest_version_id.as_ref().is_some_and(|newest| meant.contains(newest));
+        // Of a managed certificate that is archived or revoked for good, what is left is revoked alone.
+        if newest && revocation::refusal(&certificate, self.reason).is_none() {
+            let mut facts = Facts::of(cx.engine, &mut cx.unit, &[&certificate]).await?;
             revocation::revoke(who, &mut cx.unit, (certificate, self.reason), &mut facts).await?;
-        } else {
-            revocation::revoke_one(who, &mut cx.unit, (certificate, &version.id, self.reason), &mut facts).await?;
+            return Ok(Ok(()));
+        }
+        for version in &meant {
+            let mut facts = Facts::of(cx.engine, &mut cx.unit, &[&certificate]).await?;
+            let one = (certificate.clone(), version, self.reason);
+            revocation::revoke_one(who, &mut cx.unit, one, &mut facts).await?;
         }
         Ok(Ok(()))
     }
 }
 
 impl Revoke {
+    /// The versions that are to be revoked: the one that was shown, and those with the same key where that is compromised. Without
+    /// what is revoked for good; a hold is made final.
+    async fn meant(&self, cx: &Context<'_>, shown: &Version) -> Result<Vec<VersionId>, Error> {
+        let mut meant = vec![shown.id.clone()];
+        if self.reason == RevocationReason::KeyCompromise {
+            let fields = Version::FIELDS;
+            let alike = Query::<Version>::all()
+                .filter(fields.certificate_id.equals(shown.certificate_id.clone()))
+                .filter(fields.key_id.equals(shown.key_id.clone()))
+                .filter(fields.id.differs(shown.id.clone()))
+                .filter(fields.not_after.at_least(cx.now()));
+            meant.extend(all(&cx.unit, alike).await?.into_iter().map(|version| version.into_entity().id));
+        }
+        let fields = Revocation::FIELDS;
+        let over = Query::<Revocation>::all()
+            .filter(fields.certificate_id.equals(shown.certificate_id.clone()))
+            .filter(fields.version_id.one_of(meant.iter().cloned()))
+            .filter(fields.reason.differs(RevocationReason::CertificateHold));
+        let over = all(&cx.unit, over).await?;
+        meant.retain(|id| over.iter().all(|row| row.version_id != *id));
+        Ok(meant)
+    }
+
     async fn may(&self, cx: &Context<'_>, version: &Version) -> Result<bool, Error> {
         let Ok(facts) = pki::certificate::parse(&self.der) else { return Ok(false) };
         match &self.by {
@@ -128,7 +152,7 @@ impl Revoke {
                     return Ok(false);
                 }
                 for san in &facts.names.sans {
-                    if !authorized(cx, account, san).await? {
+                    if !proven::name(&cx.unit, &account.id, san).await? {
                         return Ok(false);
                     }
                 }
@@ -136,21 +160,4 @@ impl Revoke {
             }
         }
     }
-}
-
-/// Whether the account has proven that it controls the name.
-async fn authorized(cx: &Context<'_>, account: &AcmeAccount, san: &SubjectAltName) -> Result<bool, Error> {
-    let text = san.to_string();
-    let (value, wildcard) = match text.strip_prefix("*.") {
-        Some(name) => (name.to_owned(), true),
-        None => (text, false),
-    };
-    let (fields, now) = (AcmeAuthorization::FIELDS, cx.now());
-    let query = Query::<AcmeAuthorization>::all()
-        .filter(fields.account_id.equals(account.id.clone()))
-        .filter(fields.value.equals(value))
-        .filter(fields.wildcard.equals(wildcard))
-        .filter(fields.state.equals(AcmeAuthorizationState::Valid))
-        .filter(fields.expires_at.at_least(Timestamp(now.0.saturating_add(1))));
-    Ok(cx.unit.first(query).await?.is_some())
 }

@@ -11,6 +11,7 @@ use crate::domain::{
 };
 use crate::entity::Record;
 use crate::error::Error;
+use crate::jobs::compromised;
 use crate::jobs::descent::Descent;
 use crate::jobs::failed::{self, Failure};
 use crate::jobs::health;
@@ -174,7 +175,7 @@ pub(crate) fn own_job(cx: &Context<'_>, certificate: &Certificate, order: &Order
 /// which is either open already or recorded now.
 ///
 /// # Errors
-/// The store's, `key_in_use`, and what an issuer made that does not fit.
+/// The store's, `key_in_use`, `key_compromised`, and what an issuer made that does not fit.
 pub(crate) async fn certify(
     cx: &mut Context<'_>,
     subject: Subject,
@@ -186,6 +187,9 @@ pub(crate) async fn certify(
     let Some(job_id) = job.as_deref().or(new_job.as_ref()).map(|job| job.id.clone()) else {
         return Err(Error::invalid("there is no job for this request"));
     };
+    if let Some(refusal) = compromised::refusal(&cx.unit, key.as_deref()).await? {
+        return Err(refusal);
+    }
     let ordered = policy::Ordered { certificate: &certificate, order: &order, targets: &targets };
     let breaches = policy::at_issuance(cx.engine, &mut cx.unit, cx.principal, ordered, None).await?;
     if !breaches.is_empty() {

@@ -10,7 +10,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use certctl_core::enrol::acme::{Acme, Call, Directory, Problem, ProblemType, Resource, jws};
 
 use crate::public::OwnForm;
@@ -30,19 +30,24 @@ pub(crate) fn handlers() -> Router<Api> {
             .route(&at("directory"), get(directory))
             .route(&at("new-nonce"), get(nonce))
             .route(&at("renewal-info/{id}"), get(renewal_info))
-            .route(&at("new-account"), post(message))
-            .route(&at("new-order"), post(message))
-            .route(&at("key-change"), post(message))
-            .route(&at("revoke-cert"), post(message))
-            .route(&at("account/{id}"), post(message))
-            .route(&at("account/{id}/orders"), post(message))
-            .route(&at("order/{id}"), post(message))
-            .route(&at("order/{id}/finalize"), post(message))
-            .route(&at("authz/{id}"), post(message))
-            .route(&at("challenge/{id}"), post(message))
-            .route(&at("cert/{id}"), post(message));
+            .route(&at("new-account"), signed())
+            .route(&at("new-order"), signed())
+            .route(&at("key-change"), signed())
+            .route(&at("revoke-cert"), signed())
+            .route(&at("account/{id}"), signed())
+            .route(&at("account/{id}/orders"), signed())
+            .route(&at("order/{id}"), signed())
+            .route(&at("order/{id}/finalize"), signed())
+            .route(&at("authz/{id}"), signed())
+            .route(&at("challenge/{id}"), signed())
+            .route(&at("cert/{id}"), signed());
     }
     router
+}
+
+/// A resource that takes signed messages, and is read by them too (RFC 8555 §6.3).
+fn signed() -> MethodRouter<Api> {
+    post(message).fallback(unsigned)
 }
 
 /// What the path says: the profile, where it names one, and the resource's id.
@@ -99,6 +104,14 @@ async fn message(State(api): State<Api>, Path(named): Path<Named>, request: Requ
     };
     let nonce = acme.nonce();
     Said { directory: &directory, nonce: Some(&nonce), answer }.into_response()
+}
+
+async fn unsigned(State(api): State<Api>, Path(named): Path<Named>, request: Request) -> Response {
+    let urls = Urls::of(&api, &request);
+    let Some((_, directory)) = door(&api, &named, &urls) else { return nowhere() };
+    let detail = "send a signed message by POST; to read, one without a payload (RFC 8555 section 6.3)";
+    let answer = Err(Problem::malformed(detail).with_status(405));
+    Said { directory: &directory, nonce: None, answer }.into_response()
 }
 
 /// The path and the body of a signed message.

@@ -103,7 +103,10 @@ async fn a_wrong_message_is_refused_whatever_is_wrong_with_it() {
     }
     // Resources are read by POST alone (RFC 8555 §6.3).
     for path in ["/acme/new-order", "/acme/order/ord-1", "/acme/account/acct-1", "/acme/cert/ord-1"] {
-        assert_eq!(world.call(Method::GET, path, "", None).await.problem(405), "method_not_allowed");
+        let answer = world.call(Method::GET, path, "", None).await;
+        assert_eq!(problem(&answer, 405), "malformed");
+        assert_eq!(answer.header("allow"), "POST");
+        assert_eq!(answer.header("link"), "<http://localhost/acme/directory>;rel=\"index\"");
     }
     // What is only read takes no payload.
     let (order, _) = client.order(&["a.example"]).await;

@@ -241,13 +241,99 @@ async fn an_issuance_that_waits_for_approval_keeps_the_order_processing() {
 }
 
 #[tokio::test]
+async fn an_order_ends_with_its_authorizations() {
+    let hour = std::time::Duration::from_secs(3_600);
+    for (order_ttl, authorization_ttl) in [(hour * 24, hour), (hour, hour * 24)] {
+        let config = AcmeConfig { order_ttl, authorization_ttl, ..serving(AcmeAuthMode::TrustAuthenticated) };
+        let world = World::acme(config).await;
+        let client = Client::new(&world, 1).await;
+        let (url, order) = client.order(&["a.example"]).await;
+        let authorization = client.read(order["authorizations"][0].as_str().unwrap()).await.expect(200);
+        assert!(order["expires"].as_str().unwrap() <= authorization["expires"].as_str().unwrap(), "{order}");
+        world.fakes.clock.advance(hour * 2);
+        assert_eq!(problem(&client.finalize(&order, &csr(&["a.example"], 2).await).await, 403), "orderNotReady");
+        assert_eq!(client.read(&url).await.expect(200)["status"], "invalid");
+    }
+}
+
+/// How renewal information names a certificate (RFC 9773 §4.1).
+fn renewal_id(chain: &str) -> String {
+    let facts = pki::certificate::parse(&leaf(chain)).unwrap();
+    format!("{}.{}", encode(facts.authority_key_id.as_ref().unwrap()), encode(facts.serial.to_integer()))
+}
+
+/// The order that says which certificate of the same names it replaces.
+fn replacing(names: &[&str], id: &str) -> Option<Value> {
+    Some(json!({ "identifiers": identifiers(names), "replaces": id }))
+}
+
+#[tokio::test]
+async fn what_was_revoked_or_put_away_is_replaced_by_a_new_certificate() {
+    let world = trusting().await;
+    let client = Client::new(&world, 1).await;
+    let url = client.url("new-order");
+    let names = ["a.example"];
+    for (seed, archived) in [(2, false), (4, true)] {
+        let (_, _, chain) = client.obtain(&names, seed).await;
+        let before = world.get("/api/v1/certificates").await.expect(200)["total"].as_u64().unwrap();
+        if archived {
+            let live = world.get("/api/v1/certificates?status=Active").await.expect(200);
+            let id = live["data"][0]["id"].as_str().unwrap().to_owned();
+            world.delete(&format!("/api/v1/certificates/{id}")).await.expect(204);
+        } else {
+            assert_eq!(client.revoke(&leaf(&chain), Some(4)).await.status.as_u16(), 200);
+        }
+        // The client is told to renew at once, and does.
+        let order = client.post(&url, replacing(&names, &renewal_id(&chain))).await.expect(201);
+        let valid = client.finalize(&order, &csr(&names, seed + 1).await).await.expect(200);
+        assert_eq!(valid["status"], "valid", "{valid}");
+        let live = world.get("/api/v1/certificates?status=Active").await.expect(200);
+        assert_eq!(live["total"], 1);
+        let all = world.get("/api/v1/certificates").await.expect(200)["total"].as_u64().unwrap();
+        // What is archived is listed no more.
+        assert_eq!(all, if archived { before } else { before + 1 });
+    }
+}
+
+#[tokio::test]
+async fn what_is_on_hold_is_replaced_when_it_is_released() {
+    let world = trusting().await;
+    let client = Client::new(&world, 1).await;
+    let (_, _, chain) = client.obtain(&["a.example"], 2).await;
+    let listed = world.get("/api/v1/certificates").await.expect(200);
+    let path = format!("/api/v1/certificates/{}", listed["data"][0]["id"].as_str().unwrap());
+    world.post(&format!("{path}/revoke"), json!({ "reason": "certificateHold" })).await.expect(200);
+    let asked = replacing(&["a.example"], &renewal_id(&chain));
+    let order = client.post(&client.url("new-order"), asked).await.expect(201);
+    let refused = client.finalize(&order, &csr(&["a.example"], 3).await).await;
+    assert_eq!(problem(&refused, 401), "unauthorized");
+    assert!(refused.json()["detail"].as_str().unwrap().contains("on hold"), "{}", refused.text);
+    world.post(&format!("{path}/release"), json!({})).await.expect(200);
+    client.finalize(&order, &csr(&["a.example"], 3).await).await.expect(200);
+    assert_eq!(world.get("/api/v1/certificates").await.expect(200)["total"], 1);
+}
+
+#[tokio::test]
+async fn a_version_that_was_revoked_alone_is_replaced_by_another_of_its_certificate() {
+    let world = trusting().await;
+    let client = Client::new(&world, 1).await;
+    let names = ["a.example"];
+    let (_, _, old) = client.obtain(&names, 2).await;
+    client.obtain(&names, 3).await;
+    assert_eq!(client.revoke(&leaf(&old), Some(4)).await.status.as_u16(), 200);
+    let order = client.post(&client.url("new-order"), replacing(&names, &renewal_id(&old))).await.expect(201);
+    assert_eq!(client.finalize(&order, &csr(&names, 4).await).await.expect(200)["status"], "valid");
+    assert_eq!(world.get("/api/v1/certificates").await.expect(200)["total"], 1);
+}
+
+#[tokio::test]
 async fn clients_learn_when_to_renew_and_say_what_they_replace() {
     let world = trusting().await;
     let client = Client::new(&world, 1).await;
     let (_, _, chain) = client.obtain(&["a.example"], 2).await;
     let facts = pki::certificate::parse(&leaf(&chain)).unwrap();
     let authority = encode(facts.authority_key_id.as_ref().unwrap());
-    let id = format!("{authority}.{}", encode(facts.serial.to_integer()));
+    let id = renewal_id(&chain);
     let info = world.call(Method::GET, &format!("/acme/renewal-info/{id}"), "", None).await;
     assert_eq!(info.header("retry-after"), "21600");
     let info = info.expect(200);
@@ -261,15 +347,21 @@ async fn clients_learn_when_to_renew_and_say_what_they_replace() {
         let path = format!("/acme/renewal-info/{}", path.replace(' ', "%20"));
         assert_eq!(problem(&world.call(Method::GET, &path, "", None).await, status), "malformed", "{path}");
     }
-    let replacing = |names: &[&str]| json!({ "identifiers": identifiers(names), "replaces": id });
     let url = client.url("new-order");
-    assert_eq!(problem(&client.post(&url, Some(replacing(&["b.example"]))).await, 400), "malformed");
+    assert_eq!(problem(&client.post(&url, replacing(&["b.example"], &id)).await, 400), "malformed");
     let other = Client::new(&world, 3).await;
-    assert_eq!(problem(&other.post(&url, Some(replacing(&["a.example"]))).await, 403), "unauthorized");
-    let order = client.post(&url, Some(replacing(&["a.example"]))).await.expect(201);
+    assert_eq!(problem(&other.post(&url, replacing(&["a.example"], &id)).await, 403), "unauthorized");
+    let made = client.post(&url, replacing(&["a.example"], &id)).await;
+    let at = made.header("location").to_owned();
+    let order = made.expect(201);
+    // It is in the order from the first answer on (RFC 9773 §5).
+    assert_eq!(order["replaces"], id);
+    assert_eq!(client.read(&at).await.expect(200)["replaces"], id);
     // Nobody else may replace it now.
-    assert_eq!(problem(&client.post(&url, Some(replacing(&["a.example"]))).await, 409), "alreadyReplaced");
-    client.finalize(&order, &csr(&["a.example"], 4).await).await.expect(200);
+    assert_eq!(problem(&client.post(&url, replacing(&["a.example"], &id)).await, 409), "alreadyReplaced");
+    assert_eq!(client.finalize(&order, &csr(&["a.example"], 4).await).await.expect(200)["replaces"], id);
+    let (_, without) = client.order(&["a.example"]).await;
+    assert!(without.get("replaces").is_none());
     assert_eq!(world.get("/api/v1/certificates").await.expect(200)["total"], 1);
-    assert_eq!(problem(&client.post(&url, Some(replacing(&["a.example"]))).await, 409), "alreadyReplaced");
+    assert_eq!(problem(&client.post(&url, replacing(&["a.example"], &id)).await, 409), "alreadyReplaced");
 }
