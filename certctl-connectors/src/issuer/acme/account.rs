@@ -90,8 +90,21 @@ impl Accounts {
         Self { terms, ports, state, name, live: Mutex::new(None) }
     }
 
-    /// The account, if there is one that needs nothing done first. Asks nobody but the store.
-    pub(super) async fn known(&self) -> Result<Option<Arc<Account>>, ConnectorError> {
+    /// The account that there is, whatever else is configured by now: it keeps its URL, and what it ordered is its own, until an
+    /// order tells the CA of another address or key. Asks nobody but the store.
+    pub(super) async fn existing(&self) -> Result<Option<Arc<Account>>, ConnectorError> {
+        let live = self.live.lock().await.clone();
+        if live.is_some() {
+            return Ok(live);
+        }
+        match self.load().await? {
+            Some((_, stored)) => self.open(&stored).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The account, if there is one that needs nothing done before it orders. Asks nobody but the store.
+    async fn known(&self) -> Result<Option<Arc<Account>>, ConnectorError> {
         let mut live = self.live.lock().await;
         if let Some(account) = &*live {
             return Ok(Some(Arc::clone(account)));
