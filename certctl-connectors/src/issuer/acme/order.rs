@@ -156,7 +156,7 @@ impl AcmeIssuer {
         let now = order.now;
         let step = Step { issuer: self, account: &account, progress, placed: *placed, now };
         match next {
-            Next::Choose => step.choose().await,
+            Next::Choose => step.choose(order).await,
             Next::Give(position) => step.give(position).await,
             Next::Settle => step.settle().await,
             Next::Tell(position) => step.tell(position).await,
@@ -212,7 +212,7 @@ impl AcmeIssuer {
         account: &Account,
     ) -> Result<Issuance, ConnectorError> {
         self.check(order)?;
-        let identifiers: Vec<Identifier> = order.names.sans.iter().filter_map(Identifier::of).collect();
+        let identifiers = Identifier::all(order.names);
         let mut payload = json!({ "identifiers": identifiers });
         let mut set =
             |name: &str, value: Value| payload.as_object_mut().and_then(|all| all.insert(name.to_owned(), value));
@@ -300,11 +300,12 @@ impl Step<'_> {
         self.issuer.accounts.judged(self.account, refused).await
     }
 
-    async fn choose(mut self) -> Result<Issuance, ConnectorError> {
+    async fn choose(mut self, order: &IssueOrder<'_>) -> Result<Issuance, ConnectorError> {
+        let ordered = Identifier::all(order.names);
         let mut offers = Vec::new();
         for url in &self.placed.authorizations {
             let authorization = self.authorization(url).await?;
-            offers.extend(chosen(&self.issuer.terms, &authorization)?);
+            offers.extend(chosen(&self.issuer.terms, &ordered, &authorization)?);
         }
         let next = if offers.is_empty() { Next::Await } else { Next::Give(0) };
         self.placed.offers = offers;

@@ -2,7 +2,7 @@
 
 use certctl_core::connector::{ConnectorErrorKind, Issuance};
 use certctl_core::ports::CommandError;
-use certctl_core::testing::ScriptedCommands;
+use certctl_core::testing::{AcmeFault, ScriptedCommands};
 use serde_json::json;
 
 use super::steps::{config, script_dns};
@@ -164,4 +164,58 @@ fn a_challenge_that_the_ca_does_not_offer_is_told() {
     let error = world.fulfil(&json!({}), &world.wanted(&["shop.example"])).unwrap_err();
     assert_eq!(error.kind, ConnectorErrorKind::Policy);
     assert!(error.message.contains("tls-alpn-01, dns-01"), "{error}");
+}
+
+#[test]
+fn a_name_that_was_not_ordered_is_not_shown_whatever_the_ca_says() {
+    let hostile = "x\nupdate delete www.corp.example A\n";
+    for (value, wildcard) in [
+        (hostile, false),
+        (hostile, true),
+        ("www.corp.example", false),
+        ("corp.example", true),
+        // Ordered, and not as a wildcard.
+        ("shop.example", true),
+        // Ordered as a wildcard alone (RFC 8555 §7.1.4).
+        ("all.example", false),
+        ("*.all.example", false),
+        ("*.all.example", true),
+        ("", false),
+    ] {
+        let world = World::new();
+        script_dns(&world);
+        let authorization = json!({
+            "status": "pending", "identifier": { "type": "dns", "value": value }, "wildcard": wildcard,
+            "challenges": [{ "type": "dns-01", "url": "https://acme.example/challenge/0/dns-01", "token": "t".repeat(43) }],
+        });
+        world.ca.fail("/authz", AcmeFault::Answered(authorization.to_string()));
+        let wanted = world.wanted(&["shop.example", "*.all.example"]);
+        let error = world.fulfil(&config("dns-01"), &wanted).unwrap_err();
+        assert_eq!((error.kind, error.begins_anew), (ConnectorErrorKind::Permanent, true), "{value:?}: {error}");
+        assert!(error.message.contains("not ordered") && !error.message.contains('\n'), "{error}");
+        assert!(world.fakes.commands.calls().is_empty(), "{value:?}");
+        // As it should be, both names are shown.
+        world.fulfil(&config("dns-01"), &wanted).unwrap();
+    }
+}
+
+#[test]
+fn a_ca_may_write_a_name_otherwise_and_it_is_shown_as_it_was_ordered() {
+    for (san, value, kind) in [("shop.example", "Shop.EXAMPLE", "dns"), ("2001:db8::1", "2001:0DB8:0::1", "ip")] {
+        let world = World::new();
+        let wanted = world.wanted(&[san]);
+        let mut states = world.states(&json!({}), &wanted).into_iter();
+        let chosen = states.find(|state| String::from_utf8_lossy(&state.0).contains("choose")).unwrap();
+        let authorization = json!({
+            "status": "pending", "identifier": { "type": kind, "value": value },
+            "challenges": [{ "type": "http-01", "url": "https://acme.example/challenge/0/http-01", "token": "t".repeat(43) }],
+        });
+        world.ca.fail("/authz", AcmeFault::Answered(authorization.to_string()));
+        let Issuance::Pending { state, .. } = world.step(&*world.issuer(json!({})), &wanted, Some(&chosen)).unwrap()
+        else {
+            panic!("a step is no certificate");
+        };
+        let stored = String::from_utf8_lossy(&state.0).into_owned();
+        assert!(stored.contains(&format!("{{\"type\":\"{kind}\",\"value\":\"{san}\"}}")), "{stored}");
+    }
 }
