@@ -108,7 +108,12 @@ impl Progress {
     }
 
     fn ordered(self, order: Placed, next: Next) -> Self {
-        Self { looks: 0, stage: Stage::Ordered { order: Box::new(order), next }, ..self }
+        Self { looks: 0, ..self.still(order, next) }
+    }
+
+    /// Another step that is no progress: the looks count on.
+    fn still(self, order: Placed, next: Next) -> Self {
+        Self { stage: Stage::Ordered { order: Box::new(order), next }, ..self }
     }
 
     fn pending(&self, after: Duration) -> Result<Issuance, ConnectorError> {
@@ -392,10 +397,12 @@ impl Step<'_> {
                     return self.on(Next::Download(url));
                 }
                 let pause = answer.retry_after.unwrap_or_default().min(LONGEST_PAUSE);
-                self.progress.ordered(self.placed, Next::Collect).pending(pause)
+                self.progress.still(self.placed, Next::Collect).pending(pause)
             }
             // It was sent before, and only the answer was lost (RFC 8555 §7.4).
-            Err(refused) if refused.name == "orderNotReady" => self.on(Next::Collect),
+            Err(refused) if refused.name == "orderNotReady" => {
+                self.progress.still(self.placed, Next::Collect).pending(Duration::ZERO)
+            }
             Err(refused) if refused.error.kind == ConnectorErrorKind::Policy => Err(refused.error.begin_anew()),
             Err(refused) => Err(self.lost(refused).await),
         }
@@ -406,14 +413,19 @@ impl Step<'_> {
         match (document.status.as_str(), document.certificate) {
             ("valid", Some(url)) => self.on(Next::Download(url)),
             ("valid" | "processing", _) => self.progress.again(self.issuer, self.now, says),
-            // The request never came there.
-            ("ready", _) => self.on(Next::Finalize),
-            ("pending", _) => self.on(Next::Await),
+            // The request never came there. A CA that says so each time is asked no faster and no longer than any other.
+            ("ready", _) => self.back(Next::Finalize, says),
+            ("pending", _) => self.back(Next::Await, says),
             (_, certificate) => {
                 let document = Order { certificate, ..document };
                 Err(self.failed(&document).await)
             }
         }
+    }
+
+    /// To a step before this one, as a look in vain.
+    fn back(self, next: Next, says: Option<Duration>) -> Result<Issuance, ConnectorError> {
+        self.progress.still(self.placed, next).again(self.issuer, self.now, says)
     }
 
     async fn download(self, order: &IssueOrder<'_>, url: &Url) -> Result<Issuance, ConnectorError> {
