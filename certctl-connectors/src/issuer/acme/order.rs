@@ -13,7 +13,7 @@ use url::Url;
 
 use super::account::{Account, Ready};
 use super::authorization::{chosen, ended};
-use super::challenge::Offer;
+use super::challenge::{Asking, Offer};
 use super::config::AcmeChallenge;
 use super::issuer::AcmeIssuer;
 use super::problem::Refused;
@@ -123,9 +123,13 @@ impl Progress {
         Ok(Issuance::Pending { state: OrderState(state), serial: None, retry_after: after })
     }
 
+    fn is_late(&self, issuer: &AcmeIssuer, now: Timestamp) -> bool {
+        now.since(Timestamp(self.began_at)) > issuer.terms.longest_wait
+    }
+
     /// Looks again at what was not ready, as long as there is patience.
     fn again(self, issuer: &AcmeIssuer, now: Timestamp, says: Option<Duration>) -> Result<Issuance, ConnectorError> {
-        if now.since(Timestamp(self.began_at)) > issuer.terms.longest_wait {
+        if self.is_late(issuer, now) {
             let waited = issuer.terms.longest_wait.as_secs();
             let why = format!("the order was not done within {waited} s (poll_max_wait_seconds); a new one begins");
             return Err(ConnectorError::new(ConnectorErrorKind::Challenge, why).begin_anew());
@@ -159,7 +163,7 @@ impl AcmeIssuer {
             return Err(ConnectorError::transient("another account orders since the order began").begin_anew());
         }
         let now = order.now;
-        let step = Step { issuer: self, account: &account, progress, placed: *placed, now };
+        let step = Step { issuer: self, account: &account, key: order.idempotency_key, progress, placed: *placed, now };
         match next {
             Next::Choose => step.choose(order).await,
             Next::Give(position) => step.give(position).await,
@@ -270,6 +274,8 @@ fn is_about_lineage(refused: &Refused) -> bool {
 struct Step<'a> {
     issuer: &'a AcmeIssuer,
     account: &'a Account,
+    /// The order's, which its answers go by.
+    key: &'a str,
     progress: Progress,
     placed: Placed,
     now: Timestamp,
@@ -278,6 +284,10 @@ struct Step<'a> {
 impl Step<'_> {
     fn on(self, next: Next) -> Result<Issuance, ConnectorError> {
         self.progress.ordered(self.placed, next).pending(Duration::ZERO)
+    }
+
+    fn asking(&self) -> Asking<'_> {
+        Asking { account: self.account, order: self.key, now: self.now }
     }
 
     async fn order(&self) -> Result<(Order, Option<Duration>), ConnectorError> {
@@ -307,11 +317,13 @@ impl Step<'_> {
 
     async fn choose(mut self, order: &IssueOrder<'_>) -> Result<Issuance, ConnectorError> {
         let ordered = Identifier::all(order.names);
-        let mut offers = Vec::new();
+        let mut offers: Vec<Offer> = Vec::new();
         for url in &self.placed.authorizations {
             let authorization = self.authorization(url).await?;
             offers.extend(chosen(&self.issuer.terms, &ordered, &authorization)?);
         }
+        // All orders take names in the same order, so that no two wait for each other's.
+        offers.sort_by(|one, other| one.identifier.value.cmp(&other.identifier.value));
         let next = if offers.is_empty() { Next::Await } else { Next::Give(0) };
         self.placed.offers = offers;
         self.on(next)
@@ -319,9 +331,14 @@ impl Step<'_> {
 
     async fn give(self, position: usize) -> Result<Issuance, ConnectorError> {
         let Some(offer) = self.placed.offers.get(position) else { return self.settle_later() };
-        if let Err(error) = self.issuer.answers.give(offer, self.account, self.now).await {
-            if error.kind.is_retryable() {
-                // The same step again, and what was answered so far stays answered.
+        if let Err(error) = self.issuer.answers.give(offer, self.asking()).await {
+            // The same step again, and what was answered so far stays answered.
+            if error.kind == ConnectorErrorKind::Challenge {
+                // Another order has the name challenged. That passes, and is no attempt in vain.
+                if !self.progress.is_late(self.issuer, self.now) {
+                    return self.progress.again(self.issuer, self.now, None);
+                }
+            } else if error.kind.is_retryable() {
                 return Err(error);
             }
             self.take_away().await;
@@ -488,7 +505,7 @@ impl Step<'_> {
     /// Takes all answers away. Where that fails the order goes on: what is left does no harm but to tidiness.
     async fn take_away(&self) {
         for offer in &self.placed.offers {
-            if let Err(error) = self.issuer.answers.take_away(offer, self.account).await {
+            if let Err(error) = self.issuer.answers.take_away(offer, self.asking()).await {
                 let why = error.explained();
                 tracing::warn!(
                     name = offer.identifier.value,

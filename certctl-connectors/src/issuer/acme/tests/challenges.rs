@@ -1,12 +1,12 @@
 //! How it is shown that names are ours.
 
-use certctl_core::connector::{ConnectorErrorKind, Issuance};
+use certctl_core::connector::{ChallengeKey, ConnectorErrorKind, Issuance, OrderState};
 use certctl_core::ports::CommandError;
 use certctl_core::testing::{AcmeFault, ScriptedCommands};
 use serde_json::json;
 
 use super::steps::{config, script_dns};
-use super::world::{World, leaf};
+use super::world::{Wanted, World, leaf};
 
 #[test]
 fn every_kind_of_challenge_comes_to_a_certificate() {
@@ -218,4 +218,56 @@ fn a_ca_may_write_a_name_otherwise_and_it_is_shown_as_it_was_ordered() {
         let stored = String::from_utf8_lossy(&state.0).into_owned();
         assert!(stored.contains(&format!("{{\"type\":\"{kind}\",\"value\":\"{san}\"}}")), "{stored}");
     }
+}
+
+/// RFC 8737 §3: a name shows one certificate at a time.
+#[test]
+fn of_two_orders_for_one_name_over_tls_the_second_waits_for_the_first() {
+    let world = World::new();
+    let config = config("tls-alpn-01");
+    let one = world.wanted(&["a.example", "shop.example"]);
+    let mut two = world.wanted(&["shop.example", "z.example"]);
+    two.id = "job-2".to_owned();
+    let step = |wanted: &Wanted, state: Option<&OrderState>| {
+        let done = world.step(&*world.issuer(config.clone()), wanted, state).unwrap();
+        let Issuance::Pending { state, retry_after, .. } = done else { panic!("nothing is decided yet") };
+        (state, retry_after)
+    };
+    // The first has its answers given, and the CA is not told of them yet.
+    let mut first = step(&one, None).0;
+    while !String::from_utf8_lossy(&first.0).contains("\"settle\"") {
+        first = step(&one, Some(&first)).0;
+    }
+    let mut second = step(&two, None).0;
+    while !String::from_utf8_lossy(&second.0).contains("\"give\"") {
+        second = step(&two, Some(&second)).0;
+    }
+    let key = ChallengeKey::TlsAlpn01("shop.example".to_owned());
+    let shown = world.challenges.answer(&key).unwrap();
+    for _ in 0..3 {
+        let (state, pause) = step(&two, Some(&second));
+        assert!(!pause.is_zero(), "it waits, and no attempt is lost");
+        assert_eq!(world.challenges.answer(&key), Some(shown.clone()));
+        second = state;
+    }
+    world.go_on(&config, &one, Some(first)).map_err(|(error, _)| error).unwrap();
+    world.go_on(&config, &two, Some(second)).map_err(|(error, _)| error).unwrap();
+    assert_eq!(world.ca.orders().iter().map(|order| order.finalized).collect::<Vec<_>>(), [1, 1]);
+    assert!(world.challenges.is_empty());
+}
+
+#[test]
+fn an_order_that_waits_for_another_one_too_long_takes_its_own_answers_away() {
+    let world = World::new();
+    let mut config = config("tls-alpn-01");
+    config["poll_max_wait_seconds"] = json!(60);
+    let one = world.wanted(&["shop.example"]);
+    let states = world.states(&config, &one);
+    let given = states.iter().find(|state| String::from_utf8_lossy(&state.0).contains("\"give\"")).unwrap();
+    drop(world.step(&*world.issuer(config.clone()), &one, Some(given)));
+    let mut two = world.wanted(&["a.example", "shop.example"]);
+    two.id = "job-2".to_owned();
+    let (error, _) = world.go_on(&config, &two, None).unwrap_err();
+    assert_eq!((error.kind, error.begins_anew), (ConnectorErrorKind::Challenge, true), "{error}");
+    assert_eq!(world.challenges.len(), 1, "that of the first");
 }
