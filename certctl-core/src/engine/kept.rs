@@ -428,10 +428,13 @@ mod tests {
         let written: Written = serde_json::from_str(text).unwrap();
         assert!(written.held.is_none());
         assert_eq!(written.answer.read().unwrap(), certificate(1));
-        let held = Held { order: "job-1".into(), until: Timestamp(7) };
+        let held = Held { order: "job-1".into(), until: Timestamp::from_unix_seconds(7) };
         let written = Written { held: Some(held), answer: WrittenAnswer::of(&certificate(1)) };
         let again: Written = serde_json::from_slice(&serde_json::to_vec(&written).unwrap()).unwrap();
-        assert_eq!(again.held.map(|held| (held.order, held.until)), Some(("job-1".to_owned(), Timestamp(7))));
+        assert_eq!(
+            again.held.map(|held| (held.order, held.until)),
+            Some(("job-1".to_owned(), Timestamp::from_unix_seconds(7)))
+        );
     }
 
     #[test]

@@ -71,14 +71,48 @@ enum Next {
     Settle,
     /// Tells the CA that this challenge is answered.
     Tell(usize),
-    /// Waits for the CA's verdict, and takes the answers away.
+    /// Waits for the CA's verdict.
     Await,
+    /// Takes this answer away.
+    TakeAway(usize, Then),
     /// Sends the request.
     Finalize,
     /// Waits for the certificate.
     Collect,
     /// Reads the certificate.
     Download(Url),
+}
+
+/// What follows when all answers are taken away.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Then {
+    Finalize,
+    Collect,
+    /// The order came to nothing.
+    Fail(Failure),
+}
+
+/// Why an order came to nothing, kept until its answers are taken away.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Failure {
+    /// The kind's name.
+    kind: String,
+    why: String,
+}
+
+impl Failure {
+    fn of(error: &ConnectorError) -> Self {
+        Self { kind: error.kind.name().to_owned(), why: error.explained() }
+    }
+
+    fn told(self) -> ConnectorError {
+        use ConnectorErrorKind::{Auth, Challenge, Lineage, Permanent, Policy, Quota, Transient, Unreachable};
+        let kinds = [Auth, Challenge, Lineage, Permanent, Policy, Quota, Transient, Unreachable];
+        let kind = kinds.into_iter().find(|kind| kind.name() == self.kind).unwrap_or(Permanent);
+        ConnectorError::new(kind, self.why).begin_anew()
+    }
 }
 
 const VERSION: u8 = 1;
@@ -159,12 +193,15 @@ impl AcmeIssuer {
         let Stage::Ordered { order: placed, next } = progress.stage.clone() else {
             return self.place(order, progress, &account).await;
         };
-        if placed.account != account.url {
-            return Err(ConnectorError::transient("another account orders since the order began").begin_anew());
-        }
         let now = order.now;
         let step = Step { issuer: self, account: &account, key: order.idempotency_key, progress, placed: *placed, now };
-        match next {
+        let before = step.clone();
+        let is_another = before.placed.account != account.url;
+        let done = match next {
+            Next::TakeAway(position, then) => return step.take_one_away(position, then).await,
+            _ if is_another => {
+                Err(ConnectorError::transient("another account orders since the order began").begin_anew())
+            }
             Next::Choose => step.choose(order).await,
             Next::Give(position) => step.give(position).await,
             Next::Settle => step.settle().await,
@@ -173,6 +210,12 @@ impl AcmeIssuer {
             Next::Finalize => step.finalize(order).await,
             Next::Collect => step.collect().await,
             Next::Download(url) => step.download(order, &url).await,
+        };
+        match done {
+            Err(error) if error.begins_anew && before.is_answered() => {
+                before.take_away(Then::Fail(Failure::of(&error)))
+            }
+            done => done,
         }
     }
 
@@ -270,7 +313,8 @@ fn is_about_lineage(refused: &Refused) -> bool {
         || matches!(refused.status, 404 | 409)
 }
 
-/// One step of an order that the CA has.
+/// One step of an order that the CA has. What an error that begins anew leaves of answers is taken away by [`AcmeIssuer::go_on`].
+#[derive(Clone)]
 struct Step<'a> {
     issuer: &'a AcmeIssuer,
     account: &'a Account,
@@ -341,7 +385,6 @@ impl Step<'_> {
             } else if error.kind.is_retryable() {
                 return Err(error);
             }
-            self.take_away().await;
             return Err(error.begin_anew());
         }
         if position + 1 < self.placed.offers.len() { self.on(Next::Give(position + 1)) } else { self.settle_later() }
@@ -358,12 +401,10 @@ impl Step<'_> {
     async fn settle(self) -> Result<Issuance, ConnectorError> {
         for offer in &self.placed.offers {
             if !self.issuer.answers.is_seen(offer, self.account).await? {
-                let name = offer.identifier.value.clone();
-                let (issuer, now) = (self.issuer, self.now);
-                if now.since(Timestamp(self.progress.began_at)) <= issuer.terms.longest_wait {
-                    return self.progress.again(issuer, now, None);
+                let name = &offer.identifier.value;
+                if !self.progress.is_late(self.issuer, self.now) {
+                    return self.progress.again(self.issuer, self.now, None);
                 }
-                self.take_away().await;
                 let why =
                     format!("the TXT record for {name} cannot be seen from here; check who makes it, and dns_servers");
                 return Err(ConnectorError::new(ConnectorErrorKind::Challenge, why).begin_anew());
@@ -386,21 +427,9 @@ impl Step<'_> {
     async fn wait_for_verdict(self) -> Result<Issuance, ConnectorError> {
         let (document, says) = self.order().await?;
         match document.status.as_str() {
-            "pending" => {
-                let (issuer, now) = (self.issuer, self.now);
-                if now.since(Timestamp(self.progress.began_at)) > issuer.terms.longest_wait {
-                    self.take_away().await;
-                }
-                self.progress.again(issuer, now, says)
-            }
-            "ready" => {
-                self.take_away().await;
-                self.on(Next::Finalize)
-            }
-            "processing" | "valid" => {
-                self.take_away().await;
-                self.on(Next::Collect)
-            }
+            "pending" => self.progress.again(self.issuer, self.now, says),
+            "ready" => self.take_away(Then::Finalize),
+            "processing" | "valid" => self.take_away(Then::Collect),
             _ => Err(self.failed(&document).await),
         }
     }
@@ -471,8 +500,7 @@ impl Step<'_> {
     }
 
     /// Why the order came to nothing, by what the CA says of it and of its names.
-    async fn failed(self, document: &Order) -> ConnectorError {
-        self.take_away().await;
+    async fn failed(&self, document: &Order) -> ConnectorError {
         let mut of_names = None;
         for url in &self.placed.authorizations {
             match self.authorization(url).await {
@@ -502,17 +530,37 @@ impl Step<'_> {
         error.begin_anew()
     }
 
-    /// Takes all answers away. Where that fails the order goes on: what is left does no harm but to tidiness.
-    async fn take_away(&self) {
-        for offer in &self.placed.offers {
-            if let Err(error) = self.issuer.answers.take_away(offer, self.asking()).await {
-                let why = error.explained();
-                tracing::warn!(
-                    name = offer.identifier.value,
-                    error = why,
-                    "the answer to a challenge was not taken away"
-                );
-            }
+    /// Whether there are answers that are taken away. A standing record stays.
+    fn is_answered(&self) -> bool {
+        self.placed.offers.iter().any(|offer| offer.kind != AcmeChallenge::DnsPersist01)
+    }
+
+    /// Takes the answers away, each in a step of its own: a program may take as long as a step for one.
+    fn take_away(mut self, then: Then) -> Result<Issuance, ConnectorError> {
+        self.placed.offers.retain(|offer| offer.kind != AcmeChallenge::DnsPersist01);
+        if self.placed.offers.is_empty() { self.afterwards(then) } else { self.on(Next::TakeAway(0, then)) }
+    }
+
+    /// Where that fails the order goes on: what is left does no harm but to tidiness.
+    async fn take_one_away(mut self, position: usize, then: Then) -> Result<Issuance, ConnectorError> {
+        if let Some(offer) = self.placed.offers.get(position)
+            && let Err(error) = self.issuer.answers.take_away(offer, self.asking()).await
+        {
+            let why = error.explained();
+            tracing::warn!(name = offer.identifier.value, error = why, "the answer to a challenge was not taken away");
+        }
+        if position + 1 < self.placed.offers.len() {
+            return self.on(Next::TakeAway(position + 1, then));
+        }
+        self.placed.offers.clear();
+        self.afterwards(then)
+    }
+
+    fn afterwards(self, then: Then) -> Result<Issuance, ConnectorError> {
+        match then {
+            Then::Finalize => self.on(Next::Finalize),
+            Then::Collect => self.on(Next::Collect),
+            Then::Fail(failure) => Err(failure.told()),
         }
     }
 }
@@ -528,4 +576,54 @@ fn ends_at(chain: &Chain, common_name: &str) -> bool {
     let special = |c: char| if ",+\"\\<>;".contains(c) { format!("\\{c}") } else { c.to_string() };
     let attribute: String = common_name.chars().map(special).collect();
     last.is_some_and(|last| format!(",{},", last.issuer).contains(&format!(",CN={attribute},")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(next: &str) -> String {
+        let offer = r#"{"kind":"dns-01","identifier":{"type":"dns","value":"a.example"},"wildcard":false,
+            "url":"https://ca.example/challenge/0","token":"t"}"#;
+        let order = format!(
+            r#"{{"url":"https://ca.example/order/0","finalize":"https://ca.example/order/0/finalize",
+            "authorizations":["https://ca.example/authz/0"],"account":"https://ca.example/account/0","offers":[{offer}]}}"#
+        );
+        format!(
+            r#"{{"version":1,"directory":"https://ca.example/directory","began_at":7,"looks":2,
+            "stage":{{"ordered":{{"order":{order},"next":{next}}}}}}}"#
+        )
+    }
+
+    /// Orders are under way when a new version is started.
+    #[test]
+    fn what_was_stored_between_any_two_steps_is_read() {
+        for next in [
+            r#""choose""#,
+            r#"{"give":0}"#,
+            r#""settle""#,
+            r#"{"tell":1}"#,
+            r#""await""#,
+            r#""finalize""#,
+            r#""collect""#,
+            r#"{"download":"https://ca.example/cert/0"}"#,
+            r#"{"take_away":[0,"finalize"]}"#,
+            r#"{"take_away":[1,"collect"]}"#,
+            r#"{"take_away":[1,{"fail":{"kind":"policy","why":"on a list"}}]}"#,
+        ] {
+            let read: Progress = serde_json::from_str(&stored(next)).unwrap_or_else(|error| panic!("{next}: {error}"));
+            let again = serde_json::to_value(&read).unwrap();
+            let expected: Value = serde_json::from_str(next).unwrap();
+            assert_eq!(again["stage"]["ordered"]["next"], expected);
+        }
+    }
+
+    #[test]
+    fn a_failure_is_told_as_the_kind_that_it_was() {
+        use ConnectorErrorKind::{Auth, Challenge, Lineage, Permanent, Policy, Quota, Transient, Unreachable};
+        for kind in [Auth, Challenge, Lineage, Permanent, Policy, Quota, Transient, Unreachable] {
+            let told = Failure::of(&ConnectorError::new(kind, "no")).told();
+            assert_eq!((told.kind, told.message.as_str(), told.begins_anew), (kind, "no", true));
+        }
+    }
 }
