@@ -271,3 +271,28 @@ fn an_order_that_waits_for_another_one_too_long_takes_its_own_answers_away() {
     assert_eq!((error.kind, error.begins_anew), (ConnectorErrorKind::Challenge, true), "{error}");
     assert_eq!(world.challenges.len(), 1, "that of the first");
 }
+
+#[test]
+fn a_standing_record_that_nobody_looks_for_is_made_all_the_same() {
+    let text = "acme.example; accounturi=https://acme.example/account/0";
+    let mut made = config("dns-01");
+    made["challenge_type"] = json!("dns-persist-01");
+    made["dns_persist_issuer_domain"] = json!("acme.example");
+    made["dns_check"] = json!(false);
+    let world = World::new();
+    script_dns(&world);
+    world.fulfil(&made, &world.wanted(&["shop.example"])).unwrap();
+    let calls = world.fakes.commands.calls();
+    assert_eq!(calls.iter().map(|call| call.argv.join(" ")).collect::<Vec<_>>(), ["/opt/dns add"], "it stays");
+    let environment = &calls[0].environment;
+    assert_eq!((environment[1].1.as_str(), environment[2].1.as_str()), ("_validation-persist.shop.example", text));
+    // Where nobody makes it either, it is there by the operator's word, and the CA decides.
+    let standing = json!({
+        "challenge_type": "dns-persist-01", "dns_persist_issuer_domain": "acme.example", "dns_check": false,
+    });
+    let world = World::new();
+    let (error, _) = world.go_on(&standing, &world.wanted(&["shop.example"]), None).unwrap_err();
+    assert!(error.message.contains("incorrectResponse"), "{error}");
+    world.fakes.names.add("_validation-persist.shop.example", text);
+    world.fulfil(&standing, &world.wanted(&["shop.example"])).unwrap();
+}
