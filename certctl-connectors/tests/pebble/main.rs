@@ -99,14 +99,19 @@ fn accounts() {
         assert!(unbound.message.contains("eab_kid"), "{unbound}");
         let bound = json!({ "eab_kid": ca::KEY_ID, "eab_hmac": ca::SHARED_KEY });
         let chain = client.fulfil(&bound, vec!["a.example".into()], usize::MAX).await;
+        let early = client.fulfil(&bound, vec!["early.example".into()], usize::MAX).await;
         // Another key and another address, and the same account: it may revoke what it ordered.
         let changed = json!({
             "eab_kid": ca::KEY_ID, "eab_hmac": ca::SHARED_KEY, "account_key_number": 1, "email": "security@example.com",
         });
+        let revoked_at = client.ports.clock.now();
+        // Before an order tells the CA of the change it revokes, too.
+        let (reason, serial) = (RevocationReason::Superseded, certificate::parse(early.leaf()).unwrap().serial);
+        let revoked = RevokedCertificate { serial: &serial, chain: &early, reason, revoked_at };
+        client.issuer(&changed).revoker().unwrap().revoke(revoked).await.unwrap();
         client.fulfil(&changed, vec!["b.example".into()], usize::MAX).await;
         let issuer = client.issuer(&changed);
         let facts = certificate::parse(chain.leaf()).unwrap();
-        let revoked_at = client.ports.clock.now();
         for reason in [RevocationReason::CertificateHold, RevocationReason::KeyCompromise] {
             let revoked = RevokedCertificate { serial: &facts.serial, chain: &chain, reason, revoked_at };
             issuer.revoker().unwrap().revoke(revoked).await.unwrap();

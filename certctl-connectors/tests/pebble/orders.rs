@@ -41,7 +41,7 @@ struct Wanted {
 const MOST_STEPS: usize = 400;
 const MOST_ATTEMPTS: usize = 6;
 /// Steps of an order at most at which a process dies.
-const STEPS: usize = 11;
+const STEPS: usize = 13;
 
 impl Client {
     pub(crate) async fn new(pebble: Pebble) -> Self {

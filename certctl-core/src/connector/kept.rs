@@ -54,17 +54,21 @@ pub enum Swap {
 /// Answers to the challenges of CAs, which any replica gives to whoever asks.
 #[async_trait]
 pub trait Challenges: Send + Sync {
-    /// Has a challenge answered from now until the moment given, at the latest. Doing so again changes nothing but the moment.
+    /// Has a challenge of an order answered from now until the moment given, at the latest. Doing so again changes nothing but the
+    /// moment; another answer of the same order takes the place of the one before. `order` is its
+    /// [`idempotency_key`](super::IssueOrder::idempotency_key).
     ///
     /// # Errors
-    /// Those of the store.
-    async fn publish(&self, answer: &ChallengeAnswer, until: Timestamp) -> Result<(), ConnectorError>;
+    /// One of kind [`Challenge`](super::ConnectorErrorKind::Challenge) while another order has another answer there: over
+    /// tls-alpn-01 a name shows one certificate at a time (RFC 8737 §3). It passes when that order takes its answer away. Those
+    /// of the store.
+    async fn publish(&self, order: &str, answer: &ChallengeAnswer, until: Timestamp) -> Result<(), ConnectorError>;
 
-    /// Has a challenge answered no longer. That nobody answers it is no error.
+    /// Has a challenge answered no longer by what the order published. That it is not answered, or by another order, is no error.
     ///
     /// # Errors
     /// Those of the store.
-    async fn withdraw(&self, challenge: &ChallengeKey) -> Result<(), ConnectorError>;
+    async fn withdraw(&self, order: &str, challenge: &ChallengeKey) -> Result<(), ConnectorError>;
 }
 
 /// Which challenge.

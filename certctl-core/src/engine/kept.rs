@@ -2,6 +2,7 @@
 //! nothing of it is a decision that the audit trail should tell.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -10,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::Engine;
-use crate::connector::{ChallengeAnswer, ChallengeKey, Challenges, ConnectorError, ConnectorState, Kept, Swap};
+use crate::connector::{
+    ChallengeAnswer, ChallengeKey, Challenges, ConnectorError, ConnectorErrorKind, ConnectorState, Kept, Swap,
+};
 use crate::domain::{
     ChallengeKind, ChallengeRecord, ChallengeRecordId, ConnectorStateId, ConnectorStateRecord, Timestamp,
 };
@@ -25,6 +28,9 @@ const STATE: &str = "connector-state";
 const CHALLENGE: &str = "challenge-answer";
 /// Answers whose time is over that are forgotten with each new one.
 const FORGOTTEN_AT_ONCE: usize = 20;
+/// How long an answer keeps others from its place at most: longer than orders take. What an order leaves behind that was called off
+/// stands in the way of the next one no longer than that.
+const HELD: Duration = Duration::from_mins(30);
 /// Attempts at a commit that somebody else's comes before.
 const ATTEMPTS: usize = 3;
 
@@ -42,15 +48,19 @@ impl StoredFor {
 
     async fn publish_once(
         &self,
+        order: &str,
         answer: &ChallengeAnswer,
         until: Timestamp,
     ) -> Result<Result<(), ApplyError>, ConnectorError> {
         let mut unit = UnitOfWork::begin(&self.storage).await.map_err(store)?;
         let (kind, id) = named(&answer.key());
-        let plain = Zeroizing::new(serde_json::to_vec(&Written::of(answer)).map_err(unwritable)?);
+        let held = Held { order: order.to_owned(), until: unit.now() + HELD };
+        let written = Written { held: Some(held), answer: WrittenAnswer::of(answer) };
+        let plain = Zeroizing::new(serde_json::to_vec(&written).map_err(unwritable)?);
         let sealed = self.sealer.seal(CHALLENGE, id.as_str(), &plain).map_err(unwritable)?;
         let connector = self.connector.clone();
         match unit.get::<ChallengeRecord>(id.as_str()).await.map_err(store)? {
+            Some(record) if self.is_anothers(&record, order, answer, unit.now()) => return Err(challenged()),
             Some(mut record) => {
                 (record.connector, record.sealed, record.expires_at) = (connector, sealed, until);
                 unit.update(record);
@@ -69,12 +79,32 @@ impl StoredFor {
         Ok(unit.bookkeeping().commit().await.map(drop))
     }
 
-    async fn withdraw_once(&self, challenge: &ChallengeKey) -> Result<Result<(), ApplyError>, ConnectorError> {
+    /// Whether another order is in the middle of showing something else there.
+    fn is_anothers(&self, record: &ChallengeRecord, order: &str, answer: &ChallengeAnswer, now: Timestamp) -> bool {
+        if record.expires_at <= now {
+            return false;
+        }
+        // What cannot be opened helps nobody.
+        let Some(Written { held: Some(held), answer: before }) = self.written(record) else { return false };
+        held.order != order && now < held.until && before.read().ok().is_none_or(|before| before != *answer)
+    }
+
+    fn written(&self, record: &ChallengeRecord) -> Option<Written> {
+        let plain = self.sealer.open(CHALLENGE, record.id.as_str(), &record.sealed).ok()?;
+        serde_json::from_slice(&plain).ok()
+    }
+
+    async fn withdraw_once(
+        &self,
+        order: &str,
+        challenge: &ChallengeKey,
+    ) -> Result<Result<(), ApplyError>, ConnectorError> {
         let mut unit = UnitOfWork::begin(&self.storage).await.map_err(store)?;
         let (_, id) = named(challenge);
         let Some(record) = unit.get::<ChallengeRecord>(id.as_str()).await.map_err(store)? else { return Ok(Ok(())) };
-        if record.connector != self.connector {
-            // Another issuer has the same name challenged now; its answer is not ours to take away.
+        let of_another = self.written(&record).and_then(|written| written.held).is_some_and(|held| held.order != order);
+        if record.connector != self.connector || of_another {
+            // Another issuer or order has the same name challenged now; its answer is not ours to take away.
             return Ok(Ok(()));
         }
         unit.delete(&record);
@@ -120,9 +150,9 @@ impl ConnectorState for StoredFor {
 
 #[async_trait]
 impl Challenges for StoredFor {
-    async fn publish(&self, answer: &ChallengeAnswer, until: Timestamp) -> Result<(), ConnectorError> {
+    async fn publish(&self, order: &str, answer: &ChallengeAnswer, until: Timestamp) -> Result<(), ConnectorError> {
         for _ in 0..ATTEMPTS {
-            match self.publish_once(answer, until).await? {
+            match self.publish_once(order, answer, until).await? {
                 Ok(()) => return Ok(()),
                 Err(ApplyError::Conflict { .. } | ApplyError::Stale { .. }) => {}
                 Err(error) => return Err(refused(error)),
@@ -131,9 +161,9 @@ impl Challenges for StoredFor {
         Err(busy())
     }
 
-    async fn withdraw(&self, challenge: &ChallengeKey) -> Result<(), ConnectorError> {
+    async fn withdraw(&self, order: &str, challenge: &ChallengeKey) -> Result<(), ConnectorError> {
         for _ in 0..ATTEMPTS {
-            match self.withdraw_once(challenge).await? {
+            match self.withdraw_once(order, challenge).await? {
                 Ok(()) => return Ok(()),
                 Err(ApplyError::Conflict { .. } | ApplyError::Stale { .. }) => {}
                 Err(error) => return Err(refused(error)),
@@ -158,7 +188,7 @@ impl Engine {
         }
         let plain = self.sealer().open(CHALLENGE, id.as_str(), &record.sealed).map_err(Error::internal)?;
         let written: Written = serde_json::from_slice(&plain).map_err(Error::internal)?;
-        Ok(Some(written.read().map_err(Error::internal)?))
+        Ok(Some(written.answer.read().map_err(Error::internal)?))
     }
 }
 
@@ -170,15 +200,31 @@ fn named(challenge: &ChallengeKey) -> (ChallengeKind, ChallengeRecordId) {
     (kind, ChallengeRecordId::of(kind.name(), &key))
 }
 
-/// An answer as it is sealed.
+/// An answer as it is sealed, and whose it is.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    /// Absent in what was kept before answers were held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    held: Option<Held>,
+    #[serde(flatten)]
+    answer: WrittenAnswer,
+}
+
+/// Which order has an answer there, and how long another one waits for it.
+#[derive(Serialize, Deserialize)]
+struct Held {
+    order: String,
+    until: Timestamp,
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-enum Written {
+enum WrittenAnswer {
     Http { token: String, key_authorization: String },
     Tls { name: String, certificate: String, key: Secret },
 }
 
-impl Written {
+impl WrittenAnswer {
     fn of(answer: &ChallengeAnswer) -> Self {
         match answer {
             ChallengeAnswer::Http01 { token, key_authorization } => {
@@ -215,6 +261,11 @@ fn refused(error: ApplyError) -> ConnectorError {
     }
 }
 
+fn challenged() -> ConnectorError {
+    let why = "another order has a certificate shown for the same name; this one goes on when that is done";
+    ConnectorError::new(ConnectorErrorKind::Challenge, why)
+}
+
 fn busy() -> ConnectorError {
     ConnectorError::transient("the answer to a challenge is being written by somebody else; try again")
 }
@@ -226,8 +277,6 @@ fn unwritable(error: impl std::error::Error + Send + Sync + 'static) -> Connecto
 #[cfg(all(test, feature = "testing"))]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::connector::Registry;
     use crate::domain::SCHEMAS;
@@ -297,17 +346,17 @@ mod tests {
             let key = ChallengeKey::Http01("abc".into());
             assert_eq!(engine.challenge_answer(&key).await.unwrap(), None);
             for _ in 0..2 {
-                cx.challenges.publish(&token("abc"), until).await.unwrap();
+                cx.challenges.publish("job-1", &token("abc"), until).await.unwrap();
             }
             assert_eq!(engine.challenge_answer(&key).await.unwrap(), Some(token("abc")));
             // Another issuer takes nothing of it away.
-            engine.connector_context("iss-b").challenges.withdraw(&key).await.unwrap();
+            engine.connector_context("iss-b").challenges.withdraw("job-1", &key).await.unwrap();
             assert!(engine.challenge_answer(&key).await.unwrap().is_some());
             for _ in 0..2 {
-                cx.challenges.withdraw(&key).await.unwrap();
+                cx.challenges.withdraw("job-1", &key).await.unwrap();
             }
             assert_eq!(engine.challenge_answer(&key).await.unwrap(), None);
-            cx.challenges.publish(&token("abc"), until).await.unwrap();
+            cx.challenges.publish("job-1", &token("abc"), until).await.unwrap();
             fakes.clock.advance(Duration::from_hours(1));
             assert_eq!(engine.challenge_answer(&key).await.unwrap(), None);
         });
@@ -323,12 +372,69 @@ mod tests {
                 key: Zeroizing::new(vec![4, 5, 6]),
             };
             let until = fakes.clock.now() + Duration::from_hours(1);
-            engine.connector_context("iss-a").challenges.publish(&answer, until).await.unwrap();
+            engine.connector_context("iss-a").challenges.publish("job-1", &answer, until).await.unwrap();
             let key = ChallengeKey::TlsAlpn01("sHOP.example".into());
             assert_eq!(engine.challenge_answer(&key).await.unwrap(), Some(answer));
             let other = ChallengeKey::Http01("shop.example".into());
             assert_eq!(engine.challenge_answer(&other).await.unwrap(), None);
         });
+    }
+
+    fn certificate(octet: u8) -> ChallengeAnswer {
+        ChallengeAnswer::TlsAlpn01 {
+            name: "shop.example".into(),
+            certificate: vec![octet],
+            key: Zeroizing::new(vec![octet]),
+        }
+    }
+
+    /// RFC 8737 §3: a name shows one certificate at a time.
+    #[test]
+    fn of_two_orders_for_one_name_the_second_waits_for_the_first() {
+        block_on(async {
+            let World { fakes, engine } = world().await;
+            let challenges = engine.connector_context("iss-a").challenges;
+            let until = fakes.clock.now() + Duration::from_hours(48);
+            let key = ChallengeKey::TlsAlpn01("shop.example".into());
+            challenges.publish("job-1", &certificate(1), until).await.unwrap();
+            let error = challenges.publish("job-2", &certificate(2), until).await.unwrap_err();
+            assert_eq!(error.kind, ConnectorErrorKind::Challenge, "{error}");
+            let other = engine.connector_context("iss-b").challenges;
+            assert!(other.publish("job-3", &certificate(3), until).await.unwrap_err().kind.is_retryable());
+            // Neither takes away what is not its own, and the first may show another one.
+            challenges.withdraw("job-2", &key).await.unwrap();
+            assert_eq!(engine.challenge_answer(&key).await.unwrap(), Some(certificate(1)));
+            challenges.publish("job-1", &certificate(4), until).await.unwrap();
+            assert_eq!(engine.challenge_answer(&key).await.unwrap(), Some(certificate(4)));
+            challenges.withdraw("job-1", &key).await.unwrap();
+            challenges.publish("job-2", &certificate(2), until).await.unwrap();
+            challenges.withdraw("job-1", &key).await.unwrap();
+            assert_eq!(engine.challenge_answer(&key).await.unwrap(), Some(certificate(2)));
+            // What two orders answer alike is not in anybody's way.
+            challenges.publish("job-1", &certificate(2), until).await.unwrap();
+            challenges.withdraw("job-2", &key).await.unwrap();
+            assert_eq!(engine.challenge_answer(&key).await.unwrap(), Some(certificate(2)));
+            // An order that was called off leaves its answer, which is still given, and stands in the way for a while only.
+            fakes.clock.advance(HELD);
+            assert_eq!(engine.challenge_answer(&key).await.unwrap(), Some(certificate(2)));
+            challenges.publish("job-3", &certificate(3), until).await.unwrap();
+            assert_eq!(engine.challenge_answer(&key).await.unwrap(), Some(certificate(3)));
+        });
+    }
+
+    #[test]
+    fn an_answer_of_before_answers_were_held_is_read_and_in_nobodys_way() {
+        let text = r#"{"kind":"tls","name":"shop.example","certificate":"AQ==","key":"AQ=="}"#;
+        let written: Written = serde_json::from_str(text).unwrap();
+        assert!(written.held.is_none());
+        assert_eq!(written.answer.read().unwrap(), certificate(1));
+        let held = Held { order: "job-1".into(), until: Timestamp::from_unix_seconds(7) };
+        let written = Written { held: Some(held), answer: WrittenAnswer::of(&certificate(1)) };
+        let again: Written = serde_json::from_slice(&serde_json::to_vec(&written).unwrap()).unwrap();
+        assert_eq!(
+            again.held.map(|held| (held.order, held.until)),
+            Some(("job-1".to_owned(), Timestamp::from_unix_seconds(7)))
+        );
     }
 
     #[test]
@@ -338,10 +444,10 @@ mod tests {
             let cx = engine.connector_context("iss-a");
             let until = fakes.clock.now() + Duration::from_hours(1);
             for name in ["a", "b"] {
-                cx.challenges.publish(&token(name), until).await.unwrap();
+                cx.challenges.publish("job-1", &token(name), until).await.unwrap();
             }
             fakes.clock.advance(Duration::from_hours(2));
-            cx.challenges.publish(&token("c"), fakes.clock.now() + Duration::from_hours(1)).await.unwrap();
+            cx.challenges.publish("job-1", &token("c"), fakes.clock.now() + Duration::from_hours(1)).await.unwrap();
             let view = engine.storage().read(View::Latest).await.unwrap();
             assert_eq!(view.list(Query::<ChallengeRecord>::all().limit(10)).await.unwrap().records.len(), 1);
         });

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
-use crate::connector::{ChallengeAnswer, ChallengeKey, Challenges, ConnectorError, ConnectorState, Kept, Swap};
+use crate::connector::{
+    ChallengeAnswer, ChallengeKey, Challenges, ConnectorError, ConnectorErrorKind, ConnectorState, Kept, Swap,
+};
 use crate::domain::Timestamp;
 
 /// State of connectors in memory. Clones share it, so a connector that is built again finds what it kept.
@@ -49,7 +51,10 @@ impl ConnectorState for MemoryState {
 
 /// Answers to challenges in memory. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryChallenges(Arc<Mutex<BTreeMap<ChallengeKey, (ChallengeAnswer, Timestamp)>>>);
+pub struct MemoryChallenges(Arc<Mutex<BTreeMap<ChallengeKey, Answered>>>);
+
+/// An answer, and the order that it is of.
+type Answered = (ChallengeAnswer, String);
 
 impl MemoryChallenges {
     /// Nothing is answered yet.
@@ -72,20 +77,27 @@ impl MemoryChallenges {
         self.answers().is_empty()
     }
 
-    fn answers(&self) -> MutexGuard<'_, BTreeMap<ChallengeKey, (ChallengeAnswer, Timestamp)>> {
+    fn answers(&self) -> MutexGuard<'_, BTreeMap<ChallengeKey, Answered>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
 impl Challenges for MemoryChallenges {
-    async fn publish(&self, answer: &ChallengeAnswer, until: Timestamp) -> Result<(), ConnectorError> {
-        self.answers().insert(answer.key(), (answer.clone(), until));
+    async fn publish(&self, order: &str, answer: &ChallengeAnswer, _until: Timestamp) -> Result<(), ConnectorError> {
+        let mut answers = self.answers();
+        if answers.get(&answer.key()).is_some_and(|(before, of)| of != order && before != answer) {
+            return Err(ConnectorError::new(ConnectorErrorKind::Challenge, "another order has the name challenged"));
+        }
+        answers.insert(answer.key(), (answer.clone(), order.to_owned()));
         Ok(())
     }
 
-    async fn withdraw(&self, challenge: &ChallengeKey) -> Result<(), ConnectorError> {
-        self.answers().remove(challenge);
+    async fn withdraw(&self, order: &str, challenge: &ChallengeKey) -> Result<(), ConnectorError> {
+        let mut answers = self.answers();
+        if answers.get(challenge).is_some_and(|(_, of)| of == order) {
+            answers.remove(challenge);
+        }
         Ok(())
     }
 }

@@ -42,7 +42,7 @@ async fn look(world: &World, ca: &AcmeCa, seen: &MemoryChallenges) -> usize {
         if answer.status.as_u16() == 200 {
             assert_eq!(answer.header("cache-control"), "no-store");
             let answer = ChallengeAnswer::Http01 { token, key_authorization: answer.text };
-            seen.publish(&answer, world.fakes.clock.now()).await.unwrap();
+            seen.publish("", &answer, world.fakes.clock.now()).await.unwrap();
             found += 1;
         }
     }

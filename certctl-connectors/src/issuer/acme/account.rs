@@ -20,8 +20,8 @@ use super::config::{AcmeTerms, Binding};
 use super::jws::{AccountKey, external_binding, sha256};
 use super::problem::Refused;
 
-/// Changes of one account that others may come before.
-const ATTEMPTS: usize = 5;
+/// Changes of one account at once, those included that others come before.
+const ATTEMPTS: usize = 8;
 
 /// An account that orders.
 pub(super) struct Account {
@@ -63,9 +63,17 @@ struct Stored {
     /// The key that is being changed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     next: Option<Secret>,
-    /// What was fetched to bind the account with: each time there is another one.
+    /// What was fetched to bind the account with, until the CA forgets the account: each time there is another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fetched: Option<Fetched>,
+}
+
+impl Stored {
+    /// What is left where the CA does not know the account any more: the key may be registered anew. What binds accounts may be good
+    /// for one alone, so it is forgotten with the account.
+    fn forgotten(self) -> Self {
+        Self { url: None, fetched: None, ..self }
+    }
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -90,8 +98,21 @@ impl Accounts {
         Self { terms, ports, state, name, live: Mutex::new(None) }
     }
 
-    /// The account, if there is one that needs nothing done first. Asks nobody but the store.
-    pub(super) async fn known(&self) -> Result<Option<Arc<Account>>, ConnectorError> {
+    /// The account that there is, whatever else is configured by now: it keeps its URL, and what it ordered is its own, until an
+    /// order tells the CA of another address or key. Asks nobody but the store.
+    pub(super) async fn existing(&self) -> Result<Option<Arc<Account>>, ConnectorError> {
+        let live = self.live.lock().await.clone();
+        if live.is_some() {
+            return Ok(live);
+        }
+        match self.load().await? {
+            Some((_, stored)) => self.open(&stored).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The account, if there is one that needs nothing done before it orders. Asks nobody but the store.
+    async fn known(&self) -> Result<Option<Arc<Account>>, ConnectorError> {
         let mut live = self.live.lock().await;
         if let Some(account) = &*live {
             return Ok(Some(Arc::clone(account)));
@@ -152,9 +173,8 @@ impl Accounts {
                 .because(refused.error);
         }
         if refused.name == "accountDoesNotExist" && stored.url.as_deref() == Some(&*account.url) {
-            // The key may be registered anew; the orders of the old account are lost.
-            let forgotten = Stored { url: None, ..stored };
-            if self.keep(Some(&kept), &forgotten).await.is_ok() {
+            // The orders of the old account are lost.
+            if self.keep(Some(&kept), &stored.forgotten()).await.is_ok() {
                 let why = "the CA does not know the account any more; it is registered anew";
                 return ConnectorError::transient(why).because(refused.error).begin_anew();
             }
@@ -196,21 +216,21 @@ impl Accounts {
         Ok(Secret::new(STANDARD.encode(&*made.pkcs8)))
     }
 
-    /// A key, and what binds it, before anybody hears of either.
+    /// A key, before anybody hears of it.
     async fn begin(&self) -> Result<(), ConnectorError> {
-        let fetched = match &self.terms.binding {
-            Binding::Fetched { url, api_key } => Some(self.fetch_binding(url, api_key.as_ref()).await?),
-            Binding::None | Binding::Given { .. } => None,
-        };
         let (email, number) = (self.terms.email.clone(), self.terms.key_number);
-        let stored = Stored { key: self.new_key().await?, url: None, email, number, next: None, fetched };
+        let stored = Stored { key: self.new_key().await?, url: None, email, number, next: None, fetched: None };
         // Whoever is overtaken uses the other's key.
         let _read_again = self.keep(None, &stored).await?;
         Ok(())
     }
 
-    /// RFC 8555 §7.3. A key that has an account is given that account.
+    /// RFC 8555 §7.3. A key that has an account is given that account. What binds it is fetched and kept first.
     async fn register(&self, client: &Client, stored: Stored) -> Result<Option<Stored>, ConnectorError> {
+        if let (Binding::Fetched { url, api_key }, None) = (&self.terms.binding, &stored.fetched) {
+            let fetched = self.fetch_binding(url, api_key.as_ref()).await?;
+            return Ok(Some(Stored { fetched: Some(fetched), ..stored }));
+        }
         let (directory, key) = (client.directory().await?, self.key(&stored.key).await?);
         let url = &directory.new_account;
         let mut payload = json!({ "termsOfServiceAgreed": true, "contact": [format!("mailto:{}", self.terms.email)] });
@@ -244,7 +264,7 @@ impl Accounts {
         let payload = json!({ "contact": [format!("mailto:{}", self.terms.email)] });
         match client.post(account.signed(), &url, &payload).await {
             Ok(_) => Ok(Some(Stored { email: self.terms.email.clone(), ..stored })),
-            Err(refused) if refused.name == "accountDoesNotExist" => Ok(Some(Stored { url: None, ..stored })),
+            Err(refused) if refused.name == "accountDoesNotExist" => Ok(Some(stored.forgotten())),
             Err(refused) => Err(refused.into()),
         }
     }

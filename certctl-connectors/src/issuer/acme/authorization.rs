@@ -4,18 +4,25 @@ use certctl_core::connector::{ConnectorError, ConnectorErrorKind};
 
 use super::challenge::Offer;
 use super::config::{AcmeChallenge, AcmeTerms};
-use super::wire::{Authorization, Challenge};
+use super::problem::plain;
+use super::wire::{Authorization, Challenge, Identifier};
 
 /// The challenge to answer; `None` where the CA believes us already (RFC 8555 §7.4.1).
 ///
 /// # Errors
-/// What an authorization ended with; a policy error where the CA offers no challenge of the kind that is configured.
-pub(super) fn chosen(terms: &AcmeTerms, authorization: &Authorization) -> Result<Option<Offer>, ConnectorError> {
+/// What an authorization ended with; a permanent error where it is for a name that was not ordered; a policy error where the CA
+/// offers no challenge of the kind that is configured.
+pub(super) fn chosen(
+    terms: &AcmeTerms,
+    ordered: &[Identifier],
+    authorization: &Authorization,
+) -> Result<Option<Offer>, ConnectorError> {
     match authorization.status.as_str() {
         "valid" => return Ok(None),
         "pending" => {}
         _ => return Err(ended(authorization)),
     }
+    let identifier = shown(ordered, authorization)?;
     let offered = |kind: AcmeChallenge| authorization.challenges.iter().find(|challenge| challenge.kind == kind.name());
     let found = match terms.challenge {
         AcmeChallenge::DnsPersist01 => match offered(AcmeChallenge::DnsPersist01) {
@@ -29,7 +36,7 @@ pub(super) fn chosen(terms: &AcmeTerms, authorization: &Authorization) -> Result
         let kinds: Vec<&str> = authorization.challenges.iter().map(|challenge| challenge.kind.as_str()).collect();
         let why = format!(
             "for {} the CA offers {}, and challenge_type is {}; configure one that it offers",
-            authorization.identifier.value,
+            identifier.value,
             if kinds.is_empty() { "no challenge".to_owned() } else { kinds.join(", ") },
             terms.challenge.name()
         );
@@ -38,11 +45,30 @@ pub(super) fn chosen(terms: &AcmeTerms, authorization: &Authorization) -> Result
     check(terms, kind, challenge)?;
     Ok(Some(Offer {
         kind,
-        identifier: authorization.identifier.clone(),
+        identifier,
         wildcard: authorization.wildcard,
         url: challenge.url.clone(),
         token: challenge.token.clone(),
     }))
+}
+
+/// What is to be shown to be ours, as it was ordered: a name, or the name that a wildcard is of (RFC 8555 §7.1.4). It becomes the
+/// name of a record, and part of the environment of programs, so a CA has no other say in it.
+fn shown(ordered: &[Identifier], authorization: &Authorization) -> Result<Identifier, ConnectorError> {
+    let named = &authorization.identifier;
+    let is_named = |ours: &Identifier| match (ours.address(), named.address()) {
+        (Some(ours), Some(named)) => ours == named,
+        _ => ours.kind == named.kind && ours.value.eq_ignore_ascii_case(&named.value),
+    };
+    let mut candidates = ordered.iter().filter_map(|ours| match (ours.of_wildcard(), authorization.wildcard) {
+        (Some(name), true) => Some(name),
+        (None, false) => Some(ours.clone()),
+        _ => None,
+    });
+    candidates.find(is_named).ok_or_else(|| {
+        let why = format!("the CA wants to be shown {}, which was not ordered", plain(&named.value));
+        ConnectorError::permanent(why).begin_anew()
+    })
 }
 
 fn check(terms: &AcmeTerms, kind: AcmeChallenge, challenge: &Challenge) -> Result<(), ConnectorError> {
@@ -67,7 +93,7 @@ fn check(terms: &AcmeTerms, kind: AcmeChallenge, challenge: &Challenge) -> Resul
 
 /// Why an authorization came to nothing. Its order is lost with it.
 pub(super) fn ended(authorization: &Authorization) -> ConnectorError {
-    let name = &authorization.identifier.value;
+    let name = plain(&authorization.identifier.value);
     let problem =
         authorization.challenges.iter().find_map(|challenge| challenge.error.as_ref().map(|p| (challenge, p)));
     let (kind, why) = if let Some((challenge, problem)) = problem {

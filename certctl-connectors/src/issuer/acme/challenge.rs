@@ -42,6 +42,15 @@ const CERTIFICATE: Duration = Duration::from_hours(24 * 7);
 /// The most that is repeated of what a program complains, in characters.
 const COMPLAINT: usize = 300;
 
+/// Whose challenges are answered, and when.
+#[derive(Clone, Copy)]
+pub(super) struct Asking<'a> {
+    pub(super) account: &'a Account,
+    /// The order, by its idempotency key.
+    pub(super) order: &'a str,
+    pub(super) now: Timestamp,
+}
+
 /// Who answers.
 pub(super) struct Answers {
     terms: Arc<AcmeTerms>,
@@ -55,23 +64,29 @@ impl Answers {
     }
 
     /// Has a challenge answered.
-    pub(super) async fn give(&self, offer: &Offer, account: &Account, now: Timestamp) -> Result<(), ConnectorError> {
+    ///
+    /// # Errors
+    /// One of kind `Challenge` while another order has a certificate shown for the same name.
+    pub(super) async fn give(&self, offer: &Offer, asking: Asking<'_>) -> Result<(), ConnectorError> {
+        let Asking { account, order, now } = asking;
         match offer.kind {
             AcmeChallenge::Http01 => {
                 let key_authorization = offer.key_authorization(account);
                 let answer = ChallengeAnswer::Http01 { token: offer.token.clone(), key_authorization };
-                self.challenges.publish(&answer, now + ANSWERED).await
+                self.challenges.publish(order, &answer, now + ANSWERED).await
             }
             AcmeChallenge::TlsAlpn01 => {
                 let answer = self.certificate(offer, account, now).await?;
-                self.challenges.publish(&answer, now + ANSWERED).await
+                self.challenges.publish(order, &answer, now + ANSWERED).await
             }
             AcmeChallenge::Dns01 => self.record(offer, account, Change::Add).await,
             AcmeChallenge::DnsPersist01 => {
-                if self.is_seen(offer, account).await? {
+                let check = self.terms.dns.check;
+                if check && self.is_seen(offer, account).await? {
                     return Ok(());
                 }
-                if matches!(self.terms.dns.maker, Maker::Nobody) {
+                // Where nobody looks and nobody makes it, it stands there by the operator's word.
+                if check && matches!(self.terms.dns.maker, Maker::Nobody) {
                     let (name, text) = self.text_record(offer, account);
                     let why = format!("add the TXT record {name} with `{text}`: nobody is configured who makes it");
                     return Err(ConnectorError::new(ConnectorErrorKind::Policy, why));
@@ -82,13 +97,16 @@ impl Answers {
     }
 
     /// Takes the answer away. A standing record stays.
-    pub(super) async fn take_away(&self, offer: &Offer, account: &Account) -> Result<(), ConnectorError> {
+    pub(super) async fn take_away(&self, offer: &Offer, asking: Asking<'_>) -> Result<(), ConnectorError> {
         match offer.kind {
-            AcmeChallenge::Http01 => self.challenges.withdraw(&ChallengeKey::Http01(offer.token.clone())).await,
-            AcmeChallenge::TlsAlpn01 => {
-                self.challenges.withdraw(&ChallengeKey::TlsAlpn01(handshake_name(&offer.identifier))).await
+            AcmeChallenge::Http01 => {
+                self.challenges.withdraw(asking.order, &ChallengeKey::Http01(offer.token.clone())).await
             }
-            AcmeChallenge::Dns01 => self.record(offer, account, Change::Remove).await,
+            AcmeChallenge::TlsAlpn01 => {
+                let challenge = ChallengeKey::TlsAlpn01(handshake_name(&offer.identifier));
+                self.challenges.withdraw(asking.order, &challenge).await
+            }
+            AcmeChallenge::Dns01 => self.record(offer, asking.account, Change::Remove).await,
             AcmeChallenge::DnsPersist01 => Ok(()),
         }
     }

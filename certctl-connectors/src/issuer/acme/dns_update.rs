@@ -151,7 +151,7 @@ fn signed_at(now: Timestamp) -> Vec<u8> {
     [seconds.get(2..).unwrap_or_default(), &FUDGE.to_be_bytes()].concat()
 }
 
-/// Length octets before each label (RFC 1035 §3.1). The names here were checked when they were configured or certified.
+/// Length octets before each label (RFC 1035 §3.1). The names here were checked when they were configured or ordered.
 fn wire_name(name: &str) -> Vec<u8> {
     let labels = name.trim_end_matches('.').split('.').filter(|label| !label.is_empty());
     let mut wire: Vec<u8> = labels

@@ -95,7 +95,7 @@ impl TestConnection for AcmeIssuer {
                 "the CA does not say when to renew (RFC 9773); set ari_enabled to false",
             ));
         }
-        let account = match self.accounts.known().await? {
+        let account = match self.accounts.existing().await? {
             Some(account) => format!("the account is {}", account.url),
             None => "the first order makes the account".to_owned(),
         };
@@ -109,7 +109,7 @@ impl TestConnection for AcmeIssuer {
 impl RenewalInfo for AcmeIssuer {
     async fn account(&self) -> Result<IssuingAccount, ConnectorError> {
         let account =
-            self.accounts.known().await?.ok_or_else(|| ConnectorError::transient("there is no account yet"))?;
+            self.accounts.existing().await?.ok_or_else(|| ConnectorError::transient("there is no account yet"))?;
         Ok(IssuingAccount { directory: self.terms.directory.to_string(), account: account.url.clone() })
     }
 

@@ -13,7 +13,7 @@ use url::Url;
 
 use super::account::{Account, Ready};
 use super::authorization::{chosen, ended};
-use super::challenge::Offer;
+use super::challenge::{Asking, Offer};
 use super::config::AcmeChallenge;
 use super::issuer::AcmeIssuer;
 use super::problem::Refused;
@@ -71,14 +71,48 @@ enum Next {
     Settle,
     /// Tells the CA that this challenge is answered.
     Tell(usize),
-    /// Waits for the CA's verdict, and takes the answers away.
+    /// Waits for the CA's verdict.
     Await,
+    /// Takes this answer away.
+    TakeAway(usize, Then),
     /// Sends the request.
     Finalize,
     /// Waits for the certificate.
     Collect,
     /// Reads the certificate.
     Download(Url),
+}
+
+/// What follows when all answers are taken away.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Then {
+    Finalize,
+    Collect,
+    /// The order came to nothing.
+    Fail(Failure),
+}
+
+/// Why an order came to nothing, kept until its answers are taken away.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Failure {
+    /// The kind's name.
+    kind: String,
+    why: String,
+}
+
+impl Failure {
+    fn of(error: &ConnectorError) -> Self {
+        Self { kind: error.kind.name().to_owned(), why: error.explained() }
+    }
+
+    fn told(self) -> ConnectorError {
+        use ConnectorErrorKind::{Auth, Challenge, Lineage, Permanent, Policy, Quota, Transient, Unreachable};
+        let kinds = [Auth, Challenge, Lineage, Permanent, Policy, Quota, Transient, Unreachable];
+        let kind = kinds.into_iter().find(|kind| kind.name() == self.kind).unwrap_or(Permanent);
+        ConnectorError::new(kind, self.why).begin_anew()
+    }
 }
 
 const VERSION: u8 = 1;
@@ -108,7 +142,12 @@ impl Progress {
     }
 
     fn ordered(self, order: Placed, next: Next) -> Self {
-        Self { looks: 0, stage: Stage::Ordered { order: Box::new(order), next }, ..self }
+        Self { looks: 0, ..self.still(order, next) }
+    }
+
+    /// Another step that is no progress: the looks count on.
+    fn still(self, order: Placed, next: Next) -> Self {
+        Self { stage: Stage::Ordered { order: Box::new(order), next }, ..self }
     }
 
     fn pending(&self, after: Duration) -> Result<Issuance, ConnectorError> {
@@ -118,9 +157,13 @@ impl Progress {
         Ok(Issuance::Pending { state: OrderState(state), serial: None, retry_after: after })
     }
 
+    fn is_late(&self, issuer: &AcmeIssuer, now: Timestamp) -> bool {
+        now.since(Timestamp(self.began_at)) > issuer.terms.longest_wait
+    }
+
     /// Looks again at what was not ready, as long as there is patience.
     fn again(self, issuer: &AcmeIssuer, now: Timestamp, says: Option<Duration>) -> Result<Issuance, ConnectorError> {
-        if now.since(Timestamp(self.began_at)) > issuer.terms.longest_wait {
+        if self.is_late(issuer, now) {
             let waited = issuer.terms.longest_wait.as_secs();
             let why = format!("the order was not done within {waited} s (poll_max_wait_seconds); a new one begins");
             return Err(ConnectorError::new(ConnectorErrorKind::Challenge, why).begin_anew());
@@ -150,13 +193,16 @@ impl AcmeIssuer {
         let Stage::Ordered { order: placed, next } = progress.stage.clone() else {
             return self.place(order, progress, &account).await;
         };
-        if placed.account != account.url {
-            return Err(ConnectorError::transient("another account orders since the order began").begin_anew());
-        }
         let now = order.now;
-        let step = Step { issuer: self, account: &account, progress, placed: *placed, now };
-        match next {
-            Next::Choose => step.choose().await,
+        let step = Step { issuer: self, account: &account, key: order.idempotency_key, progress, placed: *placed, now };
+        let before = step.clone();
+        let is_another = before.placed.account != account.url;
+        let done = match next {
+            Next::TakeAway(position, then) => return step.take_one_away(position, then).await,
+            _ if is_another => {
+                Err(ConnectorError::transient("another account orders since the order began").begin_anew())
+            }
+            Next::Choose => step.choose(order).await,
             Next::Give(position) => step.give(position).await,
             Next::Settle => step.settle().await,
             Next::Tell(position) => step.tell(position).await,
@@ -164,6 +210,12 @@ impl AcmeIssuer {
             Next::Finalize => step.finalize(order).await,
             Next::Collect => step.collect().await,
             Next::Download(url) => step.download(order, &url).await,
+        };
+        match done {
+            Err(error) if error.begins_anew && before.is_answered() => {
+                before.take_away(Then::Fail(Failure::of(&error)))
+            }
+            done => done,
         }
     }
 
@@ -212,7 +264,7 @@ impl AcmeIssuer {
         account: &Account,
     ) -> Result<Issuance, ConnectorError> {
         self.check(order)?;
-        let identifiers: Vec<Identifier> = order.names.sans.iter().filter_map(Identifier::of).collect();
+        let identifiers = Identifier::all(order.names);
         let mut payload = json!({ "identifiers": identifiers });
         let mut set =
             |name: &str, value: Value| payload.as_object_mut().and_then(|all| all.insert(name.to_owned(), value));
@@ -261,10 +313,13 @@ fn is_about_lineage(refused: &Refused) -> bool {
         || matches!(refused.status, 404 | 409)
 }
 
-/// One step of an order that the CA has.
+/// One step of an order that the CA has. What an error that begins anew leaves of answers is taken away by [`AcmeIssuer::go_on`].
+#[derive(Clone)]
 struct Step<'a> {
     issuer: &'a AcmeIssuer,
     account: &'a Account,
+    /// The order's, which its answers go by.
+    key: &'a str,
     progress: Progress,
     placed: Placed,
     now: Timestamp,
@@ -273,6 +328,10 @@ struct Step<'a> {
 impl Step<'_> {
     fn on(self, next: Next) -> Result<Issuance, ConnectorError> {
         self.progress.ordered(self.placed, next).pending(Duration::ZERO)
+    }
+
+    fn asking(&self) -> Asking<'_> {
+        Asking { account: self.account, order: self.key, now: self.now }
     }
 
     async fn order(&self) -> Result<(Order, Option<Duration>), ConnectorError> {
@@ -300,12 +359,15 @@ impl Step<'_> {
         self.issuer.accounts.judged(self.account, refused).await
     }
 
-    async fn choose(mut self) -> Result<Issuance, ConnectorError> {
-        let mut offers = Vec::new();
+    async fn choose(mut self, order: &IssueOrder<'_>) -> Result<Issuance, ConnectorError> {
+        let ordered = Identifier::all(order.names);
+        let mut offers: Vec<Offer> = Vec::new();
         for url in &self.placed.authorizations {
             let authorization = self.authorization(url).await?;
-            offers.extend(chosen(&self.issuer.terms, &authorization)?);
+            offers.extend(chosen(&self.issuer.terms, &ordered, &authorization)?);
         }
+        // All orders take names in the same order, so that no two wait for each other's.
+        offers.sort_by(|one, other| one.identifier.value.cmp(&other.identifier.value));
         let next = if offers.is_empty() { Next::Await } else { Next::Give(0) };
         self.placed.offers = offers;
         self.on(next)
@@ -313,12 +375,16 @@ impl Step<'_> {
 
     async fn give(self, position: usize) -> Result<Issuance, ConnectorError> {
         let Some(offer) = self.placed.offers.get(position) else { return self.settle_later() };
-        if let Err(error) = self.issuer.answers.give(offer, self.account, self.now).await {
-            if error.kind.is_retryable() {
-                // The same step again, and what was answered so far stays answered.
+        if let Err(error) = self.issuer.answers.give(offer, self.asking()).await {
+            // The same step again, and what was answered so far stays answered.
+            if error.kind == ConnectorErrorKind::Challenge {
+                // Another order has the name challenged. That passes, and is no attempt in vain.
+                if !self.progress.is_late(self.issuer, self.now) {
+                    return self.progress.again(self.issuer, self.now, None);
+                }
+            } else if error.kind.is_retryable() {
                 return Err(error);
             }
-            self.take_away().await;
             return Err(error.begin_anew());
         }
         if position + 1 < self.placed.offers.len() { self.on(Next::Give(position + 1)) } else { self.settle_later() }
@@ -335,12 +401,10 @@ impl Step<'_> {
     async fn settle(self) -> Result<Issuance, ConnectorError> {
         for offer in &self.placed.offers {
             if !self.issuer.answers.is_seen(offer, self.account).await? {
-                let name = offer.identifier.value.clone();
-                let (issuer, now) = (self.issuer, self.now);
-                if now.since(Timestamp(self.progress.began_at)) <= issuer.terms.longest_wait {
-                    return self.progress.again(issuer, now, None);
+                let name = &offer.identifier.value;
+                if !self.progress.is_late(self.issuer, self.now) {
+                    return self.progress.again(self.issuer, self.now, None);
                 }
-                self.take_away().await;
                 let why =
                     format!("the TXT record for {name} cannot be seen from here; check who makes it, and dns_servers");
                 return Err(ConnectorError::new(ConnectorErrorKind::Challenge, why).begin_anew());
@@ -363,21 +427,9 @@ impl Step<'_> {
     async fn wait_for_verdict(self) -> Result<Issuance, ConnectorError> {
         let (document, says) = self.order().await?;
         match document.status.as_str() {
-            "pending" => {
-                let (issuer, now) = (self.issuer, self.now);
-                if now.since(Timestamp(self.progress.began_at)) > issuer.terms.longest_wait {
-                    self.take_away().await;
-                }
-                self.progress.again(issuer, now, says)
-            }
-            "ready" => {
-                self.take_away().await;
-                self.on(Next::Finalize)
-            }
-            "processing" | "valid" => {
-                self.take_away().await;
-                self.on(Next::Collect)
-            }
+            "pending" => self.progress.again(self.issuer, self.now, says),
+            "ready" => self.take_away(Then::Finalize),
+            "processing" | "valid" => self.take_away(Then::Collect),
             _ => Err(self.failed(&document).await),
         }
     }
@@ -391,10 +443,12 @@ impl Step<'_> {
                     return self.on(Next::Download(url));
                 }
                 let pause = answer.retry_after.unwrap_or_default().min(LONGEST_PAUSE);
-                self.progress.ordered(self.placed, Next::Collect).pending(pause)
+                self.progress.still(self.placed, Next::Collect).pending(pause)
             }
             // It was sent before, and only the answer was lost (RFC 8555 §7.4).
-            Err(refused) if refused.name == "orderNotReady" => self.on(Next::Collect),
+            Err(refused) if refused.name == "orderNotReady" => {
+                self.progress.still(self.placed, Next::Collect).pending(Duration::ZERO)
+            }
             Err(refused) if refused.error.kind == ConnectorErrorKind::Policy => Err(refused.error.begin_anew()),
             Err(refused) => Err(self.lost(refused).await),
         }
@@ -405,14 +459,19 @@ impl Step<'_> {
         match (document.status.as_str(), document.certificate) {
             ("valid", Some(url)) => self.on(Next::Download(url)),
             ("valid" | "processing", _) => self.progress.again(self.issuer, self.now, says),
-            // The request never came there.
-            ("ready", _) => self.on(Next::Finalize),
-            ("pending", _) => self.on(Next::Await),
+            // The request never came there. A CA that says so each time is asked no faster and no longer than any other.
+            ("ready", _) => self.back(Next::Finalize, says),
+            ("pending", _) => self.back(Next::Await, says),
             (_, certificate) => {
                 let document = Order { certificate, ..document };
                 Err(self.failed(&document).await)
             }
         }
+    }
+
+    /// To a step before this one, as a look in vain.
+    fn back(self, next: Next, says: Option<Duration>) -> Result<Issuance, ConnectorError> {
+        self.progress.still(self.placed, next).again(self.issuer, self.now, says)
     }
 
     async fn download(self, order: &IssueOrder<'_>, url: &Url) -> Result<Issuance, ConnectorError> {
@@ -441,8 +500,7 @@ impl Step<'_> {
     }
 
     /// Why the order came to nothing, by what the CA says of it and of its names.
-    async fn failed(self, document: &Order) -> ConnectorError {
-        self.take_away().await;
+    async fn failed(&self, document: &Order) -> ConnectorError {
         let mut of_names = None;
         for url in &self.placed.authorizations {
             match self.authorization(url).await {
@@ -472,17 +530,37 @@ impl Step<'_> {
         error.begin_anew()
     }
 
-    /// Takes all answers away. Where that fails the order goes on: what is left does no harm but to tidiness.
-    async fn take_away(&self) {
-        for offer in &self.placed.offers {
-            if let Err(error) = self.issuer.answers.take_away(offer, self.account).await {
-                let why = error.explained();
-                tracing::warn!(
-                    name = offer.identifier.value,
-                    error = why,
-                    "the answer to a challenge was not taken away"
-                );
-            }
+    /// Whether there are answers that are taken away. A standing record stays.
+    fn is_answered(&self) -> bool {
+        self.placed.offers.iter().any(|offer| offer.kind != AcmeChallenge::DnsPersist01)
+    }
+
+    /// Takes the answers away, each in a step of its own: a program may take as long as a step for one.
+    fn take_away(mut self, then: Then) -> Result<Issuance, ConnectorError> {
+        self.placed.offers.retain(|offer| offer.kind != AcmeChallenge::DnsPersist01);
+        if self.placed.offers.is_empty() { self.afterwards(then) } else { self.on(Next::TakeAway(0, then)) }
+    }
+
+    /// Where that fails the order goes on: what is left does no harm but to tidiness.
+    async fn take_one_away(mut self, position: usize, then: Then) -> Result<Issuance, ConnectorError> {
+        if let Some(offer) = self.placed.offers.get(position)
+            && let Err(error) = self.issuer.answers.take_away(offer, self.asking()).await
+        {
+            let why = error.explained();
+            tracing::warn!(name = offer.identifier.value, error = why, "the answer to a challenge was not taken away");
+        }
+        if position + 1 < self.placed.offers.len() {
+            return self.on(Next::TakeAway(position + 1, then));
+        }
+        self.placed.offers.clear();
+        self.afterwards(then)
+    }
+
+    fn afterwards(self, then: Then) -> Result<Issuance, ConnectorError> {
+        match then {
+            Then::Finalize => self.on(Next::Finalize),
+            Then::Collect => self.on(Next::Collect),
+            Then::Fail(failure) => Err(failure.told()),
         }
     }
 }
@@ -498,4 +576,54 @@ fn ends_at(chain: &Chain, common_name: &str) -> bool {
     let special = |c: char| if ",+\"\\<>;".contains(c) { format!("\\{c}") } else { c.to_string() };
     let attribute: String = common_name.chars().map(special).collect();
     last.is_some_and(|last| format!(",{},", last.issuer).contains(&format!(",CN={attribute},")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(next: &str) -> String {
+        let offer = r#"{"kind":"dns-01","identifier":{"type":"dns","value":"a.example"},"wildcard":false,
+            "url":"https://ca.example/challenge/0","token":"t"}"#;
+        let order = format!(
+            r#"{{"url":"https://ca.example/order/0","finalize":"https://ca.example/order/0/finalize",
+            "authorizations":["https://ca.example/authz/0"],"account":"https://ca.example/account/0","offers":[{offer}]}}"#
+        );
+        format!(
+            r#"{{"version":1,"directory":"https://ca.example/directory","began_at":7,"looks":2,
+            "stage":{{"ordered":{{"order":{order},"next":{next}}}}}}}"#
+        )
+    }
+
+    /// Orders are under way when a new version is started.
+    #[test]
+    fn what_was_stored_between_any_two_steps_is_read() {
+        for next in [
+            r#""choose""#,
+            r#"{"give":0}"#,
+            r#""settle""#,
+            r#"{"tell":1}"#,
+            r#""await""#,
+            r#""finalize""#,
+            r#""collect""#,
+            r#"{"download":"https://ca.example/cert/0"}"#,
+            r#"{"take_away":[0,"finalize"]}"#,
+            r#"{"take_away":[1,"collect"]}"#,
+            r#"{"take_away":[1,{"fail":{"kind":"policy","why":"on a list"}}]}"#,
+        ] {
+            let read: Progress = serde_json::from_str(&stored(next)).unwrap_or_else(|error| panic!("{next}: {error}"));
+            let again = serde_json::to_value(&read).unwrap();
+            let expected: Value = serde_json::from_str(next).unwrap();
+            assert_eq!(again["stage"]["ordered"]["next"], expected);
+        }
+    }
+
+    #[test]
+    fn a_failure_is_told_as_the_kind_that_it_was() {
+        use ConnectorErrorKind::{Auth, Challenge, Lineage, Permanent, Policy, Quota, Transient, Unreachable};
+        for kind in [Auth, Challenge, Lineage, Permanent, Policy, Quota, Transient, Unreachable] {
+            let told = Failure::of(&ConnectorError::new(kind, "no")).told();
+            assert_eq!((told.kind, told.message.as_str(), told.begins_anew), (kind, "no", true));
+        }
+    }
 }

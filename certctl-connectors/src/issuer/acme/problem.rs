@@ -138,7 +138,7 @@ fn said(name: &str, detail: &str) -> String {
 }
 
 /// Somebody else's text, short and on one line.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect::<String>().trim().to_owned()
 }
 

@@ -13,7 +13,7 @@ impl Revoker for AcmeIssuer {
     /// Signed by the account. A reason that the CA does not take, such as a hold, is left out then: revoked for no reason is
     /// better than not revoked.
     async fn revoke(&self, revoked: RevokedCertificate<'_>) -> Result<(), ConnectorError> {
-        let account = self.accounts.known().await?.ok_or_else(|| {
+        let account = self.accounts.existing().await?.ok_or_else(|| {
             let why = "there is no account at the CA that could revoke; it is made with the first order";
             ConnectorError::new(ConnectorErrorKind::Auth, why)
         })?;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use certctl_core::domain::SubjectAltName;
+use certctl_core::domain::{SubjectAltName, SubjectNames};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -50,6 +50,17 @@ impl Identifier {
             SubjectAltName::Email(_) | SubjectAltName::Uri(_) => return None,
         };
         Some(Self { kind: kind.to_owned(), value })
+    }
+
+    /// The names of an order, as far as ACME knows them.
+    pub(super) fn all(names: &SubjectNames) -> Vec<Self> {
+        names.sans.iter().filter_map(Self::of).collect()
+    }
+
+    /// The name that a wildcard is of; `None` for what is none.
+    pub(super) fn of_wildcard(&self) -> Option<Self> {
+        let name = self.value.strip_prefix("*.").filter(|_| self.kind == "dns")?;
+        Some(Self { kind: self.kind.clone(), value: name.to_owned() })
     }
 
     pub(super) fn address(&self) -> Option<IpAddr> {

@@ -132,6 +132,30 @@ fn what_binds_accounts_is_fetched_once_where_it_is_given_out() {
 }
 
 #[test]
+fn what_binds_accounts_is_fetched_anew_for_an_account_that_the_ca_forgot() {
+    let given =
+        |kid: &str| ScriptedHttp::json(200, &json!({ "success": true, "eab_kid": kid, "eab_hmac_key": "c2VjcmV0" }));
+    for told in [false, true] {
+        let world = World::new();
+        let mut config = json!({ "eab_url": "https://eab.example/eab" });
+        // Each is good for one account.
+        for kid in ["kid-1", "kid-2"] {
+            world.fakes.http.once(Method::Post, "https://eab.example/eab", Ok(given(kid)));
+        }
+        world.ca.mood(|mood| mood.bound_to = Some("kid-1".into()));
+        world.fulfil(&config, &world.wanted(&["a.example"])).unwrap();
+        world.ca.forget_account(0);
+        world.ca.mood(|mood| mood.bound_to = Some("kid-2".into()));
+        if told {
+            // It is another address that the CA is told when it turns out.
+            config["email"] = json!("security@example.com");
+        }
+        world.with_attempts(&config, &world.wanted(&["b.example"]), 2).unwrap();
+        assert_eq!(world.ca.accounts().len(), 2);
+    }
+}
+
+#[test]
 fn an_order_of_another_ca_begins_anew() {
     let world = World::new();
     let wanted = world.wanted(&["a.example"]);

@@ -176,3 +176,50 @@ fn a_ca_leads_nobody_to_places_that_the_operator_did_not_name() {
     assert_eq!(error.kind, ConnectorErrorKind::Permanent);
     assert_eq!(world.fakes.http.calls().len(), 1, "{}", AcmeCa::DIRECTORY);
 }
+
+/// RFC 8555 §7.1.6: after finalization an order is processing or valid. A CA that has it ready again and again is not asked without
+/// pause, nor for ever.
+#[test]
+fn a_ca_that_never_takes_the_request_is_given_up_after_the_longest_wait() {
+    let order = json!({
+        "status": "ready", "authorizations": ["https://acme.example/authz/0"],
+        "finalize": "https://acme.example/order/0/finalize",
+    });
+    for fault in [AcmeFault::Answered(order.to_string()), AcmeFault::problem(403, "orderNotReady", "not yet")] {
+        let world = World::new();
+        for _ in 0..100 {
+            world.ca.fail("/order/0/finalize", fault.clone());
+        }
+        let config = json!({ "poll_max_wait_seconds": 60 });
+        let (error, _) = world.go_on(&config, &world.wanted(&["a.example"]), None).unwrap_err();
+        assert_eq!((error.kind, error.begins_anew), (ConnectorErrorKind::Challenge, true), "{fault:?}: {error}");
+        assert!(error.message.contains("60 s"), "{error}");
+        let calls = world.fakes.http.calls();
+        let sent = calls.iter().filter(|call| call.url.path() == "/order/0/finalize").count();
+        assert!((3..=8).contains(&sent), "{sent}: each pause is longer than the one before");
+    }
+}
+
+/// What it is has not been finalized after all: back to the verdict, and not without pause either.
+#[test]
+fn a_ca_that_cannot_make_up_its_mind_is_given_up_after_the_longest_wait() {
+    let order = |status: &str| {
+        let order = json!({
+            "status": status, "authorizations": ["https://acme.example/authz/0"],
+            "finalize": "https://acme.example/order/0/finalize",
+        });
+        AcmeFault::Answered(order.to_string())
+    };
+    let world = World::new();
+    let wanted = world.wanted(&["a.example"]);
+    let states = world.states(&json!({}), &wanted);
+    let awaits = states.into_iter().find(|state| String::from_utf8_lossy(&state.0).contains("\"next\":\"await\""));
+    for _ in 0..100 {
+        world.ca.fail("/order/0", order("processing"));
+        world.ca.fail("/order/0", order("pending"));
+    }
+    let began = certctl_core::ports::Clock::now(&world.fakes.clock);
+    let (error, _) = world.go_on(&json!({ "poll_max_wait_seconds": 20 }), &wanted, awaits).unwrap_err();
+    assert!(error.begins_anew && error.message.contains("20 s"), "{error}");
+    assert!(certctl_core::ports::Clock::now(&world.fakes.clock).since(began).as_secs() <= 30);
+}

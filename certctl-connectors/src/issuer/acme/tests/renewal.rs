@@ -158,3 +158,39 @@ fn a_revocation_is_told_and_a_reason_that_is_not_taken_is_left_out() {
     let refused = block_on(role.revoke(RevokedCertificate { serial: &serial, chain: &strange, reason, revoked_at }));
     assert!(!refused.unwrap_err().kind.is_retryable());
 }
+
+/// RFC 8555 §7.3.2 and §7.3.5: the account stays the one that ordered. Until an order tells the CA of the change, it knows the key
+/// and the address of before.
+#[test]
+fn who_is_configured_anew_revokes_before_the_next_order() {
+    for changed in [json!({ "email": "security@example.com" }), json!({ "account_key_number": 1 })] {
+        let world = World::new();
+        let chain = world.fulfil(&json!({}), &world.wanted(&["a.example"])).unwrap();
+        let (facts, revoked_at) = (leaf(&chain), world.fakes.clock.now());
+        let mut config = changed.clone();
+        config["ari_enabled"] = json!(true);
+        let issuer = world.issuer(config);
+        let tested = block_on(issuer.test_connection().unwrap().test(revoked_at)).unwrap();
+        assert!(tested.contains("the account is https://acme.example/account/0"), "{changed}: {tested}");
+        let account = block_on(issuer.renewal_info().unwrap().account()).unwrap();
+        assert_eq!(account.account, "https://acme.example/account/0", "{changed}");
+        let reason = RevocationReason::KeyCompromise;
+        let revoked = RevokedCertificate { serial: &facts.serial, chain: &chain, reason, revoked_at };
+        block_on(issuer.revoker().unwrap().revoke(revoked)).unwrap();
+        assert_eq!(world.ca.revoked(), 1, "{changed}");
+        // The next order tells of the change all the same.
+        world.fulfil(&changed, &world.wanted(&["b.example"])).unwrap();
+        assert_eq!(
+            world.ca.log().iter().filter(|path| path.starts_with("/account/") || *path == "/key-change").count(),
+            1
+        );
+    }
+    let world = World::new();
+    let other = World::new();
+    let chain = other.fulfil(&json!({}), &other.wanted(&["a.example"])).unwrap();
+    let (serial, revoked_at) = (leaf(&chain).serial, world.fakes.clock.now());
+    let revoked =
+        RevokedCertificate { serial: &serial, chain: &chain, reason: RevocationReason::Superseded, revoked_at };
+    let error = block_on(world.issuer(json!({})).revoker().unwrap().revoke(revoked)).unwrap_err();
+    assert_eq!(error.kind, ConnectorErrorKind::Auth, "there is no account yet");
+}

@@ -21,8 +21,8 @@ fn a_step_has_one_effect() {
     let world = World::new();
     let wanted = world.wanted(&["a.example", "b.example"]);
     let states = world.states(&json!({}), &wanted);
-    // Account; order; choice; two answers; all seen; two challenges told; verdict; request.
-    assert_eq!(states.len(), 10, "{:?}", states.iter().map(|s| String::from_utf8_lossy(&s.0)).collect::<Vec<_>>());
+    // Account; order; choice; two answers; all seen; two challenges told; verdict; two answers taken away; request.
+    assert_eq!(states.len(), 12, "{:?}", states.iter().map(|s| String::from_utf8_lossy(&s.0)).collect::<Vec<_>>());
     let effects: Vec<String> = world.ca.log().into_iter().filter(|path| !path.starts_with("/authz")).collect();
     assert_eq!(
         effects,
@@ -36,6 +36,41 @@ fn a_step_has_one_effect() {
             "/cert/0"
         ]
     );
+}
+
+/// A step is cut when it takes too long, and a program may take nearly as long for one name.
+#[test]
+fn answers_are_taken_away_one_in_a_step_whatever_the_verdict_is() {
+    for is_believed in [true, false] {
+        let world = World::new();
+        script_dns(&world);
+        if !is_believed {
+            let problem = json!({ "type": "urn:ietf:params:acme:error:caa", "detail": "not by this CA" });
+            world.ca.mood(|mood| mood.disbelieves = Some(problem));
+        }
+        let wanted = world.wanted(&["a.example", "b.example", "c.example"]);
+        let (mut state, mut runs) = (None, 0);
+        let ended = loop {
+            let done = world.step(&*world.issuer(config("dns-01")), &wanted, state.as_ref());
+            let so_far = world.fakes.commands.calls().len();
+            assert!(so_far <= runs + 1, "a step has one effect");
+            runs = so_far;
+            match done {
+                Ok(certctl_core::connector::Issuance::Pending { state: next, retry_after, .. }) => {
+                    world.fakes.clock.advance(retry_after);
+                    state = Some(next);
+                }
+                Ok(certctl_core::connector::Issuance::Issued(_)) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        assert_eq!(runs, 6, "each record is made and taken away");
+        assert_eq!(ended.is_none(), is_believed);
+        if let Some(error) = ended {
+            assert_eq!((error.kind, error.begins_anew), (certctl_core::connector::ConnectorErrorKind::Policy, true));
+            assert!(error.message.contains("a.example") && error.message.contains("not by this CA"), "{error}");
+        }
+    }
 }
 
 /// The process dies after it did a step and before that was stored; the next one does the step again.
