@@ -3,17 +3,17 @@
 //! The rows commit with the decision; CRLs and OCSP answers are made of them. An issuer that answers for its certificates
 //! itself has to be told, which is an outbox of its own: a row for each version that says what the issuer is to believe now.
 
+mod alone;
 pub(crate) mod crl;
 mod epoch;
 mod facts;
 mod notice;
-mod one;
 mod record;
 mod release;
 pub(crate) mod tell;
 
+pub(crate) use alone::{MadeBy, revoke_alone};
 pub(crate) use epoch::raise;
 pub(crate) use facts::Facts;
-pub(crate) use one::{MadeBy, revoke_alone, revoke_one};
 pub(crate) use record::{refusal, revoke};
 pub(crate) use release::release;

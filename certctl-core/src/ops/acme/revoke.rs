@@ -98,15 +98,11 @@ impl Operation for Revoke {
         let who = (cx.engine, cx.principal);
         let newest = certificate.newest_version_id.as_ref().is_some_and(|newest| meant.contains(newest));
         // Of a managed certificate that is archived or revoked for good, what is left is revoked alone.
+        let mut facts = Facts::of(cx.engine, &mut cx.unit, &[&certificate]).await?;
         if newest && revocation::refusal(&certificate, self.reason).is_none() {
-            let mut facts = Facts::of(cx.engine, &mut cx.unit, &[&certificate]).await?;
             revocation::revoke(who, &mut cx.unit, (certificate, self.reason), &mut facts).await?;
-            return Ok(Ok(()));
-        }
-        for version in &meant {
-            let mut facts = Facts::of(cx.engine, &mut cx.unit, &[&certificate]).await?;
-            let one = (certificate.clone(), version, self.reason);
-            revocation::revoke_one(who, &mut cx.unit, one, &mut facts).await?;
+        } else {
+            revocation::revoke_alone(who, &mut cx.unit, (&certificate, &meant, self.reason), &mut facts)?;
         }
         Ok(Ok(()))
     }

@@ -12,24 +12,11 @@ use crate::error::{Error, ErrorKind};
 use crate::ops::context::audit_event;
 use crate::storage::UnitOfWork;
 
-/// Records it of one version in the unit. The certificate is not written, but was read and is pinned. While that is on hold, the
-/// version is revoked for good beside it.
+/// Records it of these versions in the unit. The certificate is not written, but was read and is pinned. While that is on hold, they
+/// are revoked for good beside it.
 ///
 /// # Errors
-/// `already_revoked`; where the version has expired; the store's; where a notice cannot go on from its state.
-pub(crate) async fn revoke_one(
-    who: (&Engine, &Principal),
-    unit: &mut UnitOfWork,
-    (certificate, version, reason): (Record<Certificate>, &VersionId, RevocationReason),
-    facts: &mut Facts,
-) -> Result<(), Error> {
-    revoke_alone(who, unit, (&certificate, std::slice::from_ref(version), reason), facts)
-}
-
-/// Records it of several versions of one certificate, as of one.
-///
-/// # Errors
-/// Those of [`revoke_one`] for any of them.
+/// `already_revoked`; where one has expired; the store's; where a notice cannot go on from its state.
 pub(crate) fn revoke_alone(
     (engine, principal): (&Engine, &Principal),
     unit: &mut UnitOfWork,
