@@ -14,7 +14,7 @@ use certctl_core::pki::est::{self, BodyError};
 
 use super::answer::{Failure, certificates, pending};
 use super::client::{self, Client};
-use super::{EstProfile, Operation, Served, Way};
+use super::{EstProfile, Operation, Served, Way, plain_address};
 use crate::edge::address;
 use crate::listen::TlsChannel;
 use crate::request::read;
@@ -196,7 +196,7 @@ async fn refuse(api: &Api, profile: &EstProfile, (operation, refusal): (Operatio
     let machine = Principal::machine(format!("est:{}", profile.label()));
     let subject = format!("est/{}/{}", profile.label(), operation.name());
     let refusal = refusal.clone();
-    let address = address.map(|bucket| bucket.trim_start_matches("address ").to_owned());
+    let address = address.map(|bucket| plain_address(&bucket).to_owned());
     let recorded = api.engine.execute(&machine, Refuse { source: EnrolSource::Est, subject, refusal, address }).await;
     if let Err(error) = recorded {
         tracing::error!(%error, "a refused EST request is not in the audit trail");
