@@ -107,13 +107,17 @@ impl Asked {
         (way, operation, request): (Way, Operation, Request),
     ) -> Result<Self, Failure> {
         let (address, now) = (address(&request), api.engine.ports().clock.monotonic());
-        let too_often = |wait| Failure::too_often("too many wrong passwords or certificates from this address", wait);
-        // Counted before it is known: of many at once no more get through.
-        api.est.failures.take(&address, now).map_err(too_often)?;
+        // Taken before it is known: of many at once no more get through.
+        let taken = api.est.failures.take(&address, now).map_err(|exhausted| {
+            let text = exhausted.text("too many wrong passwords or certificates from this address");
+            Failure::too_often(text, exhausted.wait())
+        })?;
         let channel = request.extensions().get::<Arc<TlsChannel>>().cloned();
         let proven = client::prove(api, profile, (way, operation), (request.headers(), channel.as_ref())).await;
-        if !proven.as_ref().is_err_and(|failure| failure.denied.is_some()) {
-            api.est.failures.give_back(&address);
+        if proven.as_ref().is_err_and(|failure| failure.denied.is_some()) {
+            drop(taken);
+        } else {
+            taken.give_back();
         }
         let client = match proven {
             Ok(client) => client,

@@ -11,8 +11,8 @@ use certctl_core::enrol::{Refusal, RefusalReason, Refuse};
 
 use super::{Call, failed, get, no_profile, post, too_often};
 use crate::listen::TlsChannel;
-use crate::public::plain;
 use crate::public::trust::judge;
+use crate::public::{Exhausted, plain};
 use crate::router::Api;
 
 pub(super) async fn by_get(State(api): State<Api>, profile: Option<Path<String>>, request: Request) -> Response {
@@ -42,12 +42,17 @@ async fn proven<'a>(
         let text = "show a client certificate in the TLS handshake that this profile trusts";
         return Err(Box::new(plain(StatusCode::FORBIDDEN, text)));
     };
-    let guessed = |wait| Box::new(too_often("too many wrong client certificates from this address", wait));
-    call.failures.take(&call.address, api.engine.ports().clock.monotonic()).map_err(guessed)?;
+    let guessed = |exhausted: Exhausted| {
+        let text = exhausted.text("too many wrong client certificates from this address");
+        Box::new(too_often(text, exhausted.wait()))
+    };
+    let taken = call.failures.take(&call.address, api.engine.ports().clock.monotonic()).map_err(guessed)?;
     let machine = Principal::machine(format!("scep:{}", call.profile));
     let judged = judge(api, (bundle, &machine), &channel).await;
-    if !matches!(judged, Ok(Err(_))) {
-        call.failures.give_back(&call.address);
+    if matches!(judged, Ok(Err(_))) {
+        drop(taken);
+    } else {
+        taken.give_back();
     }
     match judged {
         Ok(Ok(_)) => Ok(call),
