@@ -6,7 +6,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use certctl_core::domain::SubjectNames;
+use certctl_core::domain::{Fingerprint, SubjectNames};
 use certctl_core::ports::Secret;
 
 use super::answer::Failure;
@@ -20,6 +20,20 @@ use crate::router::Api;
 pub(super) struct Client {
     /// By which certificate, if by one.
     pub(super) shown: Option<Shown>,
+}
+
+impl Client {
+    /// Whose certificates are counted together. Who showed a certificate is known by it. Of all others nothing is proven, so
+    /// their certificates are counted by what they are for, whatever common name is put before it.
+    pub(super) fn limited_as(&self, asked: &SubjectNames) -> String {
+        if self.shown.is_some() {
+            return format!("certificate {}", name(self, asked));
+        }
+        let sans = asked.san_texts();
+        let names = if sans.is_empty() { asked.common_name.clone().unwrap_or_default() } else { sans.join("\n") };
+        // Of one length, however many names there are.
+        format!("names {}", Fingerprint::of(names.as_bytes()))
+    }
 }
 
 /// Finds out who asks, before anything of the request itself is read.

@@ -8,8 +8,8 @@ use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use certctl_core::domain::{Csr, EnrolSource, Principal, SubjectNames};
-use certctl_core::enrol::{Enrol, Enrolled, Refusal, RefusalReason, Refuse, RepeatKey, Repeats, WaitsFor};
+use certctl_core::domain::{Csr, EnrolSource, JobId, Principal, SubjectNames};
+use certctl_core::enrol::{Enrol, Enrolled, Refusal, RefusalReason, Refuse, RepeatKey, Repeats, Standing, WaitsFor};
 use certctl_core::pki::est::{self, BodyError};
 
 use super::answer::{Failure, certificates, pending};
@@ -17,6 +17,7 @@ use super::client::{self, Client};
 use super::{EstProfile, Operation, Served, Way, plain_address};
 use crate::edge::address;
 use crate::listen::TlsChannel;
+use crate::public::{Exhausted, Quota, Taken};
 use crate::request::read;
 use crate::router::Api;
 use crate::wire::Octets;
@@ -150,17 +151,8 @@ impl Asked {
     /// Asks the engine, for the names of the request and the key of `csr`.
     pub(super) async fn enrol(&self, api: &Api, served: &Served, csr: &Csr) -> Result<Enrolled, Failure> {
         let profile = &served.profile;
-        let (name, label) = (client::name(&self.client, self.csr.names()), profile.label());
-        let machine = Principal::machine(format!("est:{label}:{name}"));
-        if let Some(quota) = &served.enrolments {
-            let taken = quota.take(&machine.id, api.engine.ports().clock.monotonic());
-            if let Err(wait) = taken {
-                let text = format!("`{name}` has asked for as many certificates as one machine may in a day");
-                let refusal = Refusal::new(RefusalReason::RateLimited, text);
-                refuse(api, profile, (self.operation, &refusal), None).await;
-                return Err(Failure::too_often(&refusal.message, wait));
-            }
-        }
+        let label = profile.label();
+        let machine = Principal::machine(format!("est:{label}:{}", client::name(&self.client, self.csr.names())));
         let own = self.client.shown.as_ref().filter(|shown| shown.own);
         let predecessor = own.map(|shown| shown.facts.fingerprint);
         let names = csr.names();
@@ -171,6 +163,10 @@ impl Asked {
             predecessor.map(|print| print.to_string()).unwrap_or_default(),
             texts(names).join(" ")
         );
+        let spending = match &served.enrolments {
+            Some(quota) => Some(self.spend(api, (profile, quota), (&machine, &key)).await?),
+            None => None,
+        };
         let enrol = Enrol {
             source: EnrolSource::Est,
             csr: csr.clone(),
@@ -181,11 +177,54 @@ impl Asked {
             repeat: RepeatKey { key, repeats: Repeats::ForADay },
         };
         let enrolled = api.engine.execute(&machine, enrol).await;
-        // Asking again for what waits is what clients are told to do.
-        if let (Some(quota), Ok(Enrolled::Pending { .. }) | Err(_)) = (&served.enrolments, &enrolled) {
-            quota.give_back(&machine.id);
+        if let Some(Spending { taken, before }) = spending {
+            let new = enrolled.as_ref().ok().and_then(job).is_some_and(|job| before.as_ref() != Some(job));
+            if new {
+                drop(taken);
+            } else {
+                taken.give_back();
+            }
         }
         Ok(enrolled?)
+    }
+
+    /// Takes one of the certificates that a machine may have in a day.
+    async fn spend<'q>(
+        &self,
+        api: &Api,
+        (profile, quota): (&EstProfile, &'q Quota),
+        (machine, key): (&Principal, &str),
+    ) -> Result<Spending<'q>, Failure> {
+        let before = api.engine.execute(machine, Standing::Key(EnrolSource::Est, key.to_owned())).await?;
+        let before = before.as_ref().and_then(job).cloned();
+        let caller = self.client.limited_as(self.csr.names());
+        match quota.take(&caller, api.engine.ports().clock.monotonic()) {
+            Ok(taken) => Ok(Spending { taken, before }),
+            Err(exhausted @ Exhausted::Busy) => Err(Failure::too_often(exhausted.text(""), exhausted.wait())),
+            Err(Exhausted::Spent(wait)) => {
+                let name = client::name(&self.client, self.csr.names());
+                let text = format!("`{name}` has asked for as many certificates as one machine may in a day");
+                let refusal = Refusal::new(RefusalReason::RateLimited, text);
+                refuse(api, profile, (self.operation, &refusal), None).await;
+                Err(Failure::too_often(&refusal.message, wait))
+            }
+        }
+    }
+}
+
+/// One certificate of those that a machine may have in a day. What is refused does not count, and neither does the same request
+/// again, which is answered with the job that there is.
+struct Spending<'q> {
+    taken: Taken<'q>,
+    /// The job of the same request, if it came before.
+    before: Option<JobId>,
+}
+
+/// The job that obtains the certificate.
+fn job(enrolled: &Enrolled) -> Option<&JobId> {
+    match enrolled {
+        Enrolled::Issued { job_id, .. } | Enrolled::Pending { job_id, .. } => Some(job_id),
+        Enrolled::Refused(_) => None,
     }
 }
 
