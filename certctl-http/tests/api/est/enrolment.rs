@@ -151,7 +151,7 @@ async fn a_machine_renews_by_the_certificate_that_it_has() {
     let revoke = format!("/api/v1/certificates/{id}/revoke");
     door.world.post(&revoke, json!({ "reason": "certificateHold" })).await.expect(200);
     let (_, csr) = request(3, &names).await;
-    assert!(renew(&csr.to_pem(), &second).await.refused(403).contains("Revoked"));
+    assert!(renew(&csr.to_pem(), &second).await.refused(403).contains("it is revoked"));
     door.world.post(&format!("/api/v1/certificates/{id}/release"), json!({})).await.expect(200);
     door.world.fakes.clock.advance(Duration::from_secs(86_400 * 91));
     assert!(renew(&csr.to_pem(), &second).await.refused(403).contains("not trusted"));
