@@ -68,6 +68,33 @@ async fn whoever_has_no_good_key_is_counted_by_address() {
 }
 
 #[tokio::test]
+async fn what_relying_parties_fetch_is_counted_by_itself_and_only_where_that_is_asked_for() {
+    let lists = ["/.well-known/pki/crl/iss-local", "/.well-known/pki/ca/iss-local", "/.well-known/pki/crl/none"];
+    let world = limited().await;
+    for _ in 0..10 {
+        for path in lists {
+            assert_ne!(from(&world, "192.0.2.1", path, "").await.status.as_u16(), 429, "{path}");
+        }
+    }
+    // Neither pays for the other.
+    for _ in 0..5 {
+        from(&world, "192.0.2.1", "/api/v1/auth/info", "").await.expect(200);
+    }
+    from(&world, "192.0.2.1", "/api/v1/auth/info", "").await.problem(429);
+    assert_ne!(from(&world, "192.0.2.1", lists[0], "").await.status.as_u16(), 429);
+
+    let world = World::with(Options { ocsp_per_minute: Some(3), ..Options::default() }).await;
+    for path in lists {
+        assert_ne!(from(&world, "192.0.2.1", path, "").await.status.as_u16(), 429, "{path}");
+    }
+    let late = from(&world, "192.0.2.1", lists[0], ADMIN).await;
+    assert_eq!((late.status.as_u16(), late.header("content-type")), (429, "text/plain; charset=utf-8"));
+    assert_eq!(late.header("retry-after"), "20");
+    assert_ne!(from(&world, "192.0.2.2", lists[0], "").await.status.as_u16(), 429);
+    from(&world, "192.0.2.1", "/api/v1/auth/info", "").await.expect(200);
+}
+
+#[tokio::test]
 async fn nobody_is_limited_unless_asked_for() {
     let world = World::new().await;
     for _ in 0..300 {
