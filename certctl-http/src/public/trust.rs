@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use certctl_core::Error;
 use certctl_core::domain::{CertificateFacts, ExtendedKeyUsage, Principal, Timestamp, pem};
-use certctl_core::enrol::{IsRevoked, RevokedPart};
+use certctl_core::enrol::{IsRevoked, Refusal, RefusalReason, RevokedPart};
 use certctl_core::pki::certificate;
 use certctl_core::pki::path::{FoundPath, Purpose, PurposeScope, TrustAnchor, Validation};
 use certctl_core::ports::Files;
@@ -105,7 +105,8 @@ fn parse(text: &str) -> Result<Authorities, String> {
 }
 
 /// Whether the client certificate of a connection is one of these CAs', is for TLS clients, and neither is it revoked nor a CA above
-/// it, as far as they are ours; else why not.
+/// it, as far as they are ours; else why not. One that is revoked is no credential that was guessed
+/// ([`RefusalReason::NotIssuable`]).
 ///
 /// # Errors
 /// The engine's.
@@ -113,7 +114,7 @@ pub(super) async fn judge(
     api: &Api,
     (bundle, machine): (&TrustBundle, &Principal),
     channel: &TlsChannel,
-) -> Result<Result<CertificateFacts, String>, Error> {
+) -> Result<Result<CertificateFacts, Refusal>, Error> {
     judge_by(api, machine, channel, (&bundle.authorities(), Some(ExtendedKeyUsage::ClientAuth))).await
 }
 
@@ -126,16 +127,17 @@ pub(super) async fn judge_by(
     machine: &Principal,
     channel: &TlsChannel,
     (authorities, usage): (&[Vec<u8>], Option<ExtendedKeyUsage>),
-) -> Result<Result<CertificateFacts, String>, Error> {
+) -> Result<Result<CertificateFacts, Refusal>, Error> {
     let now = api.now().await?;
     let (facts, path) = match judged(channel, authorities, (now, usage)) {
         Ok(judged) => judged,
-        Err(why) => return Ok(Err(why)),
+        Err(why) => return Ok(Err(Refusal::new(RefusalReason::Credential, why))),
     };
+    let revoked = |why: &str| Err(Refusal::new(RefusalReason::NotIssuable, why));
     Ok(match api.engine.execute(machine, IsRevoked { path }).await? {
         None => Ok(facts),
-        Some(RevokedPart::Certificate) => Err("it is revoked".to_owned()),
-        Some(RevokedPart::Authority) => Err("a CA above it is revoked".to_owned()),
+        Some(RevokedPart::Certificate) => revoked("it is revoked"),
+        Some(RevokedPart::Authority) => revoked("a CA above it is revoked"),
     })
 }
 

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use certctl_core::domain::{Fingerprint, SubjectNames};
+use certctl_core::enrol::Refusal;
 use certctl_core::ports::Secret;
 
 use super::answer::Failure;
@@ -54,7 +55,7 @@ pub(super) async fn prove(
             password.must_be(known)?;
         }
         let shown = trust::by_issuer(api, profile, channel).await?;
-        return shown.map(|shown| Client { shown: Some(shown) }).map_err(|why| untrusted(&why));
+        return shown.map(|shown| Client { shown: Some(shown) }).map_err(untrusted);
     }
     let no_certificate = || {
         Failure::new(StatusCode::FORBIDDEN, "show a client certificate in the TLS handshake that this server trusts")
@@ -81,11 +82,12 @@ pub(super) async fn prove(
 
 async fn by_certificate(api: &Api, profile: &EstProfile, channel: &Arc<TlsChannel>) -> Result<Client, Failure> {
     let shown = trust::by_profile(api, profile, channel).await?;
-    shown.map(|shown| Client { shown: Some(shown) }).map_err(|why| untrusted(&why))
+    shown.map(|shown| Client { shown: Some(shown) }).map_err(untrusted)
 }
 
-fn untrusted(why: &str) -> Failure {
-    Failure::denied(StatusCode::FORBIDDEN, &format!("the client certificate is not trusted here: {why}"))
+fn untrusted(why: Refusal) -> Failure {
+    let text = format!("the client certificate is not trusted here: {}", why.message);
+    Failure::because(StatusCode::FORBIDDEN, Refusal::new(why.reason, text))
 }
 
 /// The password of a request.

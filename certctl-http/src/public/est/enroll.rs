@@ -115,7 +115,7 @@ impl Asked {
         })?;
         let channel = request.extensions().get::<Arc<TlsChannel>>().cloned();
         let proven = client::prove(api, profile, (way, operation), (request.headers(), channel.as_ref())).await;
-        if proven.as_ref().is_err_and(|failure| failure.denied.is_some()) {
+        if proven.as_ref().is_err_and(Failure::is_guess) {
             drop(taken);
         } else {
             taken.give_back();

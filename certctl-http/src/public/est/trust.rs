@@ -5,7 +5,7 @@ use std::sync::Arc;
 use certctl_core::Error;
 use certctl_core::domain::{CertificateFacts, Principal};
 use certctl_core::engine::Statuses;
-use certctl_core::enrol::{CaCertificates, IsKept};
+use certctl_core::enrol::{CaCertificates, IsKept, Refusal, RefusalReason};
 use certctl_core::pki::certificate;
 
 use super::{EstProfile, EstTrust};
@@ -27,7 +27,7 @@ pub(super) async fn by_issuer(
     api: &Api,
     profile: &EstProfile,
     channel: &Arc<TlsChannel>,
-) -> Result<Result<Shown, String>, Error> {
+) -> Result<Result<Shown, Refusal>, Error> {
     let issuer = &profile.terms.issuer_id;
     let machine = Principal::machine(format!("est:{}", profile.label()));
     if let Some(facts) = channel.certificates.first().and_then(|leaf| certificate::parse(leaf).ok()) {
@@ -55,7 +55,7 @@ async fn by_bundle(
     api: &Api,
     (profile, bundle): (&EstProfile, &TrustBundle),
     channel: &Arc<TlsChannel>,
-) -> Result<Result<Shown, String>, Error> {
+) -> Result<Result<Shown, Refusal>, Error> {
     let machine = Principal::machine(format!("est:{}", profile.label()));
     Ok(judge(api, (bundle, &machine), channel).await?.map(|facts| Shown { facts, own: false }))
 }
@@ -66,13 +66,13 @@ pub(super) async fn by_profile(
     api: &Api,
     profile: &EstProfile,
     channel: &Arc<TlsChannel>,
-) -> Result<Result<Shown, String>, Error> {
+) -> Result<Result<Shown, Refusal>, Error> {
     match profile.access.trust() {
         Some(EstTrust::Bundle(bundle)) => match by_issuer(api, profile, channel).await? {
             Ok(shown) => Ok(Ok(shown)),
             Err(_) => by_bundle(api, (profile, bundle), channel).await,
         },
         Some(EstTrust::Issuer) => by_issuer(api, profile, channel).await,
-        None => Ok(Err("client certificates do not count here".to_owned())),
+        None => Ok(Err(Refusal::new(RefusalReason::Credential, "client certificates do not count here"))),
     }
 }
