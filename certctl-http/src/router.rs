@@ -54,7 +54,8 @@ pub struct Options {
     /// Whose TLS client certificates are asked for at `/scep-mtls`, by the names of SCEP profiles; others have no such path.
     /// [`Tls::with_client_certificates`](crate::Tls) lets clients show them.
     pub scep_clients: BTreeMap<String, TrustBundle>,
-    /// How many OCSP requests may come from one address in a minute; as many as they like when absent.
+    /// How many OCSP requests, and requests for revocation lists and certificates of CAs, may come from one address in a minute; as
+    /// many as they like when absent.
     pub ocsp_per_minute: Option<u32>,
 }
 

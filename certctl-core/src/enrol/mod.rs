@@ -26,4 +26,4 @@ pub(crate) use request::enrolment_id;
 pub use request::{Enrol, EnrolTerms, RepeatKey, Repeats};
 pub use standing::Standing;
 pub(crate) use trust::is_revoked;
-pub use trust::{IsRevoked, RecordTrust, TrustChange};
+pub use trust::{IsKept, IsRevoked, RecordTrust, RevokedPart, TrustChange};

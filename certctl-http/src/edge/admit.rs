@@ -3,13 +3,15 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use certctl_core::domain::{Principal, Role};
 use certctl_core::ports::Secret;
 
 use crate::problem::Failure;
+use crate::public::plain;
 use crate::request::bearer;
 use crate::router::{Api, Authentication};
 
@@ -20,12 +22,21 @@ pub(crate) struct Known(pub(crate) Principal);
 /// Probes of whoever keeps the server running: a busy server must not look like a dead one.
 const PROBES: [&str; 3] = ["/health", "/ready", "/api/v1/health"];
 
+/// What relying parties fetch: whoever cannot have a revocation list may take what is revoked for good, or refuse everything.
+const PKI: &str = "/.well-known/pki/";
+
 /// Counts a call against its key, or against its address where it has none that is good.
 pub(crate) async fn admit(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    let Some(buckets) = api.buckets.clone() else { return next.run(request).await };
     if PROBES.contains(&request.uri().path()) {
         return next.run(request).await;
     }
+    if request.uri().path().starts_with(PKI) {
+        return match fetched_too_often(&api, &request) {
+            Some(refused) => refused,
+            None => next.run(request).await,
+        };
+    }
+    let Some(buckets) = api.buckets.clone() else { return next.run(request).await };
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
     let presented = presented(&api, request.headers());
     let known = match presented {
@@ -42,6 +53,16 @@ pub(crate) async fn admit(State(api): State<Api>, mut request: Request, next: Ne
         request.extensions_mut().insert(Known(principal));
     }
     next.run(request).await
+}
+
+/// Counts what is fetched of a CA as requests to OCSP are counted, where they are.
+fn fetched_too_often(api: &Api, request: &Request) -> Option<Response> {
+    let buckets = api.ocsp_buckets.as_ref()?;
+    let wait = buckets.take(&address(request), api.engine.ports().clock.monotonic()).err()?;
+    let mut response = plain(StatusCode::TOO_MANY_REQUESTS, "too many requests in too short a time");
+    let seconds = u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX).max(1);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    Some(response)
 }
 
 /// The key that was sent, where keys are asked for.

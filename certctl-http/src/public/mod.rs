@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 pub(crate) use http_date::{http_date, unchanged_since};
 pub(crate) use own_form::{OwnForm, plain};
-pub(crate) use quota::Quota;
+pub(crate) use quota::{Exhausted, Quota, Taken};
 
 use crate::router::Api;
 

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use certctl_core::Error;
 use certctl_core::domain::{CertificateFacts, ExtendedKeyUsage, Principal, Timestamp, pem};
-use certctl_core::enrol::IsRevoked;
+use certctl_core::enrol::{IsRevoked, Refusal, RefusalReason, RevokedPart};
 use certctl_core::pki::certificate;
-use certctl_core::pki::path::{Purpose, PurposeScope, TrustAnchor, Validation};
+use certctl_core::pki::path::{FoundPath, Purpose, PurposeScope, TrustAnchor, Validation};
 use certctl_core::ports::Files;
 
 use crate::listen::TlsChannel;
@@ -104,8 +104,9 @@ fn parse(text: &str) -> Result<Authorities, String> {
     Ok(authorities.into())
 }
 
-/// Whether the client certificate of a connection is one of these CAs', is for TLS clients, and is none of ours that is revoked;
-/// else why not.
+/// Whether the client certificate of a connection is one of these CAs', is for TLS clients, and neither is it revoked nor a CA above
+/// it, as far as they are ours; else why not. One that is revoked is no credential that was guessed
+/// ([`RefusalReason::NotIssuable`]).
 ///
 /// # Errors
 /// The engine's.
@@ -113,29 +114,49 @@ pub(super) async fn judge(
     api: &Api,
     (bundle, machine): (&TrustBundle, &Principal),
     channel: &TlsChannel,
-) -> Result<Result<CertificateFacts, String>, Error> {
-    let now = api.now().await?;
-    let facts = match judged(channel, &bundle.authorities(), (now, Some(ExtendedKeyUsage::ClientAuth))) {
-        Ok(facts) => facts,
-        Err(why) => return Ok(Err(why)),
-    };
-    let revoked = api.engine.execute(machine, IsRevoked { fingerprint: facts.fingerprint }).await?;
-    Ok(if revoked { Err("it is revoked".to_owned()) } else { Ok(facts) })
+) -> Result<Result<CertificateFacts, Refusal>, Error> {
+    judge_by(api, machine, channel, (&bundle.authorities(), Some(ExtendedKeyUsage::ClientAuth))).await
 }
 
-/// RFC 5280 §6, through whatever the client sent with its certificate.
-pub(super) fn judged(
+/// The same by any CAs, and for any use where none is named.
+///
+/// # Errors
+/// The engine's.
+pub(super) async fn judge_by(
+    api: &Api,
+    machine: &Principal,
+    channel: &TlsChannel,
+    (authorities, usage): (&[Vec<u8>], Option<ExtendedKeyUsage>),
+) -> Result<Result<CertificateFacts, Refusal>, Error> {
+    let now = api.now().await?;
+    let (facts, path) = match judged(channel, authorities, (now, usage)) {
+        Ok(judged) => judged,
+        Err(why) => return Ok(Err(Refusal::new(RefusalReason::Credential, why))),
+    };
+    let revoked = |why: &str| Err(Refusal::new(RefusalReason::NotIssuable, why));
+    Ok(match api.engine.execute(machine, IsRevoked { path }).await? {
+        None => Ok(facts),
+        Some(RevokedPart::Certificate) => revoked("it is revoked"),
+        Some(RevokedPart::Authority) => revoked("a CA above it is revoked"),
+    })
+}
+
+/// RFC 5280 §6, through whatever the client sent with its certificate: what the certificate says, and the path that was found, with
+/// the certificate that is trusted at its end.
+fn judged(
     channel: &TlsChannel,
     authorities: &[Vec<u8>],
     (now, usage): (Timestamp, Option<ExtendedKeyUsage>),
-) -> Result<CertificateFacts, String> {
+) -> Result<(CertificateFacts, Vec<Vec<u8>>), String> {
     let Some((leaf, others)) = channel.certificates.split_first() else {
         return Err("no client certificate was shown".to_owned());
     };
-    let anchors: Vec<TrustAnchor> =
-        authorities.iter().filter_map(|der| TrustAnchor::from_certificate(der).ok()).collect();
+    let (trusted, anchors): (Vec<&Vec<u8>>, Vec<TrustAnchor>) =
+        authorities.iter().filter_map(|der| Some((der, TrustAnchor::from_certificate(der).ok()?))).unzip();
     let purpose = usage.map(|usage| Purpose { usage, scope: PurposeScope::WholePath });
     let validation = Validation { purpose, ..Validation::new(&anchors, now) };
-    validation.find(leaf, others).map_err(|error| error.to_string())?;
-    certificate::parse(leaf).map_err(|error| error.to_string())
+    let FoundPath { mut path, valid } = validation.find(leaf, others).map_err(|error| error.to_string())?;
+    path.extend(trusted.get(valid.anchor).map(|der| der.to_vec()));
+    let facts = certificate::parse(leaf).map_err(|error| error.to_string())?;
+    Ok((facts, path))
 }

@@ -3,12 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{Method, Request};
+use certctl_core::enrol::acme::AcmeAuthMode;
 use certctl_http::{Options, Origins, RateLimit};
+use futures_util::FutureExt;
 use serde_json::json;
 
+use crate::acme::serving;
+use crate::est::by_password;
+use crate::scep::profile;
 use crate::world::{ADMIN, Answer, VIEWER, World, check_problem};
 
 const TEAMS: &str = "/api/v1/teams";
@@ -60,6 +65,33 @@ async fn whoever_has_no_good_key_is_counted_by_address() {
         from(&world, "192.0.2.1", "/health", "").await.expect(200);
         from(&world, "192.0.2.1", "/ready", "").await.expect(200);
     }
+}
+
+#[tokio::test]
+async fn what_relying_parties_fetch_is_counted_by_itself_and_only_where_that_is_asked_for() {
+    let lists = ["/.well-known/pki/crl/iss-local", "/.well-known/pki/ca/iss-local", "/.well-known/pki/crl/none"];
+    let world = limited().await;
+    for _ in 0..10 {
+        for path in lists {
+            assert_ne!(from(&world, "192.0.2.1", path, "").await.status.as_u16(), 429, "{path}");
+        }
+    }
+    // Neither pays for the other.
+    for _ in 0..5 {
+        from(&world, "192.0.2.1", "/api/v1/auth/info", "").await.expect(200);
+    }
+    from(&world, "192.0.2.1", "/api/v1/auth/info", "").await.problem(429);
+    assert_ne!(from(&world, "192.0.2.1", lists[0], "").await.status.as_u16(), 429);
+
+    let world = World::with(Options { ocsp_per_minute: Some(3), ..Options::default() }).await;
+    for path in lists {
+        assert_ne!(from(&world, "192.0.2.1", path, "").await.status.as_u16(), 429, "{path}");
+    }
+    let late = from(&world, "192.0.2.1", lists[0], ADMIN).await;
+    assert_eq!((late.status.as_u16(), late.header("content-type")), (429, "text/plain; charset=utf-8"));
+    assert_eq!(late.header("retry-after"), "20");
+    assert_ne!(from(&world, "192.0.2.2", lists[0], "").await.status.as_u16(), 429);
+    from(&world, "192.0.2.1", "/api/v1/auth/info", "").await.expect(200);
 }
 
 #[tokio::test]
@@ -161,4 +193,58 @@ async fn a_good_request_id_is_kept_and_another_is_made() {
         assert_eq!(made.len(), 36, "{bad}");
         assert_ne!(made, ask(bad).await);
     }
+}
+
+/// The answer to a call, if it has one without that time passes.
+async fn by_itself(call: &mut (impl Future<Output = Answer> + Unpin)) -> Option<Answer> {
+    for _ in 0..100 {
+        if let Some(answer) = (&mut *call).now_or_never() {
+            return Some(answer);
+        }
+        tokio::task::yield_now().await;
+    }
+    None
+}
+
+#[tokio::test]
+async fn a_body_that_never_comes_is_waited_for_no_longer_than_half_a_minute() {
+    let scep = vec![profile("default", Some("swordfish"), None)];
+    let options = Options { est: vec![by_password()], scep, ..Options::default() };
+    let acme = serving(AcmeAuthMode::TrustAuthenticated);
+    let world = World::with_doors(options, |builder| builder.acme(acme)).await;
+    for (path, content_type, form) in [
+        ("/.well-known/est/simpleenroll", "application/pkcs10", "text/plain; charset=utf-8"),
+        ("/scep?operation=PKIOperation", "application/x-pki-message", "text/plain; charset=utf-8"),
+        ("/acme/new-account", "application/jose+json", "application/problem+json"),
+        (TEAMS, "application/json", "application/problem+json"),
+    ] {
+        let never = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+        let request = Request::post(path).header("authorization", format!("Bearer {ADMIN}"));
+        let request = request.header("content-type", content_type).header("content-length", "1000");
+        let mut call = Box::pin(world.send(request.body(never).unwrap()));
+        assert!(by_itself(&mut call).await.is_none(), "{path}");
+        world.fakes.clock.advance(Duration::from_secs(29));
+        assert!(by_itself(&mut call).await.is_none(), "{path}");
+        world.fakes.clock.advance(Duration::from_secs(1));
+        let answer = by_itself(&mut call).await.unwrap_or_else(|| panic!("{path} waits for ever"));
+        assert_eq!((answer.status.as_u16(), answer.header("content-type")), (408, form), "{path}");
+        assert!(answer.text.contains("did not arrive in time"), "{path}: {}", answer.text);
+    }
+    // In the words of the protocol.
+    let none = Request::post("/acme/new-account").header("content-type", "application/jose+json");
+    let long = world.send(none.body(Body::from(vec![b' '; 200_000])).unwrap()).await;
+    assert_eq!((long.status.as_u16(), &long.json()["type"]), (413, &json!("urn:ietf:params:acme:error:malformed")));
+}
+
+#[tokio::test]
+async fn who_comes_too_often_to_est_is_refused_before_their_body_is_read() {
+    let rate_limit = Some(RateLimit { per_second: 1, burst: 1 });
+    let world = World::with(Options { rate_limit, est: vec![by_password()], ..Options::default() }).await;
+    let post = || {
+        let never = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+        Box::pin(world.send(Request::post("/.well-known/est/simpleenroll").body(never).unwrap()))
+    };
+    let mut first = post();
+    assert!(by_itself(&mut first).await.is_none());
+    assert_eq!(by_itself(&mut post()).await.unwrap().status.as_u16(), 429);
 }

@@ -124,13 +124,13 @@ async fn a_secret_that_is_shown_once_is_kept_sealed() {
 }
 
 /// A store that answers nobody at once, and dies before one of the commits.
-struct Slow {
+pub(crate) struct Slow {
     inner: Arc<MemoryStorage>,
     commits: AtomicUsize,
 }
 
 impl Slow {
-    fn new(inner: Arc<MemoryStorage>, commits: usize) -> Self {
+    pub(crate) fn new(inner: Arc<MemoryStorage>, commits: usize) -> Self {
         Self { inner, commits: AtomicUsize::new(commits) }
     }
 }

@@ -6,14 +6,15 @@ mod base;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
-use certctl_core::enrol::acme::{Acme, Call, Directory, Problem, ProblemType, Resource, jws};
+use certctl_core::enrol::acme::{Acme, Call, Directory, Problem, Resource, jws};
 
 use crate::public::OwnForm;
+use crate::request::read;
 use crate::router::Api;
 use answer::{Refused, Said};
 use base::Urls;
@@ -95,7 +96,7 @@ async fn renewal_info(State(api): State<Api>, Path(named): Path<Named>, request:
 async fn message(State(api): State<Api>, Path(named): Path<Named>, request: Request) -> Response {
     let urls = Urls::of(&api, &request);
     let Some((acme, directory)) = door(&api, &named, &urls) else { return nowhere() };
-    let answer = match body(request).await {
+    let answer = match body(&api, request).await {
         Ok((path, body)) => match resource(&path, &named.id) {
             Some(resource) => acme.call(Call { directory: &directory, resource, url: &urls.whole, body: &body }).await,
             None => Err(Problem::malformed("there is no such resource").with_status(404)),
@@ -115,16 +116,19 @@ async fn unsigned(State(api): State<Api>, Path(named): Path<Named>, request: Req
 }
 
 /// The path and the body of a signed message.
-async fn body(request: Request) -> Result<(String, Bytes), Problem> {
+async fn body(api: &Api, mut request: Request) -> Result<(String, Bytes), Problem> {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(JOSE_JSON) {
         return Err(Problem::malformed(format!("send {JOSE_JSON} (RFC 8555 section 6.2)")).with_status(415));
     }
     let path = request.uri().path().to_owned();
-    let body = axum::body::to_bytes(request.into_body(), jws::MAX_MESSAGE).await;
-    let body = body.map_err(|_| {
-        let detail = format!("the message has more than {} octets, or did not arrive", jws::MAX_MESSAGE);
-        Problem::new(ProblemType::Malformed, detail).with_status(413)
+    DefaultBodyLimit::max(jws::MAX_MESSAGE).apply(&mut request);
+    let body = read(request, api).await.map_err(|failure| {
+        let detail = match failure.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => format!("the message has more than {} octets", jws::MAX_MESSAGE),
+            _ => failure.detail().to_owned(),
+        };
+        Problem::malformed(detail).with_status(failure.status().as_u16())
     })?;
     Ok((path, body))
 }

@@ -32,7 +32,7 @@ pub(super) struct Failure {
     status: StatusCode,
     text: String,
     header: Option<Box<(HeaderName, HeaderValue)>>,
-    /// Why, where it says something of who asks: it is audited, and counts against their address.
+    /// Why, where it says something of who asks: it is audited.
     pub(super) denied: Option<Refusal>,
 }
 
@@ -43,8 +43,18 @@ impl Failure {
 
     /// Whoever asks has not proven who they are, though they tried to.
     pub(super) fn denied(status: StatusCode, text: &str) -> Self {
-        let denied = Some(Refusal::new(RefusalReason::Credential, text));
-        Self { denied, ..Self::new(status, text) }
+        Self::because(status, Refusal::new(RefusalReason::Credential, text))
+    }
+
+    /// Something of who asks stands against it.
+    pub(super) fn because(status: StatusCode, refusal: Refusal) -> Self {
+        let text = refusal.message.clone();
+        Self { denied: Some(refusal), ..Self::new(status, text) }
+    }
+
+    /// Whether it counts against the address of whoever asks, as those do who guess.
+    pub(super) fn is_guess(&self) -> bool {
+        self.denied.as_ref().is_some_and(|refusal| refusal.reason == RefusalReason::Credential)
     }
 
     /// The same with another status, unless the server itself failed.

@@ -6,7 +6,8 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use certctl_core::domain::SubjectNames;
+use certctl_core::domain::{Fingerprint, SubjectNames};
+use certctl_core::enrol::Refusal;
 use certctl_core::ports::Secret;
 
 use super::answer::Failure;
@@ -20,6 +21,20 @@ use crate::router::Api;
 pub(super) struct Client {
     /// By which certificate, if by one.
     pub(super) shown: Option<Shown>,
+}
+
+impl Client {
+    /// Whose certificates are counted together. Who showed a certificate is known by it. Of all others nothing is proven, so
+    /// their certificates are counted by what they are for, whatever common name is put before it.
+    pub(super) fn limited_as(&self, asked: &SubjectNames) -> String {
+        if self.shown.is_some() {
+            return format!("certificate {}", name(self, asked));
+        }
+        let sans = asked.san_texts();
+        let names = if sans.is_empty() { asked.common_name.clone().unwrap_or_default() } else { sans.join("\n") };
+        // Of one length, however many names there are.
+        format!("names {}", Fingerprint::of(names.as_bytes()))
+    }
 }
 
 /// Finds out who asks, before anything of the request itself is read.
@@ -40,7 +55,7 @@ pub(super) async fn prove(
             password.must_be(known)?;
         }
         let shown = trust::by_issuer(api, profile, channel).await?;
-        return shown.map(|shown| Client { shown: Some(shown) }).map_err(|why| untrusted(&why));
+        return shown.map(|shown| Client { shown: Some(shown) }).map_err(untrusted);
     }
     let no_certificate = || {
         Failure::new(StatusCode::FORBIDDEN, "show a client certificate in the TLS handshake that this server trusts")
@@ -67,11 +82,12 @@ pub(super) async fn prove(
 
 async fn by_certificate(api: &Api, profile: &EstProfile, channel: &Arc<TlsChannel>) -> Result<Client, Failure> {
     let shown = trust::by_profile(api, profile, channel).await?;
-    shown.map(|shown| Client { shown: Some(shown) }).map_err(|why| untrusted(&why))
+    shown.map(|shown| Client { shown: Some(shown) }).map_err(untrusted)
 }
 
-fn untrusted(why: &str) -> Failure {
-    Failure::denied(StatusCode::FORBIDDEN, &format!("the client certificate is not trusted here: {why}"))
+fn untrusted(why: Refusal) -> Failure {
+    let text = format!("the client certificate is not trusted here: {}", why.message);
+    Failure::because(StatusCode::FORBIDDEN, Refusal::new(why.reason, text))
 }
 
 /// The password of a request.

@@ -8,15 +8,16 @@ use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use certctl_core::domain::{Csr, EnrolSource, Principal, SubjectNames};
-use certctl_core::enrol::{Enrol, Enrolled, Refusal, RefusalReason, Refuse, RepeatKey, Repeats, WaitsFor};
+use certctl_core::domain::{Csr, EnrolSource, JobId, Principal, SubjectNames};
+use certctl_core::enrol::{Enrol, Enrolled, Refusal, RefusalReason, Refuse, RepeatKey, Repeats, Standing, WaitsFor};
 use certctl_core::pki::est::{self, BodyError};
 
 use super::answer::{Failure, certificates, pending};
 use super::client::{self, Client};
-use super::{EstProfile, Operation, Served, Way};
+use super::{EstProfile, Operation, Served, Way, plain_address};
 use crate::edge::address;
 use crate::listen::TlsChannel;
+use crate::public::{Exhausted, Quota, Taken};
 use crate::request::read;
 use crate::router::Api;
 use crate::wire::Octets;
@@ -107,13 +108,17 @@ impl Asked {
         (way, operation, request): (Way, Operation, Request),
     ) -> Result<Self, Failure> {
         let (address, now) = (address(&request), api.engine.ports().clock.monotonic());
-        let too_often = |wait| Failure::too_often("too many wrong passwords or certificates from this address", wait);
-        // Counted before it is known: of many at once no more get through.
-        api.est.failures.take(&address, now).map_err(too_often)?;
+        // Taken before it is known: of many at once no more get through.
+        let taken = api.est.failures.take(&address, now).map_err(|exhausted| {
+            let text = exhausted.text("too many wrong passwords or certificates from this address");
+            Failure::too_often(text, exhausted.wait())
+        })?;
         let channel = request.extensions().get::<Arc<TlsChannel>>().cloned();
         let proven = client::prove(api, profile, (way, operation), (request.headers(), channel.as_ref())).await;
-        if !proven.as_ref().is_err_and(|failure| failure.denied.is_some()) {
-            api.est.failures.give_back(&address);
+        if proven.as_ref().is_err_and(Failure::is_guess) {
+            drop(taken);
+        } else {
+            taken.give_back();
         }
         let client = match proven {
             Ok(client) => client,
@@ -146,17 +151,8 @@ impl Asked {
     /// Asks the engine, for the names of the request and the key of `csr`.
     pub(super) async fn enrol(&self, api: &Api, served: &Served, csr: &Csr) -> Result<Enrolled, Failure> {
         let profile = &served.profile;
-        let (name, label) = (client::name(&self.client, self.csr.names()), profile.label());
-        let machine = Principal::machine(format!("est:{label}:{name}"));
-        if let Some(quota) = &served.enrolments {
-            let taken = quota.take(&machine.id, api.engine.ports().clock.monotonic());
-            if let Err(wait) = taken {
-                let text = format!("`{name}` has asked for as many certificates as one machine may in a day");
-                let refusal = Refusal::new(RefusalReason::RateLimited, text);
-                refuse(api, profile, (self.operation, &refusal), None).await;
-                return Err(Failure::too_often(&refusal.message, wait));
-            }
-        }
+        let label = profile.label();
+        let machine = Principal::machine(format!("est:{label}:{}", client::name(&self.client, self.csr.names())));
         let own = self.client.shown.as_ref().filter(|shown| shown.own);
         let predecessor = own.map(|shown| shown.facts.fingerprint);
         let names = csr.names();
@@ -167,6 +163,10 @@ impl Asked {
             predecessor.map(|print| print.to_string()).unwrap_or_default(),
             texts(names).join(" ")
         );
+        let spending = match &served.enrolments {
+            Some(quota) => Some(self.spend(api, (profile, quota), (&machine, &key)).await?),
+            None => None,
+        };
         let enrol = Enrol {
             source: EnrolSource::Est,
             csr: csr.clone(),
@@ -177,11 +177,54 @@ impl Asked {
             repeat: RepeatKey { key, repeats: Repeats::ForADay },
         };
         let enrolled = api.engine.execute(&machine, enrol).await;
-        // Asking again for what waits is what clients are told to do.
-        if let (Some(quota), Ok(Enrolled::Pending { .. }) | Err(_)) = (&served.enrolments, &enrolled) {
-            quota.give_back(&machine.id);
+        if let Some(Spending { taken, before }) = spending {
+            let new = enrolled.as_ref().ok().and_then(job).is_some_and(|job| before.as_ref() != Some(job));
+            if new {
+                drop(taken);
+            } else {
+                taken.give_back();
+            }
         }
         Ok(enrolled?)
+    }
+
+    /// Takes one of the certificates that a machine may have in a day.
+    async fn spend<'q>(
+        &self,
+        api: &Api,
+        (profile, quota): (&EstProfile, &'q Quota),
+        (machine, key): (&Principal, &str),
+    ) -> Result<Spending<'q>, Failure> {
+        let before = api.engine.execute(machine, Standing::Key(EnrolSource::Est, key.to_owned())).await?;
+        let before = before.as_ref().and_then(job).cloned();
+        let caller = self.client.limited_as(self.csr.names());
+        match quota.take(&caller, api.engine.ports().clock.monotonic()) {
+            Ok(taken) => Ok(Spending { taken, before }),
+            Err(exhausted @ Exhausted::Busy) => Err(Failure::too_often(exhausted.text(""), exhausted.wait())),
+            Err(Exhausted::Spent(wait)) => {
+                let name = client::name(&self.client, self.csr.names());
+                let text = format!("`{name}` has asked for as many certificates as one machine may in a day");
+                let refusal = Refusal::new(RefusalReason::RateLimited, text);
+                refuse(api, profile, (self.operation, &refusal), None).await;
+                Err(Failure::too_often(&refusal.message, wait))
+            }
+        }
+    }
+}
+
+/// One certificate of those that a machine may have in a day. What is refused does not count, and neither does the same request
+/// again, which is answered with the job that there is.
+struct Spending<'q> {
+    taken: Taken<'q>,
+    /// The job of the same request, if it came before.
+    before: Option<JobId>,
+}
+
+/// The job that obtains the certificate.
+fn job(enrolled: &Enrolled) -> Option<&JobId> {
+    match enrolled {
+        Enrolled::Issued { job_id, .. } | Enrolled::Pending { job_id, .. } => Some(job_id),
+        Enrolled::Refused(_) => None,
     }
 }
 
@@ -196,7 +239,7 @@ async fn refuse(api: &Api, profile: &EstProfile, (operation, refusal): (Operatio
     let machine = Principal::machine(format!("est:{}", profile.label()));
     let subject = format!("est/{}/{}", profile.label(), operation.name());
     let refusal = refusal.clone();
-    let address = address.map(|bucket| bucket.trim_start_matches("address ").to_owned());
+    let address = address.map(|bucket| plain_address(&bucket).to_owned());
     let recorded = api.engine.execute(&machine, Refuse { source: EnrolSource::Est, subject, refusal, address }).await;
     if let Err(error) = recorded {
         tracing::error!(%error, "a refused EST request is not in the audit trail");

@@ -27,6 +27,7 @@ use self::answer::Failure;
 use super::Quota;
 use super::trust::TrustBundle;
 use crate::edge::address;
+use crate::request::read;
 use crate::router::Api;
 
 pub(crate) const PREFIX: &str = "/.well-known/est/";
@@ -112,28 +113,41 @@ pub(crate) fn handlers() -> Router<Api> {
     Router::new().route("/.well-known/est/{*path}", any(answer)).route("/.well-known/est-mtls/{*path}", any(answer))
 }
 
-/// The largest body that is read to the end, in octets; requests are far smaller.
-const LARGEST: usize = 1 << 20;
-
 /// Answers a request, whatever its path is.
 pub(crate) async fn answer(State(api): State<Api>, request: Request) -> Response {
     let asked = format!("{} {}", request.method(), request.uri().path());
-    // Read before anybody is refused: over HTTP/2 clients take an answer to what nobody reads for a broken stream.
-    let (parts, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, LARGEST).await else {
-        return Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large, or broke off").into_response();
-    };
-    dispatch(&api, Request::from_parts(parts, body.into())).await.unwrap_or_else(|failure| {
-        tracing::debug!(asked, status = failure.status().as_u16(), why = failure.text(), "an EST request was refused");
+    let bucket = address(&request);
+    admit(&api, &bucket, request).await.unwrap_or_else(|failure| {
+        let (address, status, why) = (plain_address(&bucket), failure.status().as_u16(), failure.text());
+        // Whoever comes too often must not fill the log as well.
+        if failure.status() == StatusCode::TOO_MANY_REQUESTS {
+            tracing::debug!(asked, address, status, why, "an EST request was refused");
+        } else {
+            tracing::info!(asked, address, status, why, "an EST request was refused");
+        }
         failure.into_response()
     })
 }
 
-async fn dispatch(api: &Api, request: Request) -> Result<Response, Failure> {
+/// The address of a bucket, as people write it.
+fn plain_address(bucket: &str) -> &str {
+    bucket.trim_start_matches("address ")
+}
+
+async fn admit(api: &Api, bucket: &str, request: Request) -> Result<Response, Failure> {
     if let Some(buckets) = &api.buckets {
-        let taken = buckets.take(&address(&request), api.engine.ports().clock.monotonic());
+        let taken = buckets.take(bucket, api.engine.ports().clock.monotonic());
         taken.map_err(|wait| Failure::too_often("too many requests in too short a time", wait))?;
     }
+    // Read before anybody is refused for what they ask: over HTTP/2 clients take an answer to what nobody reads for a broken
+    // stream.
+    let (parts, body) = request.into_parts();
+    let body = read(Request::from_parts(parts.clone(), body), api).await;
+    let body = body.map_err(|failure| Failure::new(failure.status(), failure.detail()))?;
+    dispatch(api, Request::from_parts(parts, body.into())).await
+}
+
+async fn dispatch(api: &Api, request: Request) -> Result<Response, Failure> {
     let (way, label, operation) = asked_for(request.uri().path())?;
     if request.method() != operation.method()
         && !(request.method() == Method::HEAD && operation.method() == Method::GET)

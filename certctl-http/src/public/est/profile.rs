@@ -20,7 +20,8 @@ pub struct EstProfile {
     pub access: EstAccess,
     /// Whether requests must be bound to their TLS connection (RFC 9266), which takes TLS 1.3.
     pub channel_binding_required: bool,
-    /// How many certificates one machine may ask for in 24 hours; as many as it likes when absent.
+    /// How many certificates one machine may have in 24 hours; as many as it likes when absent. Machines are told apart by the
+    /// certificate that they show, or else by the names that they ask for.
     pub per_day: Option<u32>,
     /// Whether keys are made for machines that ask for one (RFC 7030 §4.4).
     pub server_keygen: bool,

@@ -130,15 +130,22 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Counts an attempt before it is known how it ends: of many that come at once no more get through than may.
+    /// An attempt is taken before it is known how it ends: of many that come at once no more get through than may.
     async fn operate(&self, api: &Api, message: &[u8]) -> Response {
-        if let Err(wait) = self.failures.take(&self.address, api.engine.ports().clock.monotonic()) {
-            return too_often("too many wrong challenge passwords from this address", wait);
-        }
+        let taken = match self.failures.take(&self.address, api.engine.ports().clock.monotonic()) {
+            Ok(taken) => taken,
+            Err(exhausted) => {
+                return too_often(
+                    exhausted.text("too many wrong challenge passwords from this address"),
+                    exhausted.wait(),
+                );
+            }
+        };
         let answer = self.door.scep.operate(self.profile, message, Some(self.origin())).await;
-        let wrong_proof = matches!(answer, Ok(Some(Answer::Forbidden | Answer::Message { wrong_proof: true, .. })));
-        if !wrong_proof {
-            self.failures.give_back(&self.address);
+        if matches!(answer, Ok(Some(Answer::Forbidden | Answer::Message { wrong_proof: true, .. }))) {
+            drop(taken);
+        } else {
+            taken.give_back();
         }
         match answer {
             Ok(Some(answer)) => answered(answer),

@@ -11,8 +11,8 @@ use certctl_core::enrol::{Refusal, RefusalReason, Refuse};
 
 use super::{Call, failed, get, no_profile, post, too_often};
 use crate::listen::TlsChannel;
-use crate::public::plain;
 use crate::public::trust::judge;
+use crate::public::{Exhausted, plain};
 use crate::router::Api;
 
 pub(super) async fn by_get(State(api): State<Api>, profile: Option<Path<String>>, request: Request) -> Response {
@@ -30,7 +30,8 @@ pub(super) async fn by_post(State(api): State<Api>, profile: Option<Path<String>
     post::answer(&api, proven(&api, call, channel).await, request).await
 }
 
-/// Lets those through whose client certificate counts. Others are in the audit trail, and count as those who guess passwords.
+/// Lets those through whose client certificate counts. Others are in the audit trail, and count as those who guess passwords, unless
+/// theirs counted before it was revoked.
 async fn proven<'a>(
     api: &Api,
     call: Result<Call<'a>, Box<Response>>,
@@ -42,29 +43,34 @@ async fn proven<'a>(
         let text = "show a client certificate in the TLS handshake that this profile trusts";
         return Err(Box::new(plain(StatusCode::FORBIDDEN, text)));
     };
-    let guessed = |wait| Box::new(too_often("too many wrong client certificates from this address", wait));
-    call.failures.take(&call.address, api.engine.ports().clock.monotonic()).map_err(guessed)?;
+    let guessed = |exhausted: Exhausted| {
+        let text = exhausted.text("too many wrong client certificates from this address");
+        Box::new(too_often(text, exhausted.wait()))
+    };
+    let taken = call.failures.take(&call.address, api.engine.ports().clock.monotonic()).map_err(guessed)?;
     let machine = Principal::machine(format!("scep:{}", call.profile));
     let judged = judge(api, (bundle, &machine), &channel).await;
-    if !matches!(judged, Ok(Err(_))) {
-        call.failures.give_back(&call.address);
+    if matches!(&judged, Ok(Err(refusal)) if refusal.reason == RefusalReason::Credential) {
+        drop(taken);
+    } else {
+        taken.give_back();
     }
     match judged {
         Ok(Ok(_)) => Ok(call),
         Ok(Err(why)) => {
-            let text = format!("the client certificate is not trusted here: {why}");
-            refuse(api, (&call, &machine), &text).await;
+            let text = format!("the client certificate is not trusted here: {}", why.message);
+            refuse(api, (&call, &machine), Refusal::new(why.reason, text.as_str())).await;
             Err(Box::new(plain(StatusCode::FORBIDDEN, &text)))
         }
         Err(error) => Err(Box::new(failed(&error))),
     }
 }
 
-async fn refuse(api: &Api, (call, machine): (&Call<'_>, &Principal), text: &str) {
+async fn refuse(api: &Api, (call, machine): (&Call<'_>, &Principal), refusal: Refusal) {
     let refuse = Refuse {
         source: EnrolSource::Scep,
         subject: format!("scep-mtls/{}", call.profile),
-        refusal: Refusal::new(RefusalReason::Credential, text),
+        refusal,
         address: Some(call.origin().to_owned()),
     };
     if let Err(error) = api.engine.execute(machine, refuse).await {

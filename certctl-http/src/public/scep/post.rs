@@ -1,13 +1,13 @@
 //! SCEP by POST: messages in the body.
 
-use axum::body::Bytes;
-use axum::extract::{FromRequest, Path, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::Call;
 use super::description::ToPost;
 use crate::public::plain;
+use crate::request::read;
 use crate::router::Api;
 use crate::wire::Octets;
 
@@ -51,11 +51,8 @@ pub(super) async fn answer(api: &Api, call: Result<Call<'_>, Box<Response>>, req
     if call.asked.operation != "PKIOperation" {
         return plain(StatusCode::BAD_REQUEST, "by POST there is the operation PKIOperation alone");
     }
-    match Bytes::from_request(request, &()).await {
+    match read(request, api).await {
         Ok(message) => call.operate(api, &message).await,
-        Err(rejected) if rejected.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            plain(StatusCode::PAYLOAD_TOO_LARGE, "the message is too long")
-        }
-        Err(_) => plain(StatusCode::BAD_REQUEST, "the message did not arrive"),
+        Err(failure) => plain(failure.status(), failure.detail()),
     }
 }

@@ -5,6 +5,7 @@ mod door;
 mod enrolment;
 mod negative;
 mod proof;
+mod trust;
 
 pub(crate) use door::{
     Bound, Call, Content, Door, Machine, PASSWORD, bag, by_password, foreign, named, request, signed,

@@ -1,15 +1,25 @@
 //! What is refused, and that nothing comes of it.
 
-use axum::http::Method;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{Method, Request};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use certctl_core::domain::Csr;
+use certctl_http::Options;
 use serde_json::{Value, json};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
 
 use super::{Call, Door, PASSWORD, by_password, named, request};
 use crate::world::{ADMIN, World};
 
 const ENROLL: &str = "/.well-known/est/simpleenroll";
+const ENROLL_NAME: &str = "simpleenroll";
 
 #[tokio::test]
 async fn where_there_is_no_server_the_paths_are_not_found() {
@@ -81,9 +91,9 @@ async fn what_is_no_request_is_refused_with_its_cause() {
         assert!(text.contains(reason), "{reason}: {text}");
     }
     // What is longer than anything is not read to its end.
-    let long = axum::http::Request::post(ENROLL)
+    let long = Request::post(ENROLL)
         .header("authorization", format!("Basic {}", STANDARD.encode(format!("x:{PASSWORD}"))))
-        .body(axum::body::Body::from(vec![b'M'; (1 << 20) + 1]))
+        .body(Body::from(vec![b'M'; (1 << 20) + 1]))
         .unwrap();
     let long = door.world.send(long).await;
     assert_eq!((long.status.as_u16(), long.header("content-type")), (413, "text/plain; charset=utf-8"));
@@ -99,6 +109,66 @@ async fn what_is_no_request_is_refused_with_its_cause() {
     let events = events["data"].as_array().unwrap();
     assert!(events.iter().all(|event| event["actor"] == "est:default" && event["details"]["reason"] == "malformed"));
     assert!(events.iter().any(|event| event["details"]["address"] == "127.0.0.1"));
+}
+
+/// What a log at its usual level shows.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Subscriber for Log {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::INFO
+    }
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line::default();
+        event.record(&mut line);
+        self.0.lock().unwrap().push(line.0);
+    }
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+#[derive(Default)]
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        self.0 += &format!("{}={value:?} ", field.name());
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_is_in_the_log_with_its_cause_and_address() {
+    let keygen = certctl_http::EstProfile { server_keygen: true, ..by_password() };
+    let world = World::with(Options { est: vec![keygen], ..Options::default() }).await;
+    let csr = request(1, &["router.example.com"]).await.1.to_pem().into_bytes();
+    let log = Log::default();
+    let _shown = tracing::subscriber::set_default(log.clone());
+    for (method, path, content_type, body, status, why) in [
+        (Method::PUT, "cacerts", "", Vec::new(), 405, "called with GET"),
+        (Method::POST, ENROLL_NAME, "application/pkcs10", vec![b'M'; (1 << 20) + 1], 413, "longer than"),
+        (Method::POST, ENROLL_NAME, "application/json", csr.clone(), 415, "application/pkcs10"),
+        (Method::POST, "serverkeygen", "application/pkcs10", csr, 400, "takes an RSA key"),
+    ] {
+        let path = format!("/.well-known/est/{path}");
+        let asked = format!("{method} {path}");
+        let request = Request::builder().method(method).uri(&path).header("content-type", content_type);
+        let request = request.header("authorization", format!("Basic {}", STANDARD.encode(format!("x:{PASSWORD}"))));
+        let mut request = request.body(Body::from(body)).unwrap();
+        request.extensions_mut().insert(ConnectInfo::<SocketAddr>("192.0.2.1:4711".parse().unwrap()));
+        assert_eq!(world.send(request).await.status.as_u16(), status, "{path}");
+        let lines = std::mem::take(&mut *log.0.lock().unwrap());
+        let line = lines.iter().find(|line| line.contains("an EST request was refused"));
+        let line = line.unwrap_or_else(|| panic!("{asked}: {lines:?}"));
+        for part in [asked.as_str(), "192.0.2.1", why, &format!("status={status}")] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+    }
 }
 
 impl Door {

@@ -1,14 +1,21 @@
 //! Who is let in: passwords, certificates, and requests that are bound to their connection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use certctl_core::domain::SCHEMAS;
 use certctl_core::pki;
 use certctl_core::ports::{GeneratedKey, Secret};
-use certctl_http::{EstAccess, EstProfile, EstTrust};
+use certctl_core::storage::MemoryStorage;
+use certctl_core::testing::{FakePorts, TestKeys};
+use certctl_http::{EstAccess, EstProfile, EstTrust, Options};
+use serde_json::json;
 
 use super::{Bound, Call, Content, Door, PASSWORD, by_password, foreign, named, request};
+use crate::idempotency::Slow;
+use crate::world::{SEED, World};
 
 const ENROLL: &str = "/.well-known/est/simpleenroll";
 
@@ -181,6 +188,60 @@ async fn a_machine_asks_for_so_many_certificates_a_day() {
     assert_eq!(door.refusals().await, ["rate_limited"]);
 }
 
+#[tokio::test]
+async fn the_limit_of_a_day_counts_certificates_and_not_what_a_request_calls_itself() {
+    let mut profile = EstProfile { per_day: Some(2), ..by_password() };
+    profile.terms.profile_id = Some("prof-narrow".parse().unwrap());
+    let door = Door::open(vec![profile]).await;
+    let narrow = json!({ "id": "prof-narrow", "name": "narrow", "required_san_patterns": ["*.example.com"] });
+    door.world.post("/api/v1/profiles", narrow).await.expect(201);
+    let names = ["a.example.com", "b.example.com"];
+    // What is refused is given back, and so is what is only sent again.
+    for seed in 1..=5 {
+        door.enrol(ENROLL, &request(seed, &["a.example.com", "b.example.net"]).await.1).await.refused(400);
+    }
+    let first = request(10, &names).await.1;
+    let given = door.enrol(ENROLL, &first).await.certificates();
+    for _ in 0..5 {
+        assert_eq!(door.enrol(ENROLL, &first).await.certificates(), given);
+    }
+    door.enrol(ENROLL, &request(11, &names).await.1).await.certificates();
+    // Other names in front of the same ones are no other machine.
+    for names in [["a.example.com", "b.example.com"], ["b.example.com", "a.example.com"]] {
+        door.enrol(ENROLL, &request(12, &names).await.1).await.refused(429);
+    }
+    door.enrol(ENROLL, &request(13, &["c.example.com"]).await.1).await.certificates();
+}
+
+#[tokio::test]
+async fn many_good_requests_at_once_are_no_failures() {
+    let fakes = FakePorts::new(SEED, Arc::new(TestKeys));
+    let store = Slow::new(Arc::new(MemoryStorage::new(SCHEMAS, fakes.ports().clock)), usize::MAX);
+    let own = named("own", EstAccess::Certificate(EstTrust::Issuer));
+    let options = Options { est: vec![by_password(), own], ..Options::default() };
+    let world = World::on(Arc::new(store), fakes, options, true, |builder| builder).await;
+    let door = Door::around(world, |tls| tls).await;
+    let machine = door.machine(1, &["router.example.com"]).await;
+    let bodies: Vec<String> = {
+        let requests = (2..22).map(|seed| request(seed, &["router.example.com"]));
+        futures_util::future::join_all(requests).await.iter().map(|(_, csr)| csr.to_pem()).collect()
+    };
+    let ask = |body: &str| {
+        let (body, door, machine) = (body.to_owned(), &door, &machine);
+        let path = "/.well-known/est/own/simpleenroll";
+        async move { door.send(Call::post(path, body.as_bytes()).machine(machine)).await }
+    };
+    let replies = futures_util::future::join_all(bodies.iter().map(|body| ask(body))).await;
+    for reply in replies {
+        if reply.status == 429 {
+            assert_eq!(reply.header("retry-after"), Some("1"), "{}", reply.text());
+        }
+    }
+    // Whoever comes again is let in.
+    assert_ne!(ask(&bodies[0]).await.status, 429);
+    assert!(door.refusals().await.iter().all(|reason| reason != "credential"));
+}
+
 /// A request with these octets in challengePassword.
 async fn bound(key: GeneratedKey, name: &str, value: Option<[u8; 32]>) -> Vec<u8> {
     let names = pki_names(name);
@@ -195,7 +256,7 @@ fn pki_names(name: &str) -> certctl_core::domain::SubjectNames {
 #[tokio::test]
 async fn a_request_is_bound_to_its_connection_where_that_is_asked_for() {
     let profile = EstProfile { channel_binding_required: true, ..by_password() };
-    let options = certctl_http::Options { est: vec![profile], ..certctl_http::Options::default() };
+    let options = Options { est: vec![profile], ..Options::default() };
     let door = Door::with(options, certctl_http::Tls::with_tls12).await;
     let (key, plain) = request(1, &["router.example.com"]).await;
     let send = |body: Content<'static>, tls12| {

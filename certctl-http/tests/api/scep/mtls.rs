@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::http::Method;
-use certctl_core::domain::{Chain, KeyAlgorithm, SubjectNames, pem};
+use certctl_core::domain::{Chain, KeyAlgorithm, SubjectNames};
 use certctl_core::pki::csr;
 use certctl_core::ports::Keys;
 use certctl_core::scep::ScepProfile;
@@ -116,21 +116,11 @@ async fn who_tries_with_wrong_certificates_waits() {
 #[tokio::test]
 async fn a_certificate_of_our_own_that_is_revoked_counts_no_more() {
     let (scep, door) = trusting(TrustBundle::of(Vec::new()), profile("default", Some(PASSWORD), None)).await;
-    let clients = json!({ "id": "prof-client", "name": "client", "allowed_ekus": ["clientAuth"] });
-    scep.world.post("/api/v1/profiles", clients).await.expect(201);
-    scep.world.certificate("phone", json!({ "certificate_profile_id": "prof-client" })).await;
-    let key = TestKeys.generate(KeyAlgorithm::EcdsaP256, &SeededRng::new(50)).await.unwrap();
-    let asked = SubjectNames::new("phone.example.com", &["www.phone.example.com".into()]).unwrap();
-    let csr = csr::build(&asked, &*key.signer).await.unwrap().to_pem();
-    scep.world.post("/api/v1/certificates/phone/csr", json!({ "csr_pem": csr })).await.expect(202);
-    let exported = scep.world.get("/api/v1/certificates/phone/export/pem").await.expect(200);
-    let chain = Chain::from_pem(exported["full_pem"].as_str().unwrap()).unwrap();
-    let machine = Machine { key, chain };
-
+    let machine = phone(&scep.world).await;
     let caps = "/scep-mtls?operation=GetCACaps";
     door.send(get(caps, Some(&machine))).await.refused(403);
     // The server trusts its own CA from now on.
-    let root = pem::parse(exported["chain_pem"].as_str().unwrap(), 1 << 20).unwrap().remove(0).der;
+    let root = machine.chain.certificates()[1].clone();
     let (scep, door) = again(&scep, root).await;
     assert_eq!(door.send(get(caps, Some(&machine))).await.status, 200);
     for (reason, ends) in [("certificateHold", true), ("keyCompromise", false)] {
@@ -142,6 +132,48 @@ async fn a_certificate_of_our_own_that_is_revoked_counts_no_more() {
             assert_eq!(door.send(get(caps, Some(&machine))).await.status, 200);
         }
     }
+}
+
+#[tokio::test]
+async fn a_certificate_below_a_ca_of_our_own_that_is_revoked_counts_no_more() {
+    let (scep, _) = trusting(TrustBundle::of(Vec::new()), profile("default", Some(PASSWORD), None)).await;
+    let sign_with = async |id: &str| {
+        let change = json!({ "config": { "signing_ca": id } });
+        scep.world.put("/api/v1/issuers/iss-local", change).await.expect(200);
+    };
+    let made = json!({ "id": "ica-1", "name": "One" });
+    scep.world.post("/api/v1/issuers/iss-local/intermediates", made).await.expect(201);
+    sign_with("ica-1").await;
+    let machine = phone(&scep.world).await;
+    sign_with("").await;
+    let certificates = machine.chain.certificates();
+    assert_eq!(certificates.len(), 3);
+    let caps = "/scep-mtls?operation=GetCACaps";
+    // Whether the root is trusted, or the CA in the middle.
+    let (_, below_root) = again(&scep, certificates[2].clone()).await;
+    let (_, below_middle) = again(&scep, certificates[1].clone()).await;
+    for door in [&below_root, &below_middle] {
+        assert_eq!(door.send(get(caps, Some(&machine))).await.status, 200);
+    }
+    scep.world.post("/api/v1/intermediates/ica-1/revoke", json!({ "reason": "keyCompromise" })).await.expect(200);
+    for door in [&below_root, &below_middle] {
+        let text = door.send(get(caps, Some(&machine))).await.refused(403);
+        assert!(text.contains("a CA above it is revoked"), "{text}");
+    }
+}
+
+/// Somebody with a certificate of the inventory, `phone`, that is for TLS clients.
+async fn phone(world: &World) -> Machine {
+    let clients = json!({ "id": "prof-client", "name": "client", "allowed_ekus": ["clientAuth"] });
+    world.post("/api/v1/profiles", clients).await.expect(201);
+    world.certificate("phone", json!({ "certificate_profile_id": "prof-client" })).await;
+    let key = TestKeys.generate(KeyAlgorithm::EcdsaP256, &SeededRng::new(50)).await.unwrap();
+    let asked = SubjectNames::new("phone.example.com", &["www.phone.example.com".into()]).unwrap();
+    let csr = csr::build(&asked, &*key.signer).await.unwrap().to_pem();
+    world.post("/api/v1/certificates/phone/csr", json!({ "csr_pem": csr })).await.expect(202);
+    let exported = world.get("/api/v1/certificates/phone/export/pem").await.expect(200);
+    let chain = Chain::from_pem(exported["full_pem"].as_str().unwrap()).unwrap();
+    Machine { key, chain }
 }
 
 /// The same engine behind a router that trusts this CA.
