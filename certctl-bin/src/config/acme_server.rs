@@ -132,7 +132,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         |value| Ok(list(value))
     ),
     of_acme!(nonce_ttl, "ACME_SERVER_NONCE_TTL", "`5m`", "How long a nonce is good."),
-    of_acme!(order_ttl, "ACME_SERVER_ORDER_TTL", "`24h`", "How long an order waits to be finalized."),
+    of_acme!(
+        order_ttl,
+        "ACME_SERVER_ORDER_TTL",
+        "`24h`",
+        "How long an order waits to be finalized; no longer than its authorizations are good."
+    ),
     of_acme!(authz_ttl, "ACME_SERVER_AUTHZ_TTL", "`24h`", "How long an authorization is good."),
     of_acme!(
         gc_interval,

@@ -25,8 +25,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         variable: "OCSP_RATE_LIMIT_PER_IP_MIN",
         flag: "",
         default: "`0`",
-        meaning: "OCSP requests from one address in a minute; beyond that the answer is `tryLater`. 0 for no limit, which is right \
-                  where all of them come through one proxy.",
+        meaning: "OCSP requests, and requests for revocation lists and CA certificates, from one address in a minute; beyond that \
+                  the answer is `tryLater`, or 429. 0 for no limit, which is right where all of them come through one proxy.",
         set: |config, value| {
             config.ocsp.rate_limit_per_ip_min = Some(value.trim().parse().map_err(|_| not_a("whole number", value))?);
             Ok(())

@@ -23,6 +23,7 @@ use crate::wire::Octets;
         (status = 304, description = "The client has it already"),
         (status = 400, description = "No id", content((String = "text/plain"))),
         (status = 404, description = "There is no such issuer, or it has no CA here", content((String = "text/plain"))),
+        (status = 429, description = "Too many requests from this address", content((String = "text/plain"))),
         (status = 503, description = "The store cannot be asked now", content((String = "text/plain"))),
     ),
 )]

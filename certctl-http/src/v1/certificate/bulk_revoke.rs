@@ -12,6 +12,8 @@ use crate::wire::{BulkRevoke, BulkRevokeResult};
 /// Revokes many certificates
 ///
 /// With `dry_run: true` it is told what would happen, and nothing is changed. There is no cap: what is committed in parts is told as one.
+/// With an `issuer_id`, what that issuer made of certificates that another one renews now is meant too: the certificate where the
+/// newest version is its work, otherwise the older versions alone, unless it is for a hold.
 #[utoipa::path(
     post, path = "/api/v1/certificates/bulk-revoke", operation_id = "bulkRevokeCertificates", tag = "Certificates",
     request_body = BulkRevoke,
