@@ -6,8 +6,9 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use certctl_core::domain::{
-    Certificate, Fingerprint, Lifecycle, Revocation, RevocationReason, Serial, Version, VersionId,
+    Certificate, Chain, Fingerprint, Lifecycle, Revocation, RevocationReason, Serial, Version, VersionId,
 };
+use certctl_core::pki::chain;
 use certctl_core::storage::{Changes, Query, View};
 use certctl_http::wire::RevokeCertificate;
 use serde_json::{Value, json};
@@ -234,11 +235,6 @@ async fn moved(world: &World, id: &str, issuer: &str, seed: u64) {
     world.put(&format!("/api/v1/certificates/{id}"), json!({ "issuer_id": "iss-local" })).await.expect(200);
 }
 
-async fn renewed(world: &World, id: &str, seed: u64) {
-    world.post(&path(id, "renew"), json!({})).await.expect(202);
-    world.post(&path(id, "csr"), json!({ "csr_pem": csr(id, seed).await })).await.expect(202);
-}
-
 #[tokio::test]
 async fn what_an_issuer_made_is_revoked_with_it_whoever_renews_it_now() {
     let world = World::new().await;
@@ -248,7 +244,7 @@ async fn what_an_issuer_made_is_revoked_with_it_whoever_renews_it_now() {
     world.post(&path("own", "csr"), json!({ "csr_pem": csr("own", 1).await })).await.expect(202);
     moved(&world, "moved", "iss-spare", 2).await;
     moved(&world, "renewed", "iss-spare", 3).await;
-    renewed(&world, "renewed", 4).await;
+    world.post(&path("renewed", "csr"), json!({ "csr_pem": csr("renewed", 4).await })).await.expect(202);
     world.issued("other", 5).await;
     let mut body = json!({ "issuer_id": "iss-spare", "reason": "certificateHold", "dry_run": true });
     let hold = world.post(BULK, body.clone()).await.expect(200);
@@ -289,15 +285,22 @@ async fn an_issuer_of_which_something_is_valid_is_not_deleted_and_its_ca_does_no
     let refused = world.delete("/api/v1/issuers/iss-spare").await.expect(409);
     assert_eq!(refused["code"], "in_use");
     assert!(refused["detail"].as_str().unwrap().contains("is valid until"), "{refused}");
-    let path = "/.well-known/pki/ca/iss-spare";
-    let before = world.fetch(path).await;
+    let ca = "/.well-known/pki/ca/iss-spare";
+    let before = world.fetch(ca).await;
     assert_eq!(before.status.as_u16(), 200, "{}", before.text);
     world.fakes.clock.advance(Duration::from_secs(366 * 86_400));
     world.delete("/api/v1/issuers/iss-spare").await.expect(204);
     world.post("/api/v1/issuers", spare).await.expect(201);
-    let after = world.fetch(path).await;
+    world.certificate("after", json!({ "issuer_id": "iss-spare" })).await;
+    world.post(&path("after", "csr"), json!({ "csr_pem": csr("after", 2).await })).await.expect(202);
+    // What was known of CAs is half a second old at most.
+    world.fakes.clock.advance(Duration::from_secs(1));
+    let after = world.fetch(ca).await;
     assert_eq!(after.status.as_u16(), 200, "{}", after.text);
     assert_ne!(before.octets, after.octets);
+    let versions = world.get(&path("after", "versions")).await.expect(200);
+    let chain = Chain::from_pem(versions["data"][0]["pem_chain"].as_str().unwrap()).unwrap();
+    assert_eq!(chain::signer_of(&chain), chain::key_of(&after.octets));
 }
 
 #[tokio::test]
