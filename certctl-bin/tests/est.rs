@@ -159,7 +159,7 @@ fn curl_and_openssl() -> Result<(), Failed> {
     let id = inventory(&server, "router.example.com")["id"].as_str().unwrap().to_owned();
     server.answer(&["certs", "revoke", &id, "--reason", "keyCompromise"]);
     let output = post("simplereenroll", &request(4), &["--cert", &second, "--key", "key2.pem"]).output()?;
-    assert!(!output.status.success() && said(&output).contains("Revoked"), "{}", said(&output));
+    assert!(!output.status.success() && said(&output).contains("it is revoked"), "{}", said(&output));
     server.terminate();
     Ok(())
 }
