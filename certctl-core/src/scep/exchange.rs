@@ -173,9 +173,9 @@ impl Scep {
         let decrypter = registrar.signer.decrypter().ok_or_else(|| Error::internal(NoDecrypter))?;
         let rng = &*self.engine().ports().rng;
         Ok(match envelope.decrypt(registrar.chain.leaf(), decrypter, rng).await {
-            Ok(decrypted) => {
-                let decrypted = decrypted.as_ref().map(|octets| octets.as_slice()).map_err(|error| *error);
-                Content::read(kind, decrypted, strength).map_err(Unopened::inside)
+            Ok(opened) => {
+                let octets = opened.as_ref().map(|octets| octets.as_slice()).map_err(|error| *error);
+                Content::read(kind, octets, strength).map_err(Unopened::inside)
             }
             Err(error @ CmsError::Algorithm { .. }) => Err(Unopened::because(FailInfo::BadAlg, error.to_string())),
             Err(error) => Err(Unopened::because(FailInfo::BadMessageCheck, error.to_string())),

@@ -156,7 +156,7 @@ fn judged(
     let purpose = usage.map(|usage| Purpose { usage, scope: PurposeScope::WholePath });
     let validation = Validation { purpose, ..Validation::new(&anchors, now) };
     let FoundPath { mut path, valid } = validation.find(leaf, others).map_err(|error| error.to_string())?;
-    path.extend(trusted.get(valid.anchor).map(|der| der.to_vec()));
+    path.extend(trusted.get(valid.anchor).map(|der| (*der).clone()));
     let facts = certificate::parse(leaf).map_err(|error| error.to_string())?;
     Ok((facts, path))
 }

@@ -263,8 +263,8 @@ fn renewal_id(chain: &str) -> String {
 }
 
 /// The order that says which certificate of the same names it replaces.
-fn replacing(names: &[&str], id: &str) -> Option<Value> {
-    Some(json!({ "identifiers": identifiers(names), "replaces": id }))
+fn replacing(names: &[&str], id: &str) -> Value {
+    json!({ "identifiers": identifiers(names), "replaces": id })
 }
 
 #[tokio::test]
@@ -284,7 +284,7 @@ async fn what_was_revoked_or_put_away_is_replaced_by_a_new_certificate() {
             assert_eq!(client.revoke(&leaf(&chain), Some(4)).await.status.as_u16(), 200);
         }
         // The client is told to renew at once, and does.
-        let order = client.post(&url, replacing(&names, &renewal_id(&chain))).await.expect(201);
+        let order = client.post(&url, Some(replacing(&names, &renewal_id(&chain)))).await.expect(201);
         let valid = client.finalize(&order, &csr(&names, seed + 1).await).await.expect(200);
         assert_eq!(valid["status"], "valid", "{valid}");
         let live = world.get("/api/v1/certificates?status=Active").await.expect(200);
@@ -303,7 +303,7 @@ async fn what_is_on_hold_is_replaced_when_it_is_released() {
     let listed = world.get("/api/v1/certificates").await.expect(200);
     let path = format!("/api/v1/certificates/{}", listed["data"][0]["id"].as_str().unwrap());
     world.post(&format!("{path}/revoke"), json!({ "reason": "certificateHold" })).await.expect(200);
-    let asked = replacing(&["a.example"], &renewal_id(&chain));
+    let asked = Some(replacing(&["a.example"], &renewal_id(&chain)));
     let order = client.post(&client.url("new-order"), asked).await.expect(201);
     let refused = client.finalize(&order, &csr(&["a.example"], 3).await).await;
     assert_eq!(problem(&refused, 401), "unauthorized");
@@ -321,7 +321,7 @@ async fn a_version_that_was_revoked_alone_is_replaced_by_another_of_its_certific
     let (_, _, old) = client.obtain(&names, 2).await;
     client.obtain(&names, 3).await;
     assert_eq!(client.revoke(&leaf(&old), Some(4)).await.status.as_u16(), 200);
-    let order = client.post(&client.url("new-order"), replacing(&names, &renewal_id(&old))).await.expect(201);
+    let order = client.post(&client.url("new-order"), Some(replacing(&names, &renewal_id(&old)))).await.expect(201);
     assert_eq!(client.finalize(&order, &csr(&names, 4).await).await.expect(200)["status"], "valid");
     assert_eq!(world.get("/api/v1/certificates").await.expect(200)["total"], 1);
 }
@@ -348,20 +348,20 @@ async fn clients_learn_when_to_renew_and_say_what_they_replace() {
         assert_eq!(problem(&world.call(Method::GET, &path, "", None).await, status), "malformed", "{path}");
     }
     let url = client.url("new-order");
-    assert_eq!(problem(&client.post(&url, replacing(&["b.example"], &id)).await, 400), "malformed");
+    assert_eq!(problem(&client.post(&url, Some(replacing(&["b.example"], &id))).await, 400), "malformed");
     let other = Client::new(&world, 3).await;
-    assert_eq!(problem(&other.post(&url, replacing(&["a.example"], &id)).await, 403), "unauthorized");
-    let made = client.post(&url, replacing(&["a.example"], &id)).await;
+    assert_eq!(problem(&other.post(&url, Some(replacing(&["a.example"], &id))).await, 403), "unauthorized");
+    let made = client.post(&url, Some(replacing(&["a.example"], &id))).await;
     let at = made.header("location").to_owned();
     let order = made.expect(201);
     // It is in the order from the first answer on (RFC 9773 §5).
     assert_eq!(order["replaces"], id);
     assert_eq!(client.read(&at).await.expect(200)["replaces"], id);
     // Nobody else may replace it now.
-    assert_eq!(problem(&client.post(&url, replacing(&["a.example"], &id)).await, 409), "alreadyReplaced");
+    assert_eq!(problem(&client.post(&url, Some(replacing(&["a.example"], &id))).await, 409), "alreadyReplaced");
     assert_eq!(client.finalize(&order, &csr(&["a.example"], 4).await).await.expect(200)["replaces"], id);
     let (_, without) = client.order(&["a.example"]).await;
     assert!(without.get("replaces").is_none());
     assert_eq!(world.get("/api/v1/certificates").await.expect(200)["total"], 1);
-    assert_eq!(problem(&client.post(&url, replacing(&["a.example"], &id)).await, 409), "alreadyReplaced");
+    assert_eq!(problem(&client.post(&url, Some(replacing(&["a.example"], &id))).await, 409), "alreadyReplaced");
 }
