@@ -12,6 +12,7 @@ use certctl_core::domain::{
     RevocationReason, SCHEMAS, TeamId, Timestamp, Version, VersionId, pem,
 };
 use certctl_core::engine::{CrlAnswer, PublicUrl, SetupSecret};
+use certctl_core::ops::agent::{Register, Registration};
 use certctl_core::ops::certificate::{BulkCriteria, BulkRenew, BulkRevoke, Effect, Import, ImportTerms};
 use certctl_core::ops::issuer::Create;
 use certctl_core::pki;
@@ -112,8 +113,13 @@ async fn measure(name: &str, url: &str, bundles: &[String], at_once: usize) -> R
         .public_url(PublicUrl::parse("http://pki.example.com")?)
         .build()
         .await?;
-    let begun_at = store.read(View::Latest).await?.now();
-    store.apply(lists::surroundings(begun_at)?).await?;
+    let registration = Registration {
+        id: Some(AgentId::parse(lists::AGENT)?),
+        name: lists::AGENT.into(),
+        hostname: lists::AGENT.into(),
+        ..Registration::default()
+    };
+    engine.execute(&Principal::embedder("bench"), Register { registration, enrol_token: None }).await?;
     let key = list_of(&engine).await?;
     fill(&store, &key, at_once).await?;
     // Everything that a server does beside.
