@@ -28,8 +28,8 @@ const STATE: &str = "connector-state";
 const CHALLENGE: &str = "challenge-answer";
 /// Answers whose time is over that are forgotten with each new one.
 const FORGOTTEN_AT_ONCE: usize = 20;
-/// How long an answer keeps others from its place at most: longer than orders take. What an order leaves behind that was called off
-/// stands in the way of the next one no longer than that.
+/// How long an answer keeps others from its place at most: longer than orders usually take. What an order leaves behind that was called
+/// off stands in the way of the next one no longer than that.
 const HELD: Duration = Duration::from_mins(30);
 /// Attempts at a commit that somebody else's comes before.
 const ATTEMPTS: usize = 3;

@@ -105,7 +105,9 @@ impl Operation for IsKept {
     async fn run(&self, cx: &mut Context<'_>) -> Result<bool, Error> {
         let Some(version) = version(&cx.unit, self.fingerprint).await? else { return Ok(false) };
         let certificate = cx.unit.peek::<Certificate>(version.certificate_id.as_str()).await?;
-        if version.not_after < cx.now() || certificate.is_none_or(|of| of.issuer_id != self.issuer_id) {
+        // What was imported, without a request, was issued by nobody here: its path decides.
+        let imported = version.csr.is_empty();
+        if imported || version.not_after < cx.now() || certificate.is_none_or(|of| of.issuer_id != self.issuer_id) {
             return Ok(false);
         }
         let revoked = is_revoked(&cx.unit, &version).await?

@@ -84,7 +84,7 @@ async fn step(engine: &Engine, lease: &Lease<Job>) -> Result<(), Error> {
         // What one issuer began means nothing to another.
         (step.state, step.refused, step.issuer) = (None, None, Some(order.issuer_id.clone()));
     }
-    // It may have become so while the request waited.
+    // It may have become so while the request waited. What a CA is busy with goes on: it would be certified there, and unknown here.
     if step.state.is_none()
         && let Some(refusal) = compromised::refusal(&unit, key.as_deref()).await?
     {

@@ -1,4 +1,4 @@
-//! Revoking versions alone, none of which is the newest: the certificate lives on by that one.
+//! Revoking versions alone: older ones, while the certificate lives on by the newest, or what is left of one that is over.
 
 use serde_json::json;
 
@@ -12,8 +12,8 @@ use crate::error::{Error, ErrorKind};
 use crate::ops::context::audit_event;
 use crate::storage::UnitOfWork;
 
-/// Records it of these versions in the unit. The certificate is not written, but was read and is pinned. While that is on hold, they
-/// are revoked for good beside it.
+/// Records it of these versions in the unit. The certificate is written, so that an issuance or another decision at the same moment
+/// reads again; it stays as it is. While it is on hold, they are revoked for good beside it.
 ///
 /// # Errors
 /// `already_revoked`; where one has expired; the store's; where a notice cannot go on from its state.
@@ -31,6 +31,9 @@ pub(crate) fn revoke_alone(
     if versions.iter().any(|version| is_final(&standing.revoked, version)) {
         return Err(Error::conflict("already_revoked", "the version is revoked already; nothing was changed"));
     }
+    let mut written = certificate.clone();
+    written.updated_at = unit.now();
+    unit.update(written);
     for version in std::mem::take(&mut standing.versions) {
         let now = unit.now();
         let held = standing.revoked.iter().position(|row| row.version_id == version.id);

@@ -97,7 +97,7 @@ impl Facts {
     }
 
     /// Whether CRLs leave out a version that is revoked: its profile is a short-lived one, and its end is as near as that. One that was
-    /// made before the profile was changed, or elsewhere, is listed.
+    /// made before the profile was changed, or elsewhere, is listed unless it ends within the hour.
     pub(super) fn is_short_lived(&self, certificate: &Certificate, version: &VersionSerial) -> bool {
         version.not_after <= self.now + Profile::SHORT_LIVED && self.short_lived.contains(profile_of(certificate))
     }

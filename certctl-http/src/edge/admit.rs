@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use certctl_core::domain::{Principal, Role};
@@ -30,7 +30,7 @@ pub(crate) async fn admit(State(api): State<Api>, mut request: Request, next: Ne
     if PROBES.contains(&request.uri().path()) {
         return next.run(request).await;
     }
-    if request.uri().path().starts_with(PKI) {
+    if matches!(*request.method(), Method::GET | Method::HEAD) && request.uri().path().starts_with(PKI) {
         return match fetched_too_often(&api, &request) {
             Some(refused) => refused,
             None => next.run(request).await,

@@ -129,11 +129,20 @@ pub(super) async fn judge_by(
     (authorities, usage): (&[Vec<u8>], Option<ExtendedKeyUsage>),
 ) -> Result<Result<CertificateFacts, Refusal>, Error> {
     let now = api.now().await?;
+    let revoked = |why: &str| Err(Refusal::new(RefusalReason::NotIssuable, why));
     let (facts, path) = match judged(channel, authorities, (now, usage)) {
         Ok(judged) => judged,
-        Err(why) => return Ok(Err(Refusal::new(RefusalReason::Credential, why))),
+        Err(why) => {
+            // Of another issuer here perhaps, and revoked: no guess either.
+            let alone = IsRevoked { path: channel.certificates.iter().take(1).map(|der| der.to_vec()).collect() };
+            let known = api.engine.execute(machine, alone).await?.is_some();
+            return Ok(if known {
+                revoked("it is revoked")
+            } else {
+                Err(Refusal::new(RefusalReason::Credential, why))
+            });
+        }
     };
-    let revoked = |why: &str| Err(Refusal::new(RefusalReason::NotIssuable, why));
     Ok(match api.engine.execute(machine, IsRevoked { path }).await? {
         None => Ok(facts),
         Some(RevokedPart::Certificate) => revoked("it is revoked"),

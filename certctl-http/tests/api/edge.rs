@@ -82,6 +82,10 @@ async fn what_relying_parties_fetch_is_counted_by_itself_and_only_where_that_is_
     }
     from(&world, "192.0.2.1", "/api/v1/auth/info", "").await.problem(429);
     assert_ne!(from(&world, "192.0.2.1", lists[0], "").await.status.as_u16(), 429);
+    // Fetching is by GET; whoever calls otherwise is counted as anywhere.
+    let mut other = Request::post(lists[0]).header("authorization", "Bearer a-guess").body(Body::empty()).unwrap();
+    other.extensions_mut().insert(ConnectInfo::<SocketAddr>("192.0.2.1:4711".parse().unwrap()));
+    assert_eq!(world.send(other).await.status.as_u16(), 429);
 
     let world = World::with(Options { ocsp_per_minute: Some(3), ..Options::default() }).await;
     for path in lists {

@@ -277,6 +277,48 @@ async fn what_an_issuer_made_is_revoked_with_it_whoever_renews_it_now() {
 }
 
 #[tokio::test]
+async fn a_certificate_is_revoked_of_which_a_key_holder_still_serves_what_the_issuer_made() {
+    let world = World::new().await;
+    let spare = json!({ "id": "iss-spare", "name": "spare", "type": "GenericCA", "config": {} });
+    world.post("/api/v1/issuers", spare).await.expect(201);
+    let mut credentials = Vec::new();
+    for (agent, target) in [("edge-1", "tgt-1"), ("edge-2", "tgt-2")] {
+        credentials.push(world.agent(agent).await);
+        world.target(target, agent).await;
+    }
+    let targets = json!({ "issuer_id": "iss-spare", "target_ids": ["tgt-1", "tgt-2"] });
+    world.certificate("both", targets).await;
+    for (number, issuer) in [(1, "iss-spare"), (2, "iss-local")] {
+        world.put("/api/v1/certificates/both", json!({ "issuer_id": issuer })).await.expect(200);
+        let request = json!({ "csr_pem": csr("both", number).await, "certificate_id": "both" });
+        let place = usize::try_from(number - 1).unwrap();
+        let submit = format!("/api/v1/agents/edge-{number}/csr");
+        world.call(Method::POST, &submit, &credentials[place], Some(request)).await.expect(202);
+    }
+    let body = json!({ "issuer_id": "iss-spare", "reason": "caCompromise" });
+    assert_eq!(world.post(BULK, body).await.expect(200)["total_revoked"], 1);
+    assert_eq!(world.read("both").await["status"], "Revoked");
+    assert_eq!(world.revoked().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_certificate_is_revoked_whose_newest_version_has_a_key_that_an_older_one_shows_to_be_compromised() {
+    let world = World::new().await;
+    let spare = json!({ "id": "iss-spare", "name": "spare", "type": "GenericCA", "config": {} });
+    world.post("/api/v1/issuers", spare).await.expect(201);
+    moved(&world, "same", "iss-spare", 1).await;
+    world.post(&path("same", "csr"), json!({ "csr_pem": csr("same", 1).await })).await.expect(202);
+    moved(&world, "other", "iss-spare", 2).await;
+    world.post(&path("other", "csr"), json!({ "csr_pem": csr("other", 3).await })).await.expect(202);
+    let body = json!({ "issuer_id": "iss-spare", "reason": "keyCompromise", "certificate_ids": ["same", "other"] });
+    assert_eq!(world.post(BULK, body).await.expect(200)["total_revoked"], 2);
+    for (id, status) in [("same", "Revoked"), ("other", "Active")] {
+        assert_eq!(world.read(id).await["status"], status, "{id}");
+    }
+    assert_eq!(world.revoked().await.len(), 3);
+}
+
+#[tokio::test]
 async fn an_issuer_of_which_something_is_valid_is_not_deleted_and_its_ca_does_not_come_back() {
     let world = World::new().await;
     let spare = json!({ "id": "iss-spare", "name": "spare", "type": "GenericCA", "config": {} });

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{KEPT, config, end, proven};
 use crate::domain::{
     AcmeAccount, AcmeIdentifier, AcmeOrder, AcmeOrderId, AcmeOrderState, Certificate, CertificateKey, Csr, EnrolSource,
-    Fingerprint, KeyId, Lifecycle, Revocation, SubjectAltName, Timestamp, Version, VersionId,
+    Fingerprint, KeyId, Lifecycle, Revocation, RevocationReason, SubjectAltName, Timestamp, Version, VersionId,
 };
 use crate::enrol::acme::identifier::to_names;
 use crate::enrol::acme::{AcmeAuthMode, AcmeProfile, Problem, ProblemType};
@@ -184,7 +184,13 @@ impl Finalize {
         if let Some(refusal) = compromised::refusal(&cx.unit, used.as_deref()).await? {
             return Ok(Problem::new(ProblemType::BadPublicKey, refusal.message()));
         }
-        if used.is_some() && refusal.reason == RefusalReason::NotIssuable {
+        let of = match &used {
+            Some(key) => cx.unit.peek::<Certificate>(key.certificate_id.as_str()).await?,
+            None => None,
+        };
+        let hold = RevocationReason::CertificateHold.name();
+        let is_over = of.is_some_and(|of| of.revocation_reason.as_deref() != Some(hold));
+        if is_over && refusal.reason == RefusalReason::NotIssuable {
             let detail = "the key of this CSR belongs to a certificate that is not issued any more; make a new key";
             return Ok(Problem::new(ProblemType::BadCsr, detail));
         }

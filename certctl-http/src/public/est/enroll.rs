@@ -8,13 +8,14 @@ use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use certctl_core::domain::{Csr, EnrolSource, JobId, Principal, SubjectNames};
+use certctl_core::domain::{Csr, EnrolSource, JobId, Principal, SubjectNames, Timestamp};
 use certctl_core::enrol::{Enrol, Enrolled, Refusal, RefusalReason, Refuse, RepeatKey, Repeats, Standing, WaitsFor};
+use certctl_core::pki::certificate;
 use certctl_core::pki::est::{self, BodyError};
 
 use super::answer::{Failure, certificates, pending};
 use super::client::{self, Client};
-use super::{EstProfile, Operation, Served, Way, plain_address};
+use super::{DAY, EstProfile, Operation, Served, Way, plain_address};
 use crate::edge::address;
 use crate::listen::TlsChannel;
 use crate::public::{Exhausted, Quota, Taken};
@@ -123,7 +124,11 @@ impl Asked {
         let client = match proven {
             Ok(client) => client,
             Err(failure) => {
-                if let Some(refusal) = &failure.denied {
+                // What is no guess is recorded as often as guesses are: the trail is not for strangers to fill.
+                let first_ones = || api.est.failures.take(&format!("known {address}"), now).map(drop).is_ok();
+                if let Some(refusal) = &failure.denied
+                    && (failure.is_guess() || first_ones())
+                {
                     refuse(api, profile, (operation, refusal), Some(address)).await;
                 }
                 return Err(failure);
@@ -164,7 +169,7 @@ impl Asked {
             texts(names).join(" ")
         );
         let spending = match &served.enrolments {
-            Some(quota) => Some(self.spend(api, (profile, quota), (&machine, &key)).await?),
+            Some(quota) => self.spend(api, (profile, quota), (&machine, &key)).await?,
             None => None,
         };
         let enrol = Enrol {
@@ -188,20 +193,26 @@ impl Asked {
         Ok(enrolled?)
     }
 
-    /// Takes one of the certificates that a machine may have in a day.
+    /// Takes one of the certificates that a machine may have in a day; none for what is there already.
     async fn spend<'q>(
         &self,
         api: &Api,
         (profile, quota): (&EstProfile, &'q Quota),
         (machine, key): (&Principal, &str),
-    ) -> Result<Spending<'q>, Failure> {
+    ) -> Result<Option<Spending<'q>>, Failure> {
         let before = api.engine.execute(machine, Standing::Key(EnrolSource::Est, key.to_owned())).await?;
-        let before = before.as_ref().and_then(job).cloned();
+        if let Some(before) = &before
+            && is_there(before, api.now().await?)
+        {
+            return Ok(None);
+        }
         let caller = self.client.limited_as(self.csr.names());
-        match quota.take(&caller, api.engine.ports().clock.monotonic()) {
-            Ok(taken) => Ok(Spending { taken, before }),
-            Err(exhausted @ Exhausted::Busy) => Err(Failure::too_often(exhausted.text(""), exhausted.wait())),
-            Err(Exhausted::Spent(wait)) => {
+        match (quota.take(&caller, api.engine.ports().clock.monotonic()), before) {
+            (Ok(taken), before) => Ok(Some(Spending { taken, before: before.as_ref().and_then(job).cloned() })),
+            // Who was rejected hears why, whatever the day has left.
+            (Err(_), Some(Enrolled::Refused(refusal))) => Err(refusal.into()),
+            (Err(exhausted @ Exhausted::Busy), _) => Err(Failure::too_often(exhausted.text(""), exhausted.wait())),
+            (Err(Exhausted::Spent(wait)), _) => {
                 let name = client::name(&self.client, self.csr.names());
                 let text = format!("`{name}` has asked for as many certificates as one machine may in a day");
                 let refusal = Refusal::new(RefusalReason::RateLimited, text);
@@ -218,6 +229,16 @@ struct Spending<'q> {
     taken: Taken<'q>,
     /// The job of the same request, if it came before.
     before: Option<JobId>,
+}
+
+/// Whether the same request is answered with what there is ([`Repeats::ForADay`]); a certificate begins no later than it was made.
+fn is_there(before: &Enrolled, now: Timestamp) -> bool {
+    match before {
+        Enrolled::Pending { .. } => true,
+        Enrolled::Issued { chain, .. } => certificate::parse(chain.leaf())
+            .is_ok_and(|facts| now.since(facts.not_before) < (facts.not_after.since(facts.not_before) / 3).min(DAY)),
+        Enrolled::Refused(_) => false,
+    }
 }
 
 /// The job that obtains the certificate.

@@ -70,7 +70,12 @@ pub(super) async fn by_profile(
     match profile.access.trust() {
         Some(EstTrust::Bundle(bundle)) => match by_issuer(api, profile, channel).await? {
             Ok(shown) => Ok(Ok(shown)),
-            Err(_) => by_bundle(api, (profile, bundle), channel).await,
+            Err(own) => {
+                let judged = by_bundle(api, (profile, bundle), channel).await?;
+                // That it is ours and revoked says more than that nobody else knows it.
+                let is_known = own.reason == RefusalReason::NotIssuable;
+                Ok(judged.map_err(|why| if is_known { own } else { why }))
+            }
         },
         Some(EstTrust::Issuer) => by_issuer(api, profile, channel).await,
         None => Ok(Err(Refusal::new(RefusalReason::Credential, "client certificates do not count here"))),

@@ -39,7 +39,10 @@ impl IntoResponses for ToGet {
 impl IntoResponses for ToPost {
     fn responses() -> Responses {
         let mut responses = all((200, "The answer to the message"), &[MESSAGE]);
-        responses.extend([one((413, "The body is too long"), &[TEXT])]);
+        responses.extend([
+            one((408, "The body did not arrive in time"), &[TEXT]),
+            one((413, "The body is too long"), &[TEXT]),
+        ]);
         responses
     }
 }

@@ -59,7 +59,12 @@ async fn proven<'a>(
         Ok(Ok(_)) => Ok(call),
         Ok(Err(why)) => {
             let text = format!("the client certificate is not trusted here: {}", why.message);
-            refuse(api, (&call, &machine), Refusal::new(why.reason, text.as_str())).await;
+            // What is no guess is recorded as often as guesses are: the trail is not for strangers to fill.
+            let now = api.engine.ports().clock.monotonic();
+            let first_ones = || call.failures.take(&format!("known {}", call.address), now).map(drop).is_ok();
+            if why.reason == RefusalReason::Credential || first_ones() {
+                refuse(api, (&call, &machine), Refusal::new(why.reason, text.as_str())).await;
+            }
             Err(Box::new(plain(StatusCode::FORBIDDEN, &text)))
         }
         Err(error) => Err(Box::new(failed(&error))),

@@ -308,6 +308,9 @@ async fn what_is_on_hold_is_replaced_when_it_is_released() {
     let refused = client.finalize(&order, &csr(&["a.example"], 3).await).await;
     assert_eq!(problem(&refused, 401), "unauthorized");
     assert!(refused.json()["detail"].as_str().unwrap().contains("on hold"), "{}", refused.text);
+    // Another key would not help.
+    let refused = client.finalize(&order, &csr(&["a.example"], 2).await).await;
+    assert_eq!(problem(&refused, 401), "unauthorized");
     world.post(&format!("{path}/release"), json!({})).await.expect(200);
     client.finalize(&order, &csr(&["a.example"], 3).await).await.expect(200);
     assert_eq!(world.get("/api/v1/certificates").await.expect(200)["total"], 1);

@@ -210,7 +210,8 @@ async fn a_machine_renews_by_the_certificate_that_it_has() {
 
 #[tokio::test]
 async fn a_request_waits_until_it_is_approved() {
-    let mut profile = by_password();
+    // Of one in a day, it can still be collected.
+    let mut profile = certctl_http::EstProfile { per_day: Some(1), ..by_password() };
     profile.terms.profile_id = Some("prof-careful".parse().unwrap());
     let door = Door::open(vec![profile]).await;
     let careful = json!({ "id": "prof-careful", "name": "careful", "requires_approval": true });
@@ -313,6 +314,12 @@ async fn a_manufacturers_certificate_may_vouch_for_a_machine() {
         named("both", EstAccess::Both(password(), trust)),
     ])
     .await;
+    // That it was imported makes it none of ours.
+    let import = json!({
+        "pem": machine.chain.leaf_pem(), "owner_id": "o-default", "team_id": "team-default", "issuer_id": "iss-local",
+        "renewal_policy_id": "rp-default",
+    });
+    assert_eq!(door.world.post("/api/v1/certificates/import", import).await.expect(200)["total_imported"], 1);
     // For names of its own choice.
     for (seed, path, password) in
         [(1, "maker", None), (2, "either", None), (3, "either", Some(PASSWORD)), (4, "both", Some(PASSWORD))]

@@ -165,6 +165,24 @@ async fn a_version_that_is_revoked_by_itself_renews_nothing() {
 }
 
 #[tokio::test]
+async fn what_is_revoked_is_no_guess_where_another_ca_counts_besides() {
+    let (maker, bundle) = super::foreign(20, &["serial-4711.maker.example"]).await;
+    let door = Door::open(vec![by_password(), named("maker", EstAccess::Certificate(bundle))]).await;
+    let names = ["router.example.com"];
+    let machine = door.machine(1, &names).await;
+    let found = door.world.get("/api/v1/certificates").await.expect(200);
+    let revoke = format!("/api/v1/certificates/{}/revoke", found["data"][0]["id"].as_str().unwrap());
+    door.world.post(&revoke, json!({ "reason": "certificateHold" })).await.expect(200);
+    let path = "/.well-known/est/maker/simpleenroll";
+    for seed in 10..25 {
+        assert!(door.refuses(path, &machine, (seed, &names)).await.contains("it is revoked"));
+    }
+    door.lets_in(path, &maker, (30, &["switch.example.com"])).await;
+    // Ten of them tell whoever reads the trail enough.
+    assert_eq!(door.world.told("enrolment_refused").await, 10);
+}
+
+#[tokio::test]
 async fn what_another_issuer_made_in_place_of_the_own_one_is_renewed() {
     let mut elsewhere = named("elsewhere", by_password().access);
     elsewhere.terms.issuer_id = "iss-2".parse().unwrap();
