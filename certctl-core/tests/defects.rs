@@ -45,6 +45,11 @@ fn expected(defect: Defect) -> (World, &'static str) {
         Defect::AlertsOverlooked => (World::Stormy, "nobody was told before"),
         Defect::AlertSkipsANotifier => (World::Eventful, "only {\"mail\"} was told"),
         Defect::RequeueForgets => (World::Eventful, "is pending"),
+        Defect::RevocationUndone => (World::Eventful, "is revoked no more"),
+        Defect::RevocationIncomplete => (World::Eventful, "is revoked, and its version"),
+        Defect::ListIncomplete => (World::Eventful, "lacks serial"),
+        Defect::IssuerUntold => (World::Eventful, "the CA does not know"),
+        Defect::StatusOutdated => (World::Eventful, "an engine says by OCSP"),
         Defect::RenewalUnplanned => (World::Quiet, "a renewal is planned: false"),
     }
 }

@@ -23,7 +23,7 @@ use certctl_core::testing::{FakePorts, ScriptedCa, ScriptedIssuer, block_on};
 use certctl_core::{Engine, pki};
 use serde_json::json;
 
-use interrupted::Interrupted;
+use interrupted::{Interrupted, Interruption};
 
 /// Two engines over one store, the second with commits that can be interrupted, and an agent that holds keys.
 struct World {
@@ -55,7 +55,7 @@ impl World {
         let fakes = FakePorts::seeded(1);
         ScriptedCa::new(1, fakes.clock.now()).attach(&fakes.http);
         let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new(SCHEMAS, fakes.ports().clock.clone()));
-        let interrupted = Arc::new(Interrupted::new(storage.clone()));
+        let interrupted = Arc::new(Interrupted::new(storage.clone(), Interruption::default()));
         let (first, other) = (engine(&fakes, storage.clone()).await, engine(&fakes, interrupted.clone()).await);
         let world = Self { fakes, storage, engine: first, other, interrupted };
         let create = issuer::Create {
@@ -420,7 +420,7 @@ fn two_engines_share_the_batches() {
         // Right before the first batch of one engine is committed, behind its lease, another one does it all: the first one
         // was so slow that its lease has ended.
         let (meanwhile, clock) = (world.engine.clone(), world.fakes.clock.clone());
-        world.interrupted.before(
+        world.interrupted.gate().before(
             1,
             Box::pin(async move {
                 assert_eq!(meanwhile.step().await.unwrap().replanned, 0);
@@ -429,7 +429,7 @@ fn two_engines_share_the_batches() {
             }),
         );
         assert_eq!(world.other.step().await.unwrap().replanned, 0);
-        assert!(world.interrupted.happened());
+        assert!(world.interrupted.gate().happened());
         for certificate in world.all(Query::<Certificate>::all()).await {
             assert!(world.is_planned_by_window(certificate.id.as_str(), 20).await);
             assert_eq!(certificate.version(), if certificate.id.as_str() == "mc-1" { 3 } else { 2 });
@@ -445,7 +445,7 @@ fn a_certificate_that_somebody_writes_holds_up_nobody() {
         world.change(window(20)).await;
         world.fakes.clock.advance(SETTLED);
         let meanwhile = world.engine.clone();
-        world.interrupted.before(
+        world.interrupted.gate().before(
             1,
             Box::pin(async move {
                 let id = Some("copy-0003".parse().unwrap());
@@ -455,7 +455,7 @@ fn a_certificate_that_somebody_writes_holds_up_nobody() {
             }),
         );
         assert_eq!(world.settle(&world.other).await, 31);
-        assert!(world.interrupted.happened());
+        assert!(world.interrupted.gate().happened());
         for certificate in world.all(Query::<Certificate>::all()).await {
             let (id, renews) = (certificate.id.as_str(), certificate.renewal_policy_id.as_str() == "rp-1");
             assert_eq!(certificate.renew_at != Timestamp::NEVER, renews, "{id}");
@@ -474,7 +474,7 @@ fn an_issuance_that_began_by_the_old_policy_is_planned_by_the_new_one() {
         world.create("mc-2").await;
         // While the engine certifies by a policy that does not renew, it is changed, and everything is planned anew.
         let (meanwhile, clock) = (world.engine.clone(), world.fakes.clock.clone());
-        world.interrupted.before(
+        world.interrupted.gate().before(
             0,
             Box::pin(async move {
                 meanwhile.execute(&me(), auto_renew(true)).await.unwrap();
@@ -483,7 +483,7 @@ fn an_issuance_that_began_by_the_old_policy_is_planned_by_the_new_one() {
             }),
         );
         world.submit(&world.other, "mc-2").await;
-        assert!(world.interrupted.happened());
+        assert!(world.interrupted.gate().happened());
         assert!(world.renew_at("mc-2").await != Timestamp::NEVER);
         assert!(world.renew_at("mc-1").await != Timestamp::NEVER);
     });

@@ -78,9 +78,13 @@ fn kind_of_world(seed: u64) -> SimConfig {
 
 /// What must happen in some of these worlds, by its audit event.
 const EVENTS: &[&str] = &[
+    "certificate_released",
+    "certificate_revoked",
+    "crl_generated",
     "expiration_alert_sent",
     "issuer_breaker_opened",
     "issuer_failed_over",
+    "issuer_told_of_revocation",
     "job_approved",
     "job_rejected",
     "notification_requeued",

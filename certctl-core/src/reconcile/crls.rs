@@ -86,16 +86,8 @@ impl Survey {
     async fn take(engine: &Engine) -> Result<Self, Error> {
         let view = engine.storage().read(View::Latest).await?;
         let mut changes: BTreeMap<KeyId, Vec<_>> = BTreeMap::new();
-        let mut after = None;
-        loop {
-            let page = view.list(Query::<RevocationChange>::all().limit(PAGE).after(after)).await?;
-            for change in page.records {
-                changes.entry(change.issuer_key_id.clone()).or_default().push(change);
-            }
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
+        for change in view.all(Query::<RevocationChange>::all()).await? {
+            changes.entry(change.issuer_key_id.clone()).or_default().push(change);
         }
         let now = view.now();
         drop(view);

@@ -8,12 +8,9 @@ use crate::domain::{
     VersionSerial,
 };
 use crate::engine::Engine;
-use crate::entity::{Condition, Entity, Record};
+use crate::entity::Record;
 use crate::error::Error;
 use crate::storage::{Query, UnitOfWork};
-
-/// Rows of one page.
-const PAGE: usize = 1_000;
 
 /// What is known of one certificate.
 #[derive(Default)]
@@ -57,18 +54,18 @@ impl Facts {
         }
         let ids = || certificates.iter().map(|certificate| certificate.id.clone());
         let valid = VersionSerial::FIELDS.not_after.at_least(unit.now());
-        let of = [VersionSerial::FIELDS.certificate_id.one_of(ids()), valid];
-        for version in all(unit, of).await? {
+        let of = Query::all().filter(VersionSerial::FIELDS.certificate_id.one_of(ids())).filter(valid);
+        for version in unit.all::<VersionSerial>(of).await? {
             facts.standing.entry(version.certificate_id.clone()).or_default().versions.push(version);
         }
-        let of = [Job::FIELDS.certificate_id.one_of(ids()), Job::FIELDS.open_slot.is_set()];
-        for job in all(unit, of).await? {
+        let open = Query::all().filter(Job::FIELDS.certificate_id.one_of(ids())).filter(Job::FIELDS.open_slot.is_set());
+        for job in unit.all::<Job>(open).await? {
             facts.standing.entry(job.certificate_id.clone()).or_default().jobs.push(job);
         }
-        for revoked in all(unit, [Revocation::FIELDS.certificate_id.one_of(ids())]).await? {
+        for revoked in unit.all(Query::all().filter(Revocation::FIELDS.certificate_id.one_of(ids()))).await? {
             facts.standing.entry(revoked.certificate_id.clone()).or_default().revoked.push(revoked);
         }
-        for notice in all(unit, [RevocationNotice::FIELDS.certificate_id.one_of(ids())]).await? {
+        for notice in unit.all(Query::all().filter(RevocationNotice::FIELDS.certificate_id.one_of(ids()))).await? {
             facts.standing.entry(notice.certificate_id.clone()).or_default().notices.push(notice);
         }
         facts.read_issuers(engine, unit).await?;
@@ -132,21 +129,4 @@ impl Facts {
 
 fn profile_of(certificate: &Certificate) -> &str {
     certificate.certificate_profile_id.as_ref().map_or(Profile::DEFAULT_ID, |id| id.as_str())
-}
-
-/// All records for which these conditions hold.
-async fn all<E: Entity>(
-    unit: &UnitOfWork,
-    conditions: impl IntoIterator<Item = Condition<E>>,
-) -> Result<Vec<Record<E>>, Error> {
-    let query = conditions.into_iter().fold(Query::<E>::all(), Query::filter).limit(PAGE);
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let page = unit.list(query.clone().after(after)).await?;
-        found.extend(page.records);
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(found),
-        }
-    }
 }

@@ -105,6 +105,9 @@ pub trait Snapshot: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
+/// Records that are read at once where all are wanted.
+const PAGE: usize = 1_000;
+
 impl dyn Snapshot + '_ {
     /// The record with this id.
     pub async fn get<E: Entity>(&self, id: &str) -> Result<Option<Record<E>>, StorageError> {
@@ -124,6 +127,20 @@ impl dyn Snapshot + '_ {
         let next = rows.last().filter(|_| more).and_then(|row| Cursor::after(&select, row));
         let records = rows.into_iter().map(Record::from_row).collect::<Result<_, _>>()?;
         Ok(Page { records, next })
+    }
+
+    /// All records that match, page by page: for what is few, or is needed whole.
+    pub async fn all<E: Entity>(&self, query: Query<E>) -> Result<Vec<Record<E>>, StorageError> {
+        let query = query.limit(PAGE);
+        let (mut records, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.list(query.clone().after(after)).await?;
+            records.extend(page.records);
+            after = page.next;
+            if after.is_none() {
+                return Ok(records);
+            }
+        }
     }
 
     /// Several reads in one trip.

@@ -85,6 +85,11 @@ impl UnitOfWork {
         self.view.list(query).await
     }
 
+    /// All records that match, page by page: for what is few, or is needed whole. Not pinned.
+    pub async fn all<E: Entity>(&self, query: Query<E>) -> Result<Vec<Record<E>>, StorageError> {
+        self.view.all(query).await
+    }
+
     /// The first record that matches, not pinned.
     pub async fn first<E: Entity>(&self, query: Query<E>) -> Result<Option<Record<E>>, StorageError> {
         self.view.first(query).await

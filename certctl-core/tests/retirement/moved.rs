@@ -145,9 +145,9 @@ fn what_is_put_on_the_target_at_the_same_moment_moves_too_or_is_refused() {
                 let put = engine.execute(&me(), new_certificate("mc-9", &["t-1"], None)).await;
                 *slot.lock().unwrap() = Some(put.map(drop));
             };
-            world.interrupted.before(commit, Box::pin(deed));
+            world.interrupted.gate().before(commit, Box::pin(deed));
             give(&world.slow, "edge-2").await.unwrap();
-            assert!(world.interrupted.happened());
+            assert!(world.interrupted.gate().happened());
             let put = outcome.lock().unwrap().take().unwrap();
             if commit == 0 {
                 put.unwrap();
@@ -173,9 +173,9 @@ fn what_is_issued_at_the_same_moment_is_deployed_by_nobody_else() {
             assert!(engine.execute(&me(), submit).await.is_ok());
         };
         // Right before the move: it comes too late, and begins again.
-        world.interrupted.before(1, Box::pin(deed));
+        world.interrupted.gate().before(1, Box::pin(deed));
         give(&world.slow, "edge-2").await.unwrap();
-        assert!(world.interrupted.happened());
+        assert!(world.interrupted.gate().happened());
         assert_eq!(open(&world, "edge-1").await, [waiting("mc-held", JobType::Issuance)]);
         let expected = [waiting("mc-issued", JobType::Renewal), waiting("mc-pending", JobType::Renewal)];
         assert_eq!(open(&world, "edge-2").await, expected);

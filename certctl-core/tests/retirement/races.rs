@@ -67,9 +67,9 @@ async fn retire(
 ) -> (Result<Retirement, Error>, Result<(), Error>) {
     let outcome = Arc::new(Mutex::new(None));
     let slot = Arc::clone(&outcome);
-    world.interrupted.before(commit, Box::pin(async move { *slot.lock().unwrap() = Some(deed.await) }));
+    world.interrupted.gate().before(commit, Box::pin(async move { *slot.lock().unwrap() = Some(deed.await) }));
     let retirement = world.slow.execute(&me(), retire).await;
-    assert!(world.interrupted.happened());
+    assert!(world.interrupted.gate().happened());
     let outcome = outcome.lock().unwrap().take().unwrap();
     (retirement, outcome)
 }
@@ -108,9 +108,9 @@ fn whoever_gives_while_the_agent_retires_comes_too_late() {
             let world = world().await;
             let (engine, principal) = (world.engine.clone(), me());
             let retiring = async move { assert!(engine.execute(&principal, forced("edge-1")).await.is_ok()) };
-            world.interrupted.before(0, Box::pin(retiring));
+            world.interrupted.gate().before(0, Box::pin(retiring));
             let refused = deed(world.slow.clone()).await;
-            assert!(world.interrupted.happened() && world.is_retired("edge-1").await, "{name}");
+            assert!(world.interrupted.gate().happened() && world.is_retired("edge-1").await, "{name}");
             assert!(refused.is_err(), "{name}");
             assert_eq!(world.belongings("edge-1").await, (0, 0), "{name}");
         });

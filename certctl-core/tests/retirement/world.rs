@@ -24,7 +24,7 @@ use certctl_core::testing::{FakePorts, ScriptedCa, ScriptedIssuer};
 use certctl_core::{Engine, Error, pki};
 use serde_json::json;
 
-use crate::interrupted::Interrupted;
+use crate::interrupted::{Interrupted, Interruption};
 
 /// Where certificates are put.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ impl World {
         let fakes = FakePorts::seeded(1);
         ScriptedCa::new(1, fakes.clock.now()).attach(&fakes.http);
         let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new(SCHEMAS, fakes.ports().clock.clone()));
-        let interrupted = Arc::new(Interrupted::new(storage.clone()));
+        let interrupted = Arc::new(Interrupted::new(storage.clone(), Interruption::default()));
         let (here, slow) = (engine(&fakes, storage.clone()).await, engine(&fakes, interrupted.clone()).await);
         let world = Self { fakes, storage, engine: here, slow, interrupted };
         let create = issuer::Create {

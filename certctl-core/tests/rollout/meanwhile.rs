@@ -214,9 +214,9 @@ fn of_two_that_end_at_once_on_two_servers_the_later_one_opens_the_next_wave() {
         };
         let (other, second) = (fleet.engine.clone(), report("t-2"));
         let meanwhile = Box::pin(async move { other.execute(&me(), second).await.unwrap() });
-        fleet.world.interrupted.before(0, meanwhile);
+        fleet.world.interrupted.gate().before(0, meanwhile);
         fleet.world.slow.execute(&me(), report("t-1")).await.unwrap();
-        assert!(fleet.world.interrupted.happened());
+        assert!(fleet.world.interrupted.gate().happened());
         assert_eq!(fleet.handed("edge-1").await, ["t-3", "t-4", "t-5"]);
         assert_eq!(fleet.begun().await, [json!(["t-1", "t-2"]), json!(["t-3", "t-4", "t-5"])]);
     });
@@ -228,7 +228,7 @@ fn what_is_halted_on_one_server_does_not_go_on_at_the_same_moment_on_another() {
         let fleet = Arc::new(Fleet::issued(waves(2, None)).await);
         let items = fleet.work("edge-1").await;
         let (other, bad) = (Arc::clone(&fleet), items["t-2"].clone());
-        fleet.world.interrupted.before(0, Box::pin(async move { other.verify(&bad, false).await }));
+        fleet.world.interrupted.gate().before(0, Box::pin(async move { other.verify(&bad, false).await }));
         let report = ReportStatus {
             agent_id: "edge-1".parse().unwrap(),
             job_id: items["t-1"].id.clone(),
@@ -236,7 +236,7 @@ fn what_is_halted_on_one_server_does_not_go_on_at_the_same_moment_on_another() {
             error: None,
         };
         fleet.world.slow.execute(&me(), report).await.unwrap();
-        assert!(fleet.world.interrupted.happened());
+        assert!(fleet.world.interrupted.gate().happened());
         assert_eq!((fleet.state().await, fleet.told().await.len()), (RolloutState::Halted, 1));
         assert_eq!(fleet.handed("edge-1").await, ["t-2"], "which is still to be reported");
     });

@@ -17,12 +17,8 @@ use certctl_core::engine::{Begun, NamedCall, SetupSecret};
 use certctl_core::ops::team;
 use certctl_core::ports::Ports;
 use certctl_core::seal::SealingKey;
-use certctl_core::signal::Signal;
-use certctl_core::storage::{
-    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, MemoryStorage, Query, SealAudit,
-    SealedAudit, Snapshot, Storage, StorageError, View,
-};
-use certctl_core::testing::{FakePorts, TestKeys};
+use certctl_core::storage::{MemoryStorage, Query, StorageError, View};
+use certctl_core::testing::{FakePorts, Gate, GatedStorage, TestKeys};
 use certctl_http::{Authentication, Options};
 use serde_json::{Value, json};
 
@@ -123,45 +119,28 @@ async fn a_secret_that_is_shown_once_is_kept_sealed() {
     assert!(!answer.windows(4).any(|part| part == b"name"), "it is stored in clear");
 }
 
-/// A store that answers nobody at once, and dies before one of the commits.
-pub(crate) struct Slow {
-    inner: Arc<MemoryStorage>,
-    commits: AtomicUsize,
-}
+/// Lets nobody through at once, and dies before one of the commits.
+pub(crate) struct Slow(AtomicUsize);
 
 impl Slow {
-    pub(crate) fn new(inner: Arc<MemoryStorage>, commits: usize) -> Self {
-        Self { inner, commits: AtomicUsize::new(commits) }
+    /// A store that dies before the commit after so many.
+    pub(crate) fn over(inner: Arc<MemoryStorage>, commits: usize) -> GatedStorage<Self> {
+        GatedStorage::new(inner, Self(AtomicUsize::new(commits)))
     }
 }
 
 #[async_trait]
-impl Storage for Slow {
-    async fn read(&self, view: View) -> Result<Box<dyn Snapshot>, StorageError> {
+impl Gate for Slow {
+    async fn read(&self) -> Result<(), StorageError> {
         tokio::task::yield_now().await;
-        self.inner.read(view).await
+        Ok(())
     }
-    async fn apply(&self, changes: Changes) -> Result<Committed, ApplyError> {
+    async fn apply(&self) -> Result<(), StorageError> {
         tokio::task::yield_now().await;
-        if self.commits.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err() {
+        if self.0.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err() {
             std::future::pending::<()>().await;
         }
-        self.inner.apply(changes).await
-    }
-    async fn claim(&self, claim: Claim) -> Result<Claimed, StorageError> {
-        self.inner.claim(claim).await
-    }
-    async fn prolong(&self, fence: Fence, lease: Duration) -> Result<(), LeaseError> {
-        self.inner.prolong(fence, lease).await
-    }
-    async fn next_due(&self, query: &DueQuery) -> Result<Option<Duration>, StorageError> {
-        self.inner.next_due(query).await
-    }
-    async fn seal_audit(&self, seal: SealAudit) -> Result<SealedAudit, StorageError> {
-        self.inner.seal_audit(seal).await
-    }
-    fn changed(&self) -> Option<Signal> {
-        self.inner.changed()
+        Ok(())
     }
 }
 
@@ -174,11 +153,11 @@ async fn poll<T>(mut future: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Po
 async fn slow() -> World {
     let fakes = FakePorts::new(5, Arc::new(TestKeys));
     let store = Arc::new(MemoryStorage::new(SCHEMAS, fakes.ports().clock.clone()));
-    over(fakes, Slow::new(store, usize::MAX)).await
+    over(fakes, Slow::over(store, usize::MAX)).await
 }
 
 /// A process over a store.
-async fn over(fakes: FakePorts, store: Slow) -> World {
+async fn over(fakes: FakePorts, store: GatedStorage<Slow>) -> World {
     // Tasks of their own, for a call that goes on without its client.
     let ports = Ports { spawner: Arc::new(TokioSpawner), ..fakes.ports() };
     let secret = SetupSecret::Key(SealingKey::from_bytes(&[1; 32]).unwrap());
@@ -234,8 +213,8 @@ async fn a_process_that_dies_at_any_commit_leaves_nothing_twice_and_no_wrong_ans
     for commits in 0..4 {
         let fakes = FakePorts::new(5, Arc::new(TestKeys));
         let store = Arc::new(MemoryStorage::new(SCHEMAS, fakes.ports().clock.clone()));
-        drop(over(fakes.clone(), Slow::new(store.clone(), usize::MAX)).await);
-        let dying = over(fakes.clone(), Slow::new(store.clone(), commits)).await;
+        drop(over(fakes.clone(), Slow::over(store.clone(), usize::MAX)).await);
+        let dying = over(fakes.clone(), Slow::over(store.clone(), commits)).await;
         let mut call = Box::pin(post(&dying, TEAMS, "", "k-1", &body));
         for _ in 0..100 {
             if poll(call.as_mut()).await.is_ready() {
@@ -246,7 +225,7 @@ async fn a_process_that_dies_at_any_commit_leaves_nothing_twice_and_no_wrong_ans
         drop(call);
         drop(dying);
 
-        let world = over(fakes, Slow::new(store, usize::MAX)).await;
+        let world = over(fakes, Slow::over(store, usize::MAX)).await;
         let at_once = post(&world, TEAMS, "", "k-1", &body).await;
         if (1..3).contains(&commits) {
             // Nobody knows that it died.

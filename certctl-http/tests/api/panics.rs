@@ -2,57 +2,31 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use certctl_core::domain::SCHEMAS;
-use certctl_core::signal::Signal;
-use certctl_core::storage::{
-    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, MemoryStorage, SealAudit, SealedAudit,
-    Snapshot, Storage, StorageError, View,
-};
-use certctl_core::testing::{FakePorts, TestKeys};
+use certctl_core::storage::{MemoryStorage, StorageError};
+use certctl_core::testing::{FakePorts, Gate, GatedStorage, TestKeys};
 use certctl_http::Options;
 use serde_json::json;
 
 use crate::world::{SEED, World, check_problem};
 
-/// A store that panics when it is read while this is set.
-struct Panicking {
-    store: MemoryStorage,
-    now: Arc<AtomicBool>,
-}
+/// Has reads panic while this is set.
+struct Panicking(Arc<AtomicBool>);
 
 #[async_trait]
-impl Storage for Panicking {
-    async fn read(&self, view: View) -> Result<Box<dyn Snapshot>, StorageError> {
-        assert!(!self.now.load(Ordering::SeqCst), "swordfish");
-        self.store.read(view).await
-    }
-    async fn apply(&self, changes: Changes) -> Result<Committed, ApplyError> {
-        self.store.apply(changes).await
-    }
-    async fn claim(&self, claim: Claim) -> Result<Claimed, StorageError> {
-        self.store.claim(claim).await
-    }
-    async fn prolong(&self, fence: Fence, lease: Duration) -> Result<(), LeaseError> {
-        self.store.prolong(fence, lease).await
-    }
-    async fn next_due(&self, query: &DueQuery) -> Result<Option<Duration>, StorageError> {
-        self.store.next_due(query).await
-    }
-    async fn seal_audit(&self, seal: SealAudit) -> Result<SealedAudit, StorageError> {
-        self.store.seal_audit(seal).await
-    }
-    fn changed(&self) -> Option<Signal> {
-        self.store.changed()
+impl Gate for Panicking {
+    async fn read(&self) -> Result<(), StorageError> {
+        assert!(!self.0.load(Ordering::SeqCst), "swordfish");
+        Ok(())
     }
 }
 
 async fn world() -> (World, Arc<AtomicBool>) {
     let (fakes, now) = (FakePorts::new(SEED, Arc::new(TestKeys)), Arc::new(AtomicBool::new(false)));
     let store = MemoryStorage::new(SCHEMAS, fakes.ports().clock);
-    let storage = Arc::new(Panicking { store, now: Arc::clone(&now) });
+    let storage = Arc::new(GatedStorage::new(Arc::new(store), Panicking(Arc::clone(&now))));
     (World::on(storage, fakes, Options::default(), true, |builder| builder).await, now)
 }
 

@@ -10,12 +10,8 @@ use certctl_core::Engine;
 use certctl_core::domain::SCHEMAS;
 use certctl_core::engine::SetupSecret;
 use certctl_core::seal::SealingKey;
-use certctl_core::signal::Signal;
-use certctl_core::storage::{
-    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, MemoryStorage, SealAudit, SealedAudit,
-    Snapshot, Storage, StorageError, View,
-};
-use certctl_core::testing::{FakePorts, TestKeys};
+use certctl_core::storage::{MemoryStorage, StorageError};
+use certctl_core::testing::{FakePorts, Gate, GatedStorage, TestKeys};
 use certctl_http::{Authentication, Options};
 use serde_json::json;
 
@@ -31,15 +27,17 @@ async fn health_is_answered_in_both_places() {
     assert!(health["timestamp"].as_str().unwrap().ends_with('Z'));
 }
 
-/// A store that cannot be reached while the flag is up.
-pub(crate) struct Flaky {
-    store: MemoryStorage,
-    down: AtomicBool,
-}
+/// Lets nobody through while the flag is up: the store cannot be reached.
+#[derive(Default)]
+pub(crate) struct Down(AtomicBool);
 
-impl Flaky {
+impl Down {
+    pub(crate) fn set(&self, down: bool) {
+        self.0.store(down, Ordering::SeqCst);
+    }
+
     fn check(&self) -> Result<(), StorageError> {
-        if self.down.load(Ordering::SeqCst) {
+        if self.0.load(Ordering::SeqCst) {
             return Err(StorageError::Unavailable { retry_after: Duration::from_millis(1_500), reason: "down".into() });
         }
         Ok(())
@@ -47,45 +45,21 @@ impl Flaky {
 }
 
 #[async_trait]
-impl Storage for Flaky {
-    async fn read(&self, view: View) -> Result<Box<dyn Snapshot>, StorageError> {
-        self.check()?;
-        self.store.read(view).await
+impl Gate for Down {
+    async fn read(&self) -> Result<(), StorageError> {
+        self.check()
     }
-    async fn apply(&self, changes: Changes) -> Result<Committed, ApplyError> {
-        self.check()?;
-        self.store.apply(changes).await
-    }
-    async fn claim(&self, claim: Claim) -> Result<Claimed, StorageError> {
-        self.store.claim(claim).await
-    }
-    async fn prolong(&self, fence: Fence, lease: Duration) -> Result<(), LeaseError> {
-        self.store.prolong(fence, lease).await
-    }
-    async fn next_due(&self, query: &DueQuery) -> Result<Option<Duration>, StorageError> {
-        self.store.next_due(query).await
-    }
-    async fn seal_audit(&self, seal: SealAudit) -> Result<SealedAudit, StorageError> {
-        self.store.seal_audit(seal).await
-    }
-    fn changed(&self) -> Option<Signal> {
-        self.store.changed()
-    }
-}
-
-impl Flaky {
-    /// Whether it cannot be reached.
-    pub(crate) fn set_down(&self, down: bool) {
-        self.down.store(down, Ordering::SeqCst);
+    async fn apply(&self) -> Result<(), StorageError> {
+        self.check()
     }
 }
 
 /// Everybody is an administrator over a store that may go away.
-pub(crate) async fn flaky() -> (World, Arc<Flaky>) {
+pub(crate) async fn flaky() -> (World, Arc<GatedStorage<Down>>) {
     let fakes = FakePorts::new(5, Arc::new(TestKeys));
     let ports = fakes.ports();
     let store = MemoryStorage::new(SCHEMAS, ports.clock.clone());
-    let store = Arc::new(Flaky { store, down: AtomicBool::new(false) });
+    let store = Arc::new(GatedStorage::new(Arc::new(store), Down::default()));
     let secret = SetupSecret::Key(SealingKey::generate(&*ports.rng));
     let builder = Engine::builder(Arc::clone(&store) as _, ports, secret);
     let engine = builder.connectors(certctl_connectors::registry()).build().await.unwrap();
@@ -99,7 +73,7 @@ async fn a_store_that_is_down_is_told_with_a_time_to_come_back() {
     let (world, store) = flaky().await;
     world.get("/ready").await.expect(200);
 
-    store.set_down(true);
+    store.gate().set(true);
     for path in ["/ready", "/api/v1/certificates"] {
         let answer = world.get(path).await;
         assert_eq!(answer.header("retry-after"), "2", "{path}");

@@ -32,14 +32,11 @@ use crate::domain::{
 };
 use crate::engine::Engine;
 use crate::enrol::acme::{AcmeConfig, Problem};
-use crate::entity::{Entity, Record};
 use crate::error::{Error, ErrorKind};
-use crate::storage::{Query, UnitOfWork};
+use crate::storage::Query;
 
 /// How long orders that ended are remembered, beyond what they are good for.
 pub(crate) const KEPT: Duration = Duration::from_secs(7 * 86_400);
-/// Rows of one page.
-const PAGE: usize = 500;
 /// What limits are counted over.
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -62,20 +59,6 @@ pub(crate) fn authorizations_of(order: &str) -> Result<Query<AcmeAuthorization>,
 pub(crate) fn challenges_of(authorization: &str) -> Result<Query<AcmeChallenge>, Problem> {
     let id: AcmeAuthorizationId = authorization.parse().map_err(|_| Problem::not_found("authorization"))?;
     Ok(Query::all().filter(AcmeChallenge::FIELDS.authorization_id.equals(id)).limit(10))
-}
-
-/// All records that a query finds.
-async fn all<E: Entity>(unit: &UnitOfWork, query: Query<E>) -> Result<Vec<Record<E>>, Error> {
-    let query = query.limit(PAGE);
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let page = unit.list(query.clone().after(after)).await?;
-        found.extend(page.records);
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(found),
-        }
-    }
 }
 
 /// Base64url without padding, as everything binary is in this protocol (RFC 8555 §6.1).

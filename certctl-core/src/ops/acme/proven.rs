@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use super::{PAGE, all};
 use crate::domain::{
     AcmeAccountId, AcmeAuthorization, AcmeAuthorizationId, AcmeAuthorizationState, AcmeChallenge, AcmeChallengeState,
     AcmeOrder, MAX_NAMES, SubjectAltName, Timestamp,
@@ -11,6 +10,9 @@ use crate::domain::{
 use crate::entity::Condition;
 use crate::error::Error;
 use crate::storage::{Query, Reads, UnitOfWork};
+
+/// Authorizations of one question.
+const PAGE: usize = 500;
 
 /// Whether each name of an order was proven, and still counts as that.
 pub(super) async fn order(unit: &UnitOfWork, order: &AcmeOrder) -> Result<bool, Error> {
@@ -48,7 +50,7 @@ pub(super) async fn name(unit: &UnitOfWork, account: &AcmeAccountId, san: &Subje
         .filter(fields.wildcard.equals(wildcard))
         .filter(fields.state.equals(AcmeAuthorizationState::Valid))
         .filter(is_good(unit.now()));
-    for page in all(unit, authorizations).await?.chunks(PAGE) {
+    for page in unit.all(authorizations).await?.chunks(PAGE) {
         let fields = AcmeChallenge::FIELDS;
         let met = Query::<AcmeChallenge>::all()
             .filter(fields.authorization_id.one_of(page.iter().map(|one| one.id.clone())))

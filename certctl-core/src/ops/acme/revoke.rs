@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{all, proven};
+use super::proven;
 use crate::domain::{
     AcmeAccount, AcmeOrder, Certificate, EnrolSource, Fingerprint, ProfileId, Revocation, RevocationReason, Version,
     VersionId,
@@ -120,14 +120,14 @@ impl Revoke {
                 .filter(fields.key_id.equals(shown.key_id.clone()))
                 .filter(fields.id.differs(shown.id.clone()))
                 .filter(fields.not_after.at_least(cx.now()));
-            meant.extend(all(&cx.unit, alike).await?.into_iter().map(|version| version.into_entity().id));
+            meant.extend(cx.unit.all(alike).await?.into_iter().map(|version| version.into_entity().id));
         }
         let fields = Revocation::FIELDS;
         let over = Query::<Revocation>::all()
             .filter(fields.certificate_id.equals(shown.certificate_id.clone()))
             .filter(fields.version_id.one_of(meant.iter().cloned()))
             .filter(fields.reason.differs(RevocationReason::CertificateHold));
-        let over = all(&cx.unit, over).await?;
+        let over = cx.unit.all(over).await?;
         meant.retain(|id| over.iter().all(|row| row.version_id != *id));
         Ok(meant)
     }

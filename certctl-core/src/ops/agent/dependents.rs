@@ -3,10 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::decide::status;
-use crate::domain::{
-    AgentId, Certificate, CertificateId, CertificateStatus, CertificateTarget, Job, TargetId, TargetRecord,
-};
-use crate::entity::{Entity, Record};
+use crate::domain::{AgentId, Certificate, CertificateId, CertificateStatus, CertificateTarget, Job, TargetRecord};
+use crate::entity::Record;
 use crate::error::Error;
 use crate::storage::{Query, UnitOfWork};
 
@@ -51,7 +49,8 @@ const ACTIVE: [CertificateStatus; 4] = [
 /// The agent's targets that are not retired.
 pub(super) async fn targets(unit: &UnitOfWork, agent: &AgentId) -> Result<Vec<Record<TargetRecord>>, Error> {
     let fields = TargetRecord::FIELDS;
-    all(unit, || Query::all().filter(fields.agent_id.equals(agent.clone())).filter(fields.retired_at.is_null())).await
+    let live = Query::all().filter(fields.agent_id.equals(agent.clone())).filter(fields.retired_at.is_null());
+    Ok(unit.all(live).await?)
 }
 
 /// The open jobs of the agent, and those for these targets.
@@ -62,12 +61,11 @@ pub(super) async fn open_jobs(
 ) -> Result<Vec<Record<Job>>, Error> {
     let fields = Job::FIELDS;
     let open = || Query::<Job>::all().filter(fields.open_slot.is_set());
-    let mut jobs = all(unit, || open().filter(fields.agent_id.equals(Some(agent.clone())))).await?;
+    let mut jobs = unit.all(open().filter(fields.agent_id.equals(Some(agent.clone())))).await?;
     for some in targets.chunks(CHUNK) {
-        let ids = || some.iter().map(|target| Some(target.id.clone()));
-        let others =
-            || open().filter(fields.target_id.one_of(ids())).filter(fields.agent_id.differs(Some(agent.clone())));
-        jobs.extend(all(unit, others).await?);
+        let ids = some.iter().map(|target| Some(target.id.clone()));
+        let others = open().filter(fields.target_id.one_of(ids)).filter(fields.agent_id.differs(Some(agent.clone())));
+        jobs.extend(unit.all(others).await?);
     }
     Ok(jobs)
 }
@@ -78,12 +76,12 @@ async fn active_certificates(
     targets: &[Record<TargetRecord>],
 ) -> Result<u64, Error> {
     let held = Certificate::FIELDS.agent_id.equals(Some(agent.clone()));
-    let held = all(unit, || Query::<Certificate>::all().filter(held.clone())).await?;
+    let held = unit.all(Query::<Certificate>::all().filter(held)).await?;
     let mut certificates: BTreeSet<CertificateId> = held.into_iter().map(|held| held.into_entity().id).collect();
     for some in targets.chunks(CHUNK) {
-        let ids: Vec<TargetId> = some.iter().map(|target| target.id.clone()).collect();
-        let on = || Query::all().filter(CertificateTarget::FIELDS.target_id.one_of(ids.iter().cloned()));
-        certificates.extend(all(unit, on).await?.into_iter().map(|mapping| mapping.into_entity().certificate_id));
+        let ids = some.iter().map(|target| target.id.clone());
+        let on = Query::all().filter(CertificateTarget::FIELDS.target_id.one_of(ids));
+        certificates.extend(unit.all(on).await?.into_iter().map(|mapping| mapping.into_entity().certificate_id));
     }
     let certificates: Vec<CertificateId> = certificates.into_iter().collect();
     let mut active = 0;
@@ -94,19 +92,6 @@ async fn active_certificates(
         }
     }
     Ok(active)
-}
-
-/// Every record of a query, page by page.
-async fn all<E: Entity>(unit: &UnitOfWork, query: impl Fn() -> Query<E>) -> Result<Vec<Record<E>>, Error> {
-    let (mut records, mut after) = (Vec::new(), None);
-    loop {
-        let page = unit.list(query().limit(CHUNK).after(after)).await?;
-        records.extend(page.records);
-        after = page.next;
-        if after.is_none() {
-            return Ok(records);
-        }
-    }
 }
 
 fn count<T>(records: &[T]) -> u64 {

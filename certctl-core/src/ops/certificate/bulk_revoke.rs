@@ -207,7 +207,7 @@ async fn holders_of(
         let query = Query::<VersionSerial>::all()
             .filter(fields.certificate_id.one_of(part.iter().cloned()))
             .filter(fields.not_after.at_least(unit.now()));
-        let made = all(unit, query).await?.into_iter().filter(|version| version.issuer_id == *maker);
+        let made = unit.all(query).await?.into_iter().filter(|version| version.issuer_id == *maker);
         holders.extend(made.map(|version| version.into_entity().certificate_id));
     }
     if !named.is_empty() {
@@ -216,20 +216,6 @@ async fn holders_of(
     let query = Query::sorted(fields.not_after.ascending())
         .filter(fields.issuer_id.equals(maker.clone()))
         .filter(fields.not_after.at_least(unit.now()));
-    let made = all(unit, query).await?;
+    let made = unit.all(query).await?;
     Ok(made.into_iter().map(|version| version.into_entity().certificate_id).collect())
-}
-
-/// All of them.
-async fn all(unit: &UnitOfWork, query: Query<VersionSerial>) -> Result<Vec<Record<VersionSerial>>, Error> {
-    let query = query.limit(PAGE);
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let page = unit.list(query.clone().after(after)).await?;
-        found.extend(page.records);
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(found),
-        }
-    }
 }

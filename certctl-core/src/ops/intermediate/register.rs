@@ -60,6 +60,7 @@ impl Operation for Register {
         let issuer = issuer.ok_or_else(|| Error::not_found("issuer", &self.issuer_id))?;
         let (parent, chain) = self.place(cx, &issuer, &given).await?;
         verify(&chain, cx.now())?;
+        none_is_revoked(cx, &chain).await?;
         let key = self.key(cx, ca.spki()).await?;
         let unreadable = |error: PkiError| refused("bad_certificate", &error);
         let path_length = TrustAnchor::from_certificate(chain.leaf()).map_err(unreadable)?.path_length();
@@ -158,6 +159,16 @@ fn verify(chain: &Chain, now: Timestamp) -> Result<(), Error> {
         anchors.transpose().map_err(|error| refused("bad_certificate", &error))?.into_iter().collect();
     Validation::new(&anchors, now).validate(chain.certificates()).map_err(|error| refused("path_invalid", &error))?;
     check_constraints(chain).map_err(|error| refused("path_invalid", &error))
+}
+
+/// Refuses what stands below a CA that is revoked, however far.
+async fn none_is_revoked(cx: &Context<'_>, chain: &Chain) -> Result<(), Error> {
+    let revoked = Query::<IntermediateCa>::all().filter(IntermediateCa::FIELDS.revoked_at.is_set());
+    let revoked = cx.unit.all(revoked).await?;
+    match revoked.iter().find(|ca| chain.certificates().iter().any(|der| der == ca.chain.leaf())) {
+        None => Ok(()),
+        Some(ca) => Err(refused("revoked", &format!("intermediate CA `{}` in its chain is revoked", ca.id))),
+    }
 }
 
 /// Whether it is a root.

@@ -35,16 +35,5 @@ fn check_config(kind: PolicyType, config: &serde_json::Value) -> Result<(), Erro
 /// Every stored violation of a rule.
 async fn violations_of(unit: &UnitOfWork, rule: &PolicyRuleId) -> Result<Vec<Record<PolicyViolation>>, Error> {
     let of = PolicyViolation::FIELDS.rule_id.equals(rule.clone());
-    let (mut all, mut after) = (Vec::new(), None);
-    loop {
-        let page = unit.list(Query::all().filter(of.clone()).limit(CHUNK).after(after)).await?;
-        all.extend(page.records);
-        after = page.next;
-        if after.is_none() {
-            return Ok(all);
-        }
-    }
+    Ok(unit.all(Query::all().filter(of)).await?)
 }
-
-/// Rows of one question.
-const CHUNK: usize = 1_000;

@@ -13,10 +13,10 @@ use url::Url;
 use super::config::{DAY, HOUR};
 use super::world::{HostFiles, Mailbox, RemoteAuthority};
 use crate::connector::{
-    AuthorityOrigin, AuthorityRequest, ConfigError, ConnectorContext, ConnectorError, DeployCause, DeployError,
-    DeployOutcome, Deployment, Issuance, IssueOrder, IssuePace, Issuer, IssuerCapabilities, IssuerPlugin, Notice,
-    Notifier, NotifierPlugin, OrderState, ProbePoint, Registry, RenewalInfo, SuggestedWindow, Target, TargetContext,
-    TargetPlugin, TargetSpec,
+    Authority, AuthorityOrigin, AuthorityRequest, ConfigError, ConnectorContext, ConnectorError, DeployCause,
+    DeployError, DeployOutcome, Deployment, Issuance, IssueOrder, IssuePace, Issuer, IssuerCapabilities, IssuerPlugin,
+    Notice, Notifier, NotifierPlugin, OrderState, ProbePoint, Registry, ReleasedCertificate, RenewalInfo,
+    RevokedCertificate, Revoker, StatusSigner, SuggestedWindow, Target, TargetContext, TargetPlugin, TargetSpec,
 };
 use crate::domain::{Chain, IssuingAccount, KeyAlgorithm, KeyFamily, RenewalInfoId, SanKind, Serial, Timestamp};
 use crate::pki::certificate::{self, LeafRequest};
@@ -45,7 +45,7 @@ fn capabilities(pace: IssuePace) -> IssuerCapabilities {
 #[derive(Debug)]
 pub(super) struct LocalIssuer {
     cx: ConnectorContext,
-    algorithm: KeyAlgorithm,
+    terms: LocalTerms,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -53,18 +53,40 @@ pub(super) struct LocalIssuer {
 pub(super) struct LocalConfig {
     /// Whether the CA's key is ECDSA P-256 rather than Ed25519.
     ecdsa: bool,
+    /// Whether it signs the status of what it issued.
+    #[serde(default)]
+    answers: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LocalTerms {
+    algorithm: KeyAlgorithm,
+    answers: bool,
 }
 
 impl IssuerPlugin for LocalIssuer {
     const KIND: &'static str = "SimLocal";
     const DOCS: &'static str = "Signs at once.";
     type Config = LocalConfig;
-    type Valid = KeyAlgorithm;
-    fn validate(config: LocalConfig) -> Result<KeyAlgorithm, ConfigError> {
-        Ok(if config.ecdsa { KeyAlgorithm::EcdsaP256 } else { KeyAlgorithm::Ed25519 })
+    type Valid = LocalTerms;
+    fn validate(config: LocalConfig) -> Result<LocalTerms, ConfigError> {
+        let algorithm = if config.ecdsa { KeyAlgorithm::EcdsaP256 } else { KeyAlgorithm::Ed25519 };
+        Ok(LocalTerms { algorithm, answers: config.answers })
     }
-    fn build(algorithm: KeyAlgorithm, cx: &ConnectorContext) -> Result<Arc<dyn Issuer>, ConnectorError> {
-        Ok(Arc::new(Self { cx: cx.clone(), algorithm }))
+    fn build(terms: LocalTerms, cx: &ConnectorContext) -> Result<Arc<dyn Issuer>, ConnectorError> {
+        Ok(Arc::new(Self { cx: cx.clone(), terms }))
+    }
+}
+
+#[async_trait]
+impl StatusSigner for LocalIssuer {
+    async fn authority(&self) -> Result<Authority, ConnectorError> {
+        let origin = AuthorityOrigin::SelfSigned {
+            common_name: "Simulated Local Root".into(),
+            algorithm: self.terms.algorithm,
+            validity: DAY * 365 * 200,
+        };
+        Ok(self.cx.authorities.open(&AuthorityRequest { owner: self.cx.id.clone(), origin }).await?)
     }
 }
 
@@ -75,12 +97,7 @@ impl Issuer for LocalIssuer {
     }
 
     async fn issue(&self, order: IssueOrder<'_>) -> Result<Issuance, ConnectorError> {
-        let origin = AuthorityOrigin::SelfSigned {
-            common_name: "Simulated Local Root".into(),
-            algorithm: self.algorithm,
-            validity: DAY * 365 * 200,
-        };
-        let authority = self.cx.authorities.open(&AuthorityRequest { owner: self.cx.id.clone(), origin }).await?;
+        let authority = self.authority().await?;
         let refused = |error: String| ConnectorError::permanent(error);
         let parent =
             certificate::Authority::from_certificate(authority.chain.leaf()).map_err(|e| refused(e.to_string()))?;
@@ -106,6 +123,10 @@ impl Issuer for LocalIssuer {
 
     async fn resume(&self, _: IssueOrder<'_>, _: &OrderState) -> Result<Issuance, ConnectorError> {
         Err(ConnectorError::permanent("there are no pending orders here"))
+    }
+
+    fn status_signer(&self) -> Option<&dyn StatusSigner> {
+        self.terms.answers.then_some(self)
     }
 }
 
@@ -167,6 +188,29 @@ impl Issuer for RemoteIssuer {
 
     fn renewal_info(&self) -> Option<&dyn RenewalInfo> {
         self.advises.then_some(self)
+    }
+
+    fn revoker(&self) -> Option<&dyn Revoker> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Revoker for RemoteIssuer {
+    async fn revoke(&self, revoked: RevokedCertificate<'_>) -> Result<(), ConnectorError> {
+        self.tell(revoked.serial, revoked.reason.name()).await
+    }
+
+    async fn release(&self, released: ReleasedCertificate<'_>) -> Result<(), ConnectorError> {
+        self.tell(released.serial, "").await
+    }
+}
+
+impl RemoteIssuer {
+    /// Without a reason it is revoked no more.
+    async fn tell(&self, serial: &Serial, reason: &'static str) -> Result<(), ConnectorError> {
+        let path = format!("revocations/{serial}");
+        post(&*self.ports.http, RemoteAuthority::HOST, &path, reason.as_bytes().to_vec()).await.map(drop)
     }
 }
 

@@ -61,6 +61,16 @@ text_enum! {
         AlertSkipsANotifier = "alert_skips_a_notifier",
         /// A dead notice that somebody puts back is never due.
         RequeueForgets = "requeue_forgets",
+        /// A release makes good what was revoked for good by itself.
+        RevocationUndone = "revocation_undone",
+        /// Of several versions one is not revoked.
+        RevocationIncomplete = "revocation_incomplete",
+        /// Revocation lists lack what was revoked last.
+        ListIncomplete = "list_incomplete",
+        /// What an issuer is to be told is recorded as told.
+        IssuerUntold = "issuer_untold",
+        /// Engines do not hear of what others revoke.
+        StatusOutdated = "status_outdated",
         /// A deployment is reported as done and was not made.
         DeploymentSkipped = "deployment_skipped",
     }

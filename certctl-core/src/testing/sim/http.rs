@@ -40,7 +40,7 @@ impl SimHttp {
 #[async_trait]
 impl HttpClient for SimHttp {
     async fn send(&self, request: HttpRequest, options: &HttpOptions) -> Result<HttpResponse, HttpError> {
-        let _talk = orders(&request).then(|| self.world.authority.talk(&request));
+        let _talk = is_exclusive(&request).then(|| self.world.authority.talk(&request));
         let alarm = self.link.clock.sleep_until(self.link.clock.monotonic() + options.timeout);
         match select(Box::pin(self.exchange(&request)), alarm).await {
             Either::Left((answer, _)) => answer,
@@ -52,6 +52,8 @@ impl HttpClient for SimHttp {
     }
 }
 
-fn orders(request: &HttpRequest) -> bool {
-    request.url.host_str() == Some(RemoteAuthority::HOST) && request.url.path().starts_with("/orders/")
+/// Whether one at a time may talk about it.
+fn is_exclusive(request: &HttpRequest) -> bool {
+    let about = |what| request.url.path().starts_with(what);
+    request.url.host_str() == Some(RemoteAuthority::HOST) && (about("/orders/") || about("/revocations/"))
 }

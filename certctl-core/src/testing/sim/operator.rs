@@ -1,6 +1,7 @@
 //! People: they set up the world, and meddle with it now and then.
 
 mod affairs;
+mod revoking;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use super::config::{HOUR, MINUTE, Pace, SimConfig};
 use super::executor::Node;
 use super::link::Weather;
 use super::machines::{Site, agent_name};
+use super::recorder::Recorder;
 use super::wire::Wire;
 use super::world::Verdict;
 use crate::domain::{
@@ -49,6 +51,7 @@ pub(super) struct Operator {
     chance: Chance,
     weather: Weather,
     verdict: Verdict,
+    recorder: Arc<Recorder>,
     keys: SeededRng,
 }
 
@@ -95,6 +98,7 @@ impl Operator {
             chance: Chance::derive(seed, "operator", 0),
             weather: site.weather.clone(),
             verdict,
+            recorder: Arc::clone(&site.recorder),
             keys: SeededRng::derive(seed, "operator keys", 0),
             config: site.config.clone(),
         })
@@ -190,7 +194,7 @@ impl Operator {
             self.insist(create).await?;
         }
         for (id, kind, config) in [
-            (LOCAL, "SimLocal", json!({ "ecdsa": ecdsa })),
+            (LOCAL, "SimLocal", json!({ "ecdsa": ecdsa, "answers": self.config.affairs })),
             (REMOTE, "SimRemote", json!({ "advises": self.config.affairs })),
         ] {
             let (id, name, kind) = (Some(parse(id)?), id.to_owned(), kind.to_owned());
@@ -308,12 +312,13 @@ impl Operator {
         }
     }
 
-    /// Renews, deploys or calls off something, as people do.
+    /// Renews, deploys, calls off or revokes something, as people do.
     async fn meddle(&self) {
         let number = self.chance.below(self.config.certificates.into());
         let Ok(id) = parse::<CertificateId>(&format!("mc-{number}")) else { return };
-        match self.chance.below(if self.config.affairs { 6 } else { 3 }) {
+        match self.chance.below(if self.config.affairs { 9 } else { 3 }) {
             3..=5 => self.change_rules().await,
+            6..=8 => self.revoke(id).await,
             0 => drop(self.ask(certificate::Renew { id }).await),
             1 => drop(self.ask(certificate::Deploy { id, target_id: None }).await),
             _ => {

@@ -8,7 +8,8 @@ use super::chance::Chance;
 use super::recorder::Recorder;
 use crate::domain::{
     Certificate, FreezeWindow, Job, JobState, Lifecycle, Notification, NotificationState, NotificationType,
-    RenewalPolicy, Timestamp, Version,
+    RenewalPolicy, Revocation, RevocationChange, RevocationNotice, RevocationNoticeState, RevocationReason, Timestamp,
+    Version,
 };
 use crate::entity::{Cell, Entity, Json, Record, Row, Update, Value};
 use crate::storage::{Changes, Query, Select, View};
@@ -27,6 +28,8 @@ impl Saboteur {
             Some(Defect::RenewalsOverlooked) => (Certificate::SCHEMA.table, "renew_at"),
             Some(Defect::AlertsOverlooked) => (Certificate::SCHEMA.table, "alert_at"),
             Some(Defect::AlertsRepeated) => (Notification::SCHEMA.table, "dedup_key"),
+            Some(Defect::ListIncomplete) => (Revocation::SCHEMA.table, "crl_list"),
+            Some(Defect::StatusOutdated) => (RevocationChange::SCHEMA.table, "id"),
             _ => return false,
         };
         select.schema.table == table && select.schema.columns.get(select.sort).is_some_and(|c| c.name == column)
@@ -71,6 +74,36 @@ impl Saboteur {
                     changes.update(version);
                 }
             }
+            Defect::RevocationUndone => {
+                if let Ok(view) = recorder.read(View::Latest).await
+                    && let Ok(page) = view.list(Query::<Revocation>::all().limit(1_000)).await
+                {
+                    forget_with(&mut changes, &page.records);
+                }
+            }
+            Defect::RevocationIncomplete => {
+                for table in changes.tables_mut().filter(|table| table.schema.table == Revocation::SCHEMA.table) {
+                    if table.inserts.len() > 1 {
+                        table.inserts.pop();
+                    }
+                }
+            }
+            Defect::IssuerUntold => {
+                let told = |notice: &mut RevocationNotice| {
+                    if notice.state == RevocationNoticeState::Pending {
+                        (notice.state, notice.due_at) = (RevocationNoticeState::Told, Timestamp::NEVER);
+                    }
+                };
+                each::<RevocationNotice>(&mut changes, |notice| told(notice));
+                for table in changes.tables_mut().filter(|table| table.schema.table == RevocationNotice::SCHEMA.table) {
+                    for row in &mut table.inserts {
+                        if let Ok(mut notice) = RevocationNotice::from_values(row.values.clone()) {
+                            told(&mut notice);
+                            row.values = notice.to_values();
+                        }
+                    }
+                }
+            }
             Defect::IllegalTransition => each::<Job>(&mut changes, |job| {
                 if job.state == JobState::Failed {
                     job.state = JobState::AwaitingApproval;
@@ -102,6 +135,20 @@ impl Saboteur {
             _ => {}
         }
         changes
+    }
+}
+
+/// Where a row of a certificate goes, so do those that are there for good.
+fn forget_with(changes: &mut Changes, revoked: &[Record<Revocation>]) {
+    let of_revocations = changes.tables().filter(|table| table.schema.table == Revocation::SCHEMA.table);
+    let gone: Vec<String> = of_revocations.flat_map(|table| &table.deletes).map(|pin| pin.id.clone()).collect();
+    let row = |id: &String| revoked.iter().find(|row| row.id.as_str() == *id);
+    let certificates: Vec<_> = gone.iter().filter_map(row).map(|row| &row.certificate_id).collect();
+    for row in revoked {
+        let is_final = row.reason != RevocationReason::CertificateHold;
+        if is_final && certificates.contains(&&row.certificate_id) {
+            changes.delete(row);
+        }
     }
 }
 

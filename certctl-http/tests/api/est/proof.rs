@@ -216,7 +216,7 @@ async fn the_limit_of_a_day_counts_certificates_and_not_what_a_request_calls_its
 #[tokio::test]
 async fn many_good_requests_at_once_are_no_failures() {
     let fakes = FakePorts::new(SEED, Arc::new(TestKeys));
-    let store = Slow::new(Arc::new(MemoryStorage::new(SCHEMAS, fakes.ports().clock)), usize::MAX);
+    let store = Slow::over(Arc::new(MemoryStorage::new(SCHEMAS, fakes.ports().clock)), usize::MAX);
     let own = named("own", EstAccess::Certificate(EstTrust::Issuer));
     let options = Options { est: vec![by_password(), own], ..Options::default() };
     let world = World::on(Arc::new(store), fakes, options, true, |builder| builder).await;

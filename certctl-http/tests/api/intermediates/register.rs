@@ -217,3 +217,23 @@ async fn what_is_no_ca_or_does_not_verify_is_refused() {
     assert_eq!(wrong(&world, wrong_parent).await, ("/parent_id".to_owned(), "not_signed_by".to_owned()));
     assert_eq!(world.get(HERE).await.expect(200)["total"], 1, "nothing half done");
 }
+
+#[tokio::test]
+async fn nothing_is_registered_below_a_ca_that_is_revoked_however_far() {
+    let world = World::new().await;
+    let root = elsewhere(ROOT, None).await;
+    let top = elsewhere(Wish { name: "Old Top CA", path_length: Some(2), ..SUB }, Some(&root)).await;
+    let middle = elsewhere(Wish { name: "Old Middle CA", seed: 300, path_length: Some(1), ..SUB }, Some(&top)).await;
+    let low = elsewhere(Wish { seed: 400, ..SUB }, Some(&middle)).await;
+    let ca = |id: &str, pem: String| json!({ "id": id, "name": id, "certificate_pem": pem });
+    let with_key = json!({
+        "id": "ica-root", "name": "root", "certificate_pem": root.pem(), "private_key_pem": root.key_pem(),
+    });
+    make(&world, with_key).await.expect(201);
+    make(&world, ca("ica-top", top.pem())).await.expect(201);
+    world.post("/api/v1/intermediates/ica-top/revoke", json!({})).await.expect(200);
+    let refused = make(&world, ca("ica-low", low.pem() + &middle.pem())).await;
+    let error = &check_problem(&refused, 400)["errors"][0];
+    assert_eq!((&error["pointer"], &error["code"]), (&json!("/certificate_pem"), &json!("revoked")), "{error}");
+    assert!(error["detail"].as_str().unwrap().contains("ica-top"), "{error}");
+}

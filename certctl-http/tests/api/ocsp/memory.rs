@@ -176,7 +176,7 @@ async fn what_was_signed_is_told_while_the_store_is_away() {
     let (one, two, three) = (world.met("mc-1", 1).await, world.met("mc-2", 2).await, world.met("mc-3", 3).await);
     let before = world.ask_ocsp(&one).await;
     world.ask_ocsp(&two).await;
-    store.set_down(true);
+    store.gate().set(true);
     // For as long as it is valid, which is longer than it is given again otherwise.
     for _ in 0..59 {
         world.fakes.clock.advance(Duration::from_mins(1));
@@ -187,14 +187,14 @@ async fn what_was_signed_is_told_while_the_store_is_away() {
     world.fakes.clock.advance(Duration::from_mins(1));
     assert_eq!(status(&world.post_ocsp(OCSP, &request(&[one.id()], None)).await.octets), 3);
     assert_eq!(status(&world.post_ocsp("/.well-known/pki/ocsp/iss-x", &request(&[one.id()], None)).await.octets), 3);
-    store.set_down(false);
+    store.gate().set(false);
     assert_eq!(world.status_of(&three).await, Status::Good);
     // What this server has revoked it does not call good, whoever is away then.
     world.revoke("mc-2", json!({ "reason": "keyCompromise" })).await.expect(200);
-    store.set_down(true);
+    store.gate().set(true);
     for one in [&one, &two] {
         assert_eq!(status(&world.post_ocsp(OCSP, &request(&[one.id()], None)).await.octets), 3);
     }
-    store.set_down(false);
+    store.gate().set(false);
     assert!(matches!(world.status_of(&two).await, Status::Revoked(_, 1)));
 }

@@ -10,9 +10,6 @@ use crate::domain::{
 use crate::entity::{Entity, Record};
 use crate::storage::{Query, Snapshot, StorageError};
 
-/// Rows that are read with one question.
-const PAGE: usize = 1_000;
-
 /// How things stand in a store. Neither configurations of connectors nor keys are in it.
 #[derive(Clone, Debug)]
 pub struct StoreCopy {
@@ -107,13 +104,5 @@ impl StoreCopy {
 }
 
 async fn all<E: Entity>(view: &dyn Snapshot, query: Query<E>) -> Result<Vec<E>, StorageError> {
-    let (mut all, mut after) = (Vec::new(), None);
-    loop {
-        let page = view.list(query.clone().limit(PAGE).after(after)).await?;
-        all.extend(page.records.into_iter().map(Record::into_entity));
-        after = page.next;
-        if after.is_none() {
-            return Ok(all);
-        }
-    }
+    Ok(view.all(query).await?.into_iter().map(Record::into_entity).collect())
 }

@@ -41,7 +41,7 @@ impl Operator {
         self.insist(rule("pr-lifetime", PolicyType::CertificateLifetime, most, true)?).await
     }
 
-    /// Approves what waits, or not; puts dead notices back.
+    /// Approves what waits, or not; puts dead notices back; ends holds, and looks how things stand.
     pub(super) async fn look_after(&self) {
         let waiting = || Query::<Job>::all().filter(Job::FIELDS.state.equals(JobState::AwaitingApproval));
         for waiting in self.jobs(waiting).await {
@@ -53,6 +53,10 @@ impl Operator {
             view.list(Query::<Notification>::all().filter(dead).limit(100)).await
         };
         let dead = self.wire.call(dead).await.and_then(Result::ok).map_or_else(Vec::new, |page| page.records);
+        if self.weather.is_calm() {
+            self.check_status().await;
+        }
+        self.decide_holds().await;
         for notice in dead {
             if self.weather.is_calm() || self.chance.one_in(4) {
                 drop(self.ask(notification::Requeue { id: notice.id.clone() }).await);

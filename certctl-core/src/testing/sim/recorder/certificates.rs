@@ -37,7 +37,11 @@ impl Model {
         if open && planned {
             self.broken(format!("certificate {id} has a renewal planned while an issuing job is open"));
         }
+        self.revoked_as_a_whole(&certificate);
         match certificate.lifecycle {
+            Lifecycle::Revoked if open || planned => {
+                self.broken(format!("certificate {id} is revoked, and a renewal is planned or under way"));
+            }
             Lifecycle::Issued | Lifecycle::Failed if !open && planned != self.renews(&certificate) => {
                 let renews = self.renews(&certificate);
                 self.broken(format!(
@@ -48,13 +52,14 @@ impl Model {
         }
     }
 
-    pub(super) fn version(&mut self, updated: bool, version: &Version) {
+    pub(super) fn version(&mut self, updated: bool, version: &Version, set: &mut Set) {
         let id = &version.id;
         if updated {
             self.broken(format!("version {id} of {} changed after it was issued", version.certificate_id));
             return;
         }
         self.counts.versions += 1;
+        set.touched.insert(version.certificate_id.to_string());
         let day = usize::try_from(self.clock.monotonic().0 / 86_400_000_000).unwrap_or(usize::MAX);
         self.issued_on.resize(self.issued_on.len().max(day.saturating_add(1)), 0);
         if let Some(count) = self.issued_on.get_mut(day) {

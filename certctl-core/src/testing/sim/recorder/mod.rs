@@ -7,9 +7,11 @@ mod log;
 mod model;
 mod notices;
 mod rest;
+mod revocations;
 
 pub(super) use model::Model;
 pub(super) use rest::Rest;
+pub(super) use revocations::{HEARD, Said};
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

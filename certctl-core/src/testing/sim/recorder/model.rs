@@ -8,8 +8,8 @@ use super::Setting;
 use super::log::{self, EventLog};
 use crate::domain::{
     ActorType, Agent, ApiKey, AuditEvent, AuthorityRecord, Certificate, ChallengeRecord, ConnectorStateRecord, Crl,
-    EngineKey, IssuerHealth, Job, JobState, LoopState, Notification, RenewalAdvice, RenewalPolicy, Replan,
-    RevocationEpoch, Serial, Setting as StoredSetting, Timestamp, Version,
+    EngineKey, IssuerHealth, Job, JobState, LoopState, Notification, RenewalAdvice, RenewalPolicy, Replan, Revocation,
+    RevocationEpoch, RevocationNotice, RevocationReason, Serial, Setting as StoredSetting, Timestamp, Version,
 };
 use crate::entity::{Entity, Row, Schema};
 use crate::ports::{Clock, Monotonic};
@@ -58,6 +58,10 @@ pub(in super::super) struct Model {
     pub(super) renewed: BTreeMap<(String, String), Timestamp>,
     /// When an issuing job of a certificate last ended without one.
     pub(super) failed: BTreeMap<String, Timestamp>,
+    /// Why versions are revoked, by certificate and version.
+    pub(super) revoked: BTreeMap<String, BTreeMap<String, RevocationReason>>,
+    /// When that was last decided of each version.
+    pub(super) decided: BTreeMap<String, Monotonic>,
     /// How often each kind of thing was done, by the name of its audit event.
     pub(in super::super) actions: BTreeMap<&'static str, u64>,
 }
@@ -91,6 +95,8 @@ impl Model {
             alerted: BTreeSet::new(),
             renewed: BTreeMap::new(),
             failed: BTreeMap::new(),
+            revoked: BTreeMap::new(),
+            decided: BTreeMap::new(),
             actions: BTreeMap::new(),
         }
     }
@@ -174,7 +180,12 @@ impl Model {
                 if [Version::SCHEMA.table, AuditEvent::SCHEMA.table, Job::SCHEMA.table].contains(&table.schema.table) {
                     self.broken(format!("{} {} was deleted; such rows never disappear", table.schema.table, pin.id));
                 }
-                self.rows.entry(table.schema.table).or_default().remove(&pin.id);
+                let row = self.rows.entry(table.schema.table).or_default().remove(&pin.id);
+                if table.schema.table == Revocation::SCHEMA.table
+                    && let Some(row) = row.as_ref().and_then(entity)
+                {
+                    self.released(&row, &mut set);
+                }
             }
         }
         self.log.line(line);
@@ -217,7 +228,17 @@ impl Model {
             }
             table if table == Version::SCHEMA.table => {
                 if let Some(version) = entity::<Version>(after) {
-                    self.version(before.is_some(), &version);
+                    self.version(before.is_some(), &version, set);
+                }
+            }
+            table if table == Revocation::SCHEMA.table => {
+                if let Some(revocation) = entity::<Revocation>(after) {
+                    self.revoked(before.and_then(entity).as_ref(), &revocation, set);
+                }
+            }
+            table if table == RevocationNotice::SCHEMA.table => {
+                if let Some(notice) = entity::<RevocationNotice>(after) {
+                    self.told(before.and_then(entity).as_ref(), &notice);
                 }
             }
             table if table == Notification::SCHEMA.table => {

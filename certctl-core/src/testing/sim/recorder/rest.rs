@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::model::{Model, is_unattended};
 use crate::domain::{
-    Certificate, CertificateTarget, Job, JobState, Lifecycle, Notification, NotificationState, Timestamp, Version,
+    Certificate, CertificateTarget, Job, JobState, Lifecycle, Notification, NotificationState, RevocationReason,
+    Timestamp, Version,
 };
 use crate::ports::Clock;
 use crate::testing::sim::world::Served;
@@ -41,6 +42,7 @@ impl Model {
         undone.extend(self.all::<Notification>().filter_map(|notice| self.untold(&notice, since, rest)));
         undone.extend(self.unalerted(rest));
         undone.extend(self.unserved(rest.served, since));
+        undone.extend(self.unpublished(since));
         undone
     }
 
@@ -48,6 +50,11 @@ impl Model {
         let (id, now) = (&certificate.id, self.clock.now());
         if self.is_left_to_people(certificate) || is_unattended(certificate) {
             return None;
+        }
+        if certificate.lifecycle == Lifecycle::Revoked {
+            // Whoever put it on hold has to decide, and what is revoked for good is over.
+            let on_hold = certificate.revocation_reason.as_deref() == Some(RevocationReason::CertificateHold.name());
+            return (on_hold && certificate.updated_at < since).then(|| format!("certificate {id} is on hold"));
         }
         if certificate.lifecycle != Lifecycle::Issued && certificate.created_at < since {
             return Some(format!("certificate {id} is {}", certificate.lifecycle));
@@ -115,6 +122,10 @@ impl Model {
         for mapping in self.all::<CertificateTarget>() {
             let certificate = mapping.certificate_id.to_string();
             let target = mapping.target_id.to_string();
+            // Nobody takes it out of service.
+            if self.get::<Certificate>(&certificate).is_some_and(|known| known.lifecycle == Lifecycle::Revoked) {
+                continue;
+            }
             let Some(version) = newest.get(&(certificate.clone(), mapping.agent_id.to_string())) else {
                 let known = self.get::<Certificate>(&certificate);
                 if known.is_none_or(|known| !self.is_left_to_people(&known)) {

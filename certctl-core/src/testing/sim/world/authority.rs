@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{Verdict, answer};
-use crate::domain::{Chain, Csr, ExtendedKeyUsage, RenewalInfoId, Serial, Timestamp};
+use crate::domain::{Chain, Csr, ExtendedKeyUsage, RenewalInfoId, RevocationReason, Serial, Timestamp};
 use crate::pki::certificate::{self, Authority, AuthorityRequest, DistinguishedName, LeafRequest};
 use crate::pki::{PkiError, csr};
 use crate::ports::{Clock, HttpRequest, HttpResponse, KeyError, Signer};
@@ -50,6 +50,8 @@ struct State {
     signed: u64,
     /// When each certificate begins and ends, by how it is asked for (RFC 9773 §4.1).
     lives: BTreeMap<String, (Timestamp, Timestamp)>,
+    /// What is revoked, and why, by serial number.
+    revoked: BTreeMap<String, RevocationReason>,
 }
 
 struct Order {
@@ -89,9 +91,15 @@ impl RemoteAuthority {
         };
         let root = certificate::root(&request).map_err(text)?.sign(&*signer).await.map_err(|e| e.to_string())?;
         let parent = Authority::from_certificate(&root).map_err(text)?;
-        let lives = BTreeMap::new();
-        let state =
-            State { mood: Mood::Well, orders: BTreeMap::new(), talks: BTreeMap::new(), last: None, signed: 0, lives };
+        let state = State {
+            mood: Mood::Well,
+            orders: BTreeMap::new(),
+            talks: BTreeMap::new(),
+            last: None,
+            signed: 0,
+            lives: BTreeMap::new(),
+            revoked: BTreeMap::new(),
+        };
         let (chance, state) = (Chance::derive(seed, "CA", 0), Mutex::new(state));
         Ok(Self { clock, chance, rng, signer, root, parent, latency, lifetime, reuses_serials, verdict, state })
     }
@@ -100,15 +108,24 @@ impl RemoteAuthority {
         self.state().mood = mood;
     }
 
-    /// Somebody begins to talk about an order, until the answer is dropped. Fencing protects the store; only the lease
+    /// Why it has a certificate revoked, if it has.
+    pub(in super::super) fn revoked(&self, serial: &Serial) -> Option<RevocationReason> {
+        self.revoked_as(&serial.to_string())
+    }
+
+    fn revoked_as(&self, serial: &str) -> Option<RevocationReason> {
+        self.state().revoked.get(serial).copied()
+    }
+
+    /// Somebody begins to talk about an order or a revocation, until the answer is dropped. Fencing protects the store; only the lease
     /// protects the world, so this is where a lease that two hold shows.
     pub(in super::super) fn talk(&self, request: &HttpRequest) -> Talk<'_> {
-        let order = order_of(request).to_owned();
+        let order = request.url.path().trim_end_matches("/finish").to_owned();
         let mut state = self.state();
         let talking = state.talks.entry(order.clone()).or_default();
         *talking += 1;
         if *talking > 1 {
-            self.verdict.broken(format!("two workers talk to the CA about order {order} at the same time"));
+            self.verdict.broken(format!("two workers talk to the CA about {order} at the same time"));
         }
         Talk { authority: self, order }
     }
@@ -123,6 +140,9 @@ impl RemoteAuthority {
         }
         if let Some(id) = request.url.path().strip_prefix("/renewal/") {
             return self.suggest(id);
+        }
+        if let Some(serial) = request.url.path().strip_prefix("/revocations/") {
+            return self.decide(serial, &request.body);
         }
         let key = order_of(request);
         if !request.url.path().ends_with("/finish") {
@@ -182,6 +202,22 @@ impl RemoteAuthority {
             4 => window(part(150), part(200)),
             _ => window(part(30), part(45)),
         }
+    }
+
+    /// Revokes for this reason, or takes that back where none is given. What is revoked stays as it is, but a hold.
+    fn decide(&self, serial: &str, reason: &[u8]) -> HttpResponse {
+        let reason = std::str::from_utf8(reason).unwrap_or_default();
+        let known = self.revoked_as(serial);
+        if let Some(reason) = RevocationReason::ALL.iter().find(|known| known.name() == reason) {
+            if known.is_none_or(|known| known == RevocationReason::CertificateHold) {
+                self.state().revoked.insert(serial.to_owned(), *reason);
+            }
+        } else if known.is_none_or(|known| known == RevocationReason::CertificateHold) {
+            self.state().revoked.remove(serial);
+        } else {
+            self.verdict.broken(format!("the CA was told that {serial} is revoked no more, which it was for good"));
+        }
+        answer(200, "")
     }
 
     async fn sign(&self, csr: &Csr) -> Result<Chain, String> {
