@@ -10,7 +10,7 @@ use crate::connector::Published;
 use crate::decide::policy::{PolicyFacts, Validity};
 use crate::domain::{
     AuditAction, Certificate, CertificateId, CertificateKey, Fingerprint, IssuerRecord, Owner, Principal, Profile,
-    RenewalPolicy, ShapeState, Team, Version, VersionId,
+    RenewalPolicy, ShapeState, Team, Version, VersionId, VersionSerial,
 };
 use crate::engine::Engine;
 use crate::entity::Json;
@@ -282,27 +282,27 @@ impl Known {
     async fn read(unit: &UnitOfWork, leaves: &[Leaf], terms: &ImportTerms) -> Result<Self, Error> {
         let most = leaves.len();
         let mut reads = Reads::default();
-        let fields = Version::FIELDS;
-        let prints = leaves.iter().map(|leaf| leaf.facts.fingerprint);
-        let versions = Query::<Version>::all().filter(fields.fingerprint_sha256.one_of(prints));
+        // Each in the order of what is looked for: a store that was asked for them by id would rather read all of them in that order.
+        let fields = VersionSerial::FIELDS;
+        let prints = Version::FIELDS.fingerprint_sha256;
+        let known = leaves.iter().map(|leaf| leaf.facts.fingerprint);
+        let versions = Query::sorted(prints.ascending()).filter(prints.one_of(known));
         let versions = reads.list(versions.limit(most))?;
-        let makers = leaves.iter().map(Leaf::maker).collect::<Result<BTreeSet<_>, _>>()?;
+        // Whose they are is looked at here, for a maker may have made all that there is.
         let serials = leaves.iter().map(|leaf| leaf.facts.serial.clone());
-        let serials = Query::<Version>::all()
-            .filter(fields.issuer_id.one_of(makers))
-            .filter(fields.serial_number.one_of(serials));
-        // The same serial number may be that of several of these makers.
+        let serials = Query::sorted(fields.serial_number.ascending()).filter(fields.serial_number.one_of(serials));
         let serials = reads.list(serials.limit(most.saturating_mul(most)))?;
         let keys = leaves.iter().map(|leaf| leaf.facts.key_id.clone());
         let keys = Query::<CertificateKey>::all().filter(CertificateKey::FIELDS.id.one_of(keys));
         let keys = reads.list(keys.limit(most))?;
         let names: BTreeSet<String> = leaves.iter().filter_map(|leaf| leaf.name(terms)).collect();
-        let names = Query::<Certificate>::all().filter(Certificate::FIELDS.name.one_of(names));
+        let name = Certificate::FIELDS.name;
+        let names = Query::sorted(name.ascending()).filter(name.one_of(names));
         let names = reads.list(names.limit(most))?;
         let mut found = unit.read(reads).await?;
         let versions = found.all::<Version>(&versions)?.into_iter();
         let versions = versions.map(|version| (version.fingerprint_sha256, version.certificate_id.clone())).collect();
-        let serials = found.all::<Version>(&serials)?.into_iter();
+        let serials = found.all::<VersionSerial>(&serials)?.into_iter();
         let serials = serials.map(|version| (version.issuer_id.clone(), version.serial_number.to_string())).collect();
         let keys = found.all::<CertificateKey>(&keys)?.into_iter().map(|key| key.id.to_string()).collect();
         let names = found.all::<Certificate>(&names)?.into_iter().map(|found| found.name.clone()).collect();
