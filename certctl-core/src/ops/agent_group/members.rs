@@ -21,6 +21,9 @@ pub struct Members {
     pub per_page: u64,
 }
 
+/// Agents that are read at once.
+const BATCH: usize = 500;
+
 #[async_trait]
 impl Operation for Members {
     type Output = Listed<Agent>;
@@ -39,11 +42,17 @@ async fn members(cx: &Context<'_>, group: &AgentGroup) -> Result<Vec<Record<Agen
     let named = Named::read(&cx.unit, &group.id).await?;
     let (include, exclude) = (named.ids(MembershipType::Include), named.ids(MembershipType::Exclude));
     let fields = Agent::FIELDS;
-    let live = Query::sorted(fields.registered_at.descending()).filter(fields.retired_at.is_null());
-    let mut members = cx.unit.all(live).await?;
-    members.retain(|agent| {
-        let (included, excluded) = (include.contains(&agent.id), exclude.contains(&agent.id));
-        decide(&MembershipInput { group, agent, included, excluded }).member
-    });
-    Ok(members)
+    let (mut members, mut after) = (Vec::new(), None);
+    loop {
+        let live = Query::sorted(fields.registered_at.descending()).filter(fields.retired_at.is_null());
+        let page = cx.unit.list(live.limit(BATCH).after(after)).await?;
+        members.extend(page.records.into_iter().filter(|agent| {
+            let (included, excluded) = (include.contains(&agent.id), exclude.contains(&agent.id));
+            decide(&MembershipInput { group, agent, included, excluded }).member
+        }));
+        if page.next.is_none() {
+            return Ok(members);
+        }
+        after = page.next;
+    }
 }
