@@ -48,6 +48,7 @@ fn expected(defect: Defect) -> (World, &'static str) {
         Defect::RevocationUndone => (World::Eventful, "is revoked no more"),
         Defect::RevocationIncomplete => (World::Eventful, "is revoked, and its version"),
         Defect::ListIncomplete => (World::Eventful, "lacks serial"),
+        Defect::EntryOutdated => (World::Eventful, "say something else of version"),
         Defect::IssuerUntold => (World::Eventful, "the CA does not know"),
         Defect::StatusOutdated => (World::Eventful, "an engine says by OCSP"),
         Defect::RenewalUnplanned => (World::Quiet, "a renewal is planned: false"),

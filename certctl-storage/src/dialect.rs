@@ -105,6 +105,15 @@ impl Dialect {
         }
     }
 
+    /// The octets of a column in all rows, one behind the other; null where there are none.
+    pub(crate) fn joined(self, column: &str) -> String {
+        match self {
+            // Of octets it takes each as it is.
+            Self::Sqlite => format!("CAST(group_concat(\"{column}\", '') AS BLOB)"),
+            Self::Postgres => format!("string_agg(\"{column}\", ''::bytea)"),
+        }
+    }
+
     pub(crate) fn column(self, column: &Column) -> ColumnDef {
         let mut definition = ColumnDef::new(Alias::new(column.name));
         definition.custom(Alias::new(self.sql_type(column.kind)));

@@ -9,6 +9,7 @@ mod dialect;
 mod error;
 mod explain;
 mod migrations;
+mod octets;
 mod postgres;
 mod read;
 mod rows;

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use certctl_core::domain::{Day, Timestamp};
 use certctl_core::entity::{Row, Test, Value};
-use certctl_core::storage::{Select, Snapshot, StorageError};
+use certctl_core::storage::{Octets, Select, Snapshot, StorageError};
 use sea_orm::sea_query::{
     Alias, Condition, Expr, ExprTrait, IntoCondition, Order, Query as SeaQuery, SelectStatement, SimpleExpr,
 };
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement};
 
-use crate::dialect::{self, before_nul};
-use crate::rows;
+use crate::dialect::{self, Dialect, before_nul};
+use crate::{octets, rows};
 
 /// The time of a view: fixed for a point in time, running for the latest state.
 pub(crate) type Now = Box<dyn Fn() -> Timestamp + Send + Sync>;
@@ -84,6 +84,13 @@ impl<C: ConnectionTrait + Send + Sync> Snapshot for SeaSnapshot<C> {
         };
         let results: Vec<QueryResult> = results.map_err(dialect::orm_error)?;
         decode(&results, selects).map_err(dialect::orm_error)
+    }
+
+    async fn octets(&self, select: &Select, column: usize) -> Result<Octets, StorageError> {
+        let dialect = Dialect::of(self.connection.get_database_backend());
+        let statement = octets::statement(dialect, select, column);
+        let row = self.connection.query_one(&statement).await.map_err(dialect::orm_error)?;
+        octets::decode(&row.ok_or_else(|| StorageError::fatal("a page returned no row"))?, select)
     }
 
     async fn count(&self, select: &Select) -> Result<u64, StorageError> {
@@ -191,7 +198,7 @@ pub(crate) fn limit(select: &Select) -> String {
 }
 
 /// SQLite has no number above this one.
-fn number(n: usize) -> u64 {
+pub(crate) fn number(n: usize) -> u64 {
     i64::try_from(n).unwrap_or(i64::MAX).unsigned_abs()
 }
 

@@ -45,7 +45,8 @@ fn plain(cell: PgValueRef<'_>, kind: Kind) -> Option<Value> {
     }
 }
 
-fn checked(result: &QueryResult, position: usize, kind: Kind) -> Result<Value, DbErr> {
+/// The cell at this place, whose type must be the column's.
+pub(crate) fn checked(result: &QueryResult, position: usize, kind: Kind) -> Result<Value, DbErr> {
     let value = match kind {
         Kind::Text => result.try_get_by::<Option<String>, _>(position)?.map(Value::Text),
         Kind::Integer => result.try_get_by::<Option<i64>, _>(position)?.map(Value::Integer),

@@ -18,8 +18,8 @@ use certctl_core::entity::Row;
 use certctl_core::ports::Clock;
 use certctl_core::signal::Signal;
 use certctl_core::storage::{
-    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, SealAudit, SealedAudit, Select,
-    Snapshot, Storage, StorageError, View,
+    ApplyError, Changes, Claim, Claimed, Committed, DueQuery, Fence, LeaseError, Octets, SealAudit, SealedAudit,
+    Select, Snapshot, Storage, StorageError, View,
 };
 use certctl_core::testing::sim::{Sim, SimConfig};
 use certctl_storage::{DatabaseConfig, SeaStorage};
@@ -92,6 +92,9 @@ impl Snapshot for BlockingSnapshot {
     }
     async fn select_all(&self, selects: &[Select]) -> Result<Vec<Vec<Row>>, StorageError> {
         self.runtime.block_on(self.inner().select_all(selects))
+    }
+    async fn octets(&self, select: &Select, column: usize) -> Result<Octets, StorageError> {
+        self.runtime.block_on(self.inner().octets(select, column))
     }
     async fn count(&self, select: &Select) -> Result<u64, StorageError> {
         self.runtime.block_on(self.inner().count(select))

@@ -9,6 +9,7 @@ mod migrations;
 mod peculiar;
 mod queue;
 mod read_only;
+mod reading;
 mod restrict;
 mod rollouts;
 mod tampering;
@@ -51,6 +52,7 @@ fn main() {
     trials.extend(migrations::trials(&server));
     trials.extend(restrict::trials(&server));
     trials.extend(read_only::trials(&server));
+    trials.extend(reading::trials(&server));
     trials.extend(rollouts::trials(&server));
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(server);

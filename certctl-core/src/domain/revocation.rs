@@ -55,6 +55,9 @@ entity! {
         serial_number: Serial,
         /// Which revocation lists list it, as the list's id is written; empty where none does.
         crl_list: String,
+        /// What they say of it, in DER (RFC 5280 §5.1.2.6): a list is its rows' entries one behind the other, so that no row has to
+        /// be read for it. Empty where none lists it.
+        crl_entry: Vec<u8>,
         /// The managed certificate.
         certificate_id: CertificateId,
         /// The version.
@@ -77,10 +80,7 @@ entity! {
         Index::unique("certificate_revocations_serial", &["serial_number", "issuer_id"]),
         Index::on("certificate_revocations_of", &["certificate_id", "id"]),
         // All that a list says: in a list of a million rows, finding each would take most of the time.
-        Index::on(
-            "certificate_revocations_listed",
-            &["crl_list", "id", "not_after", "serial_number", "reason", "revoked_at", "row_version"],
-        ),
+        Index::on("certificate_revocations_listed", &["crl_list", "id", "not_after", "crl_entry"]),
         Index::on("certificate_revocations_changed", &["issuer_key_id", "changed_at", "id"]),
     ]
     references []
@@ -119,14 +119,10 @@ entity! {
     pub struct ListedRevocation of Revocation, fields ListedRevocationFields {
         /// The id of the revocation.
         id: RevocationId,
-        /// The serial number.
-        serial_number: Serial,
         /// Which lists list it.
         crl_list: String,
-        /// Why.
-        reason: RevocationReason,
-        /// Since when.
-        revoked_at: Timestamp,
+        /// What they say of it, in DER.
+        crl_entry: Vec<u8>,
         /// Last moment of validity of what is revoked.
         not_after: Timestamp,
     }

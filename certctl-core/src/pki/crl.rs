@@ -8,7 +8,7 @@ use const_oid::db::rfc5280;
 
 use super::certificate::extension::{Criticality, authority_key_identifier, distribution_point, extension};
 use super::certificate::{Authority, SigningError};
-use super::tlv::{self, write};
+use super::tlv::{self, Reader, write};
 use super::{PkiError, algorithm, time, verify};
 use crate::domain::{RevocationReason, Serial, SignatureAlgorithm, Timestamp};
 use crate::ports::Signer;
@@ -89,6 +89,19 @@ pub struct CrlEntry<'a> {
     pub reason: RevocationReason,
 }
 
+impl CrlEntry<'_> {
+    /// Its DER, which [`CrlBuilder::add_written`] takes.
+    pub fn to_der(&self) -> Vec<u8> {
+        let mut octets = Vec::with_capacity(ENTRY);
+        append(&mut octets, self.serial, &time::write(self.revoked_at), self.code());
+        octets
+    }
+
+    fn code(&self) -> Option<u8> {
+        (self.reason != RevocationReason::Unspecified).then(|| self.reason.code())
+    }
+}
+
 /// A version 2 list that entries are added to.
 #[derive(Clone, Debug)]
 pub struct CrlBuilder {
@@ -167,8 +180,20 @@ impl CrlBuilder {
 
     /// Adds an entry.
     pub fn add(&mut self, entry: CrlEntry<'_>) {
-        let code = (entry.reason != RevocationReason::Unspecified).then(|| entry.reason.code());
-        self.write(entry.serial, entry.revoked_at, code);
+        self.write(entry.serial, entry.revoked_at, entry.code());
+    }
+
+    /// Adds entries that [`CrlEntry::to_der`] wrote, one behind the other; gives how many. `None` when anything else is among
+    /// them, and then none is added.
+    pub fn add_written(&mut self, entries: &[u8]) -> Option<usize> {
+        let mut count = 0;
+        for entry in Reader::new(entries).values() {
+            let mut fields = entry.ok()?.open(tlv::SEQUENCE, "an entry").ok()?;
+            fields.expect(tlv::INTEGER, "a serial number").ok()?;
+            count += 1;
+        }
+        self.buffer.extend_from_slice(entries);
+        Some(count)
     }
 
     /// Adds to a list of changes that a certificate is not on hold any more, since when.
@@ -180,22 +205,7 @@ impl CrlBuilder {
         if self.moment.0 != at {
             self.moment = (at, time::write(at));
         }
-        let magnitude = serial.as_bytes();
-        // A number whose highest bit is set would read as a negative one.
-        let sign = usize::from(magnitude.first().is_some_and(|octet| octet & 0x80 != 0));
-        let reason = if code.is_some() { REASON_CODE.len() + 1 } else { 0 };
-        // 2 + 20 for the serial, 17 for the time, 14 for the reason: always the short form.
-        let length = 2 + sign + magnitude.len() + self.moment.1.len() + reason;
-        self.buffer.extend_from_slice(&[tlv::SEQUENCE, short(length), tlv::INTEGER, short(sign + magnitude.len())]);
-        if sign == 1 {
-            self.buffer.push(0);
-        }
-        self.buffer.extend_from_slice(magnitude);
-        self.buffer.extend_from_slice(&self.moment.1);
-        if let Some(code) = code {
-            self.buffer.extend_from_slice(&REASON_CODE);
-            self.buffer.push(code);
-        }
+        append(&mut self.buffer, serial, &self.moment.1, code);
     }
 
     /// All entries are there.
@@ -242,6 +252,26 @@ impl UnsignedCrl {
     }
 }
 
+/// Writes an entry (§5.1.2.6), with its time as it is encoded.
+fn append(buffer: &mut Vec<u8>, serial: &Serial, time: &[u8], code: Option<u8>) {
+    let magnitude = serial.as_bytes();
+    // A number whose highest bit is set would read as a negative one.
+    let sign = usize::from(magnitude.first().is_some_and(|octet| octet & 0x80 != 0));
+    let reason = if code.is_some() { REASON_CODE.len() + 1 } else { 0 };
+    // 2 + 20 for the serial, 17 for the time, 14 for the reason: always the short form.
+    let length = 2 + sign + magnitude.len() + time.len() + reason;
+    buffer.extend_from_slice(&[tlv::SEQUENCE, short(length), tlv::INTEGER, short(sign + magnitude.len())]);
+    if sign == 1 {
+        buffer.push(0);
+    }
+    buffer.extend_from_slice(magnitude);
+    buffer.extend_from_slice(time);
+    if let Some(code) = code {
+        buffer.extend_from_slice(&REASON_CODE);
+        buffer.push(code);
+    }
+}
+
 /// The header of a SEQUENCE of so many octets.
 fn header(length: usize) -> Vec<u8> {
     let octets = length.to_be_bytes();
@@ -282,7 +312,7 @@ mod tests {
     use super::*;
     use crate::domain::KeyAlgorithm;
     use crate::pki::certificate::{self, AuthorityRequest, DistinguishedName};
-    use crate::pki::tlv::{Reader, Tlv};
+    use crate::pki::tlv::Tlv;
     use crate::ports::{GeneratedKey, Keys};
     use crate::testing::{SeededRng, TestKeys, block_on};
 
@@ -349,6 +379,28 @@ mod tests {
             tbs.expect(0xa0, "extensions").unwrap();
             tbs.finish().unwrap();
         }
+    }
+
+    #[test]
+    fn what_was_written_before_is_added_as_it_is_or_not_at_all() {
+        let (authority, key) = authority();
+        let signed = |builder: CrlBuilder| block_on(builder.finish().sign(&*key.signer)).unwrap();
+        let (mut one_by_one, mut written) = (CrlBuilder::new(&authority, &request(3, 9)).unwrap(), Vec::new());
+        let mut at_once = one_by_one.clone();
+        for (number, reason) in RevocationReason::ALL.iter().enumerate() {
+            let serial = Serial::from_magnitude(&[0x80 >> number, 1]).unwrap();
+            // From 2050 on a time is longer (§5.1.2.6).
+            let revoked_at = NOW + Duration::from_hours(number as u64 * 40_000);
+            let entry = CrlEntry { serial: &serial, revoked_at, reason: *reason };
+            one_by_one.add(entry);
+            written.extend(entry.to_der());
+        }
+        for damaged in [&written[1..], &written[..written.len() - 1], &[tlv::SEQUENCE, 0], &[tlv::NULL, 0]] {
+            assert_eq!(at_once.add_written(damaged), None);
+        }
+        assert_eq!(at_once.add_written(&written), Some(RevocationReason::ALL.len()));
+        let whole = |der: Vec<u8>| fields(&der).values().map(|tlv| tlv.unwrap().whole.to_vec()).collect::<Vec<_>>();
+        assert_eq!(whole(signed(at_once)), whole(signed(one_by_one)));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::jobs::deploy::cancel;
 use crate::ops::context::audit_event;
 use crate::outbox::{self, About};
+use crate::pki::crl::CrlEntry;
 use crate::storage::UnitOfWork;
 
 /// Why a certificate cannot be revoked for this reason, if so.
@@ -53,6 +54,7 @@ pub(super) fn finish(
     (reason, principal): (RevocationReason, &Principal),
 ) {
     (row.reason, row.revoked_by, row.changed_at) = (reason, principal.id.clone(), unit.now());
+    row.crl_entry = entry(&row);
     unit.update(row);
 }
 
@@ -120,12 +122,13 @@ pub(super) fn row(
     (certificate, version, facts): (&Certificate, &VersionSerial, &Facts),
     (reason, revoked_at, now): (RevocationReason, Timestamp, Timestamp),
 ) -> Revocation {
-    Revocation {
+    let mut row = Revocation {
         id: RevocationId::generate(&*engine.ports().clock, &*engine.ports().rng),
         issuer_id: version.issuer_id.clone(),
         issuer_key_id: version.issuer_key_id.clone(),
         serial_number: version.serial_number.clone(),
         crl_list: facts.list_of(certificate, version),
+        crl_entry: Vec::new(),
         certificate_id: certificate.id.clone(),
         version_id: version.id.clone(),
         reason,
@@ -134,7 +137,17 @@ pub(super) fn row(
         not_after: version.not_after,
         short_lived: facts.is_short_lived(certificate, version),
         changed_at: now,
+    };
+    row.crl_entry = entry(&row);
+    row
+}
+
+/// What revocation lists say of it, which is nothing where none lists it.
+fn entry(row: &Revocation) -> Vec<u8> {
+    if row.crl_list.is_empty() {
+        return Vec::new();
     }
+    CrlEntry { serial: &row.serial_number, revoked_at: row.revoked_at, reason: row.reason }.to_der()
 }
 
 async fn announce(

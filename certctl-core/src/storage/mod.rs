@@ -8,6 +8,7 @@ mod changes;
 mod claim;
 mod error;
 mod memory;
+mod octets;
 mod query;
 mod reads;
 mod seal;
@@ -22,6 +23,7 @@ pub use changes::{AUDIT_TABLE, Changes, Committed, Hint, Pin, TableChanges};
 pub use claim::{Claim, Claimed, ClaimedRow, DueQuery, Fence, Lease, Leased, QueueSchema};
 pub use error::{ApplyError, LeaseError, StorageError};
 pub use memory::MemoryStorage;
+pub use octets::{OctetPage, Octets};
 pub use query::{Cursor, Page, Query, Select};
 pub use reads::{Found, Place, Reads};
 pub use seal::{SealAudit, SealedAudit};
@@ -94,6 +96,11 @@ pub trait Snapshot: Send + Sync {
         Ok(all)
     }
 
+    /// What a column of octets holds in the rows of a page. A backend that can joins the cells itself, and sends no row.
+    async fn octets(&self, select: &Select, column: usize) -> Result<Octets, StorageError> {
+        Octets::of(select, column, &self.select(select).await?)
+    }
+
     /// How many rows match, whatever the page.
     async fn count(&self, select: &Select) -> Result<u64, StorageError>;
 
@@ -141,6 +148,16 @@ impl dyn Snapshot + '_ {
                 return Ok(records);
             }
         }
+    }
+
+    /// What a column of octets holds in the records of a page: what is too many records to look at each.
+    pub async fn joined<E: Entity>(
+        &self,
+        query: Query<E>,
+        field: Field<E, Vec<u8>>,
+    ) -> Result<OctetPage, StorageError> {
+        let select = query.into_select()?;
+        Ok(self.octets(&select, field.position()).await?.into_page(&select))
     }
 
     /// Several reads in one trip.

@@ -131,14 +131,19 @@ impl Cursor {
 
     /// The place after this row. `None` when the row has no value to sort by, which no schema allows.
     pub(super) fn after(select: &Select, row: &Row) -> Option<Self> {
-        let value = match row.values.get(select.sort)? {
+        Self::at(select, row.values.get(select.sort)?, row.id())
+    }
+
+    /// The place after the row with this value to sort by and this id.
+    pub(super) fn at(select: &Select, value: &Value, id: &str) -> Option<Self> {
+        let value = match value {
             Value::Integer(number) => serde_json::json!(number),
             Value::Text(text) => serde_json::json!(text),
             Value::Boolean(flag) => serde_json::json!(flag),
             Value::Bytes(bytes) => serde_json::json!([hex::encode(bytes)]),
             Value::Null => return None,
         };
-        let place = serde_json::json!([select.schema.table, select.sort_name(), value, row.id()]);
+        let place = serde_json::json!([select.schema.table, select.sort_name(), value, id]);
         Some(Self(URL_SAFE_NO_PAD.encode(place.to_string())))
     }
 

@@ -7,11 +7,14 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use certctl_connectors::host::SoftwareKeys;
 use certctl_core::Engine;
-use certctl_core::domain::{Role, SCHEMAS, SubjectNames};
+use certctl_core::domain::{
+    Fingerprint, Revocation, RevocationId, RevocationReason, Role, SCHEMAS, SubjectNames, Version,
+};
 use certctl_core::engine::{Cadence, ConfiguredKey, EngineBuilder, HealthCadence, NotifierConfig, SetupSecret};
+use certctl_core::entity::Record;
 use certctl_core::ports::{Keys, Secret};
 use certctl_core::seal::SealingKey;
-use certctl_core::storage::{MemoryStorage, Storage};
+use certctl_core::storage::{MemoryStorage, Query, Storage, UnitOfWork};
 use certctl_core::testing::{FakePorts, InlineSpawner, SeededRng, TestKeys};
 use certctl_core::{domain::KeyAlgorithm, pki};
 use certctl_http::{Authentication, Options, router};
@@ -91,6 +94,36 @@ pub(crate) fn check_problem(answer: &Answer, status: u16) -> Value {
 }
 
 impl World {
+    /// The version that a certificate is, and a unit of work to change something about it.
+    pub(crate) async fn version(&self, der: &[u8]) -> (Record<Version>, UnitOfWork) {
+        let unit = UnitOfWork::begin(self.engine.storage()).await.unwrap().bookkeeping();
+        let of = Query::<Version>::all().filter(Version::FIELDS.fingerprint_sha256.equals(Fingerprint::of(der)));
+        (unit.first(of).await.unwrap().unwrap(), unit)
+    }
+
+    /// Revokes the version that a certificate is, while its managed certificate lives on; in no list.
+    pub(crate) async fn revoke_version(&self, der: &[u8]) {
+        let (version, mut unit) = self.version(der).await;
+        let (now, ports) = (unit.now(), self.engine.ports());
+        unit.insert(Revocation {
+            id: RevocationId::generate(&*ports.clock, &*ports.rng),
+            issuer_id: version.issuer_id.clone(),
+            issuer_key_id: version.issuer_key_id.clone(),
+            serial_number: version.serial_number.clone(),
+            crl_list: String::new(),
+            crl_entry: Vec::new(),
+            certificate_id: version.certificate_id.clone(),
+            version_id: version.id.clone(),
+            reason: RevocationReason::KeyCompromise,
+            revoked_at: now,
+            revoked_by: "test".into(),
+            not_after: version.not_after,
+            short_lived: false,
+            changed_at: now,
+        });
+        unit.commit().await.unwrap();
+    }
+
     pub(crate) async fn new() -> Self {
         Self::with(Options::default()).await
     }

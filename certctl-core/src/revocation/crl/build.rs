@@ -1,20 +1,16 @@
 //! Reading what is revoked of an authority into a list: page by page, so that it takes little more memory than the list.
 
 use std::collections::BTreeSet;
-use std::pin::Pin;
 use std::sync::Arc;
-
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, MaybeDone, maybe_done};
 
 use crate::domain::{
     ChangedRevocation, CrlScope, IntermediateCa, KeyId, ListedRevocation, Revocation, RevocationReason,
-    RevocationRelease, Serial, Timestamp,
+    RevocationRelease, Timestamp,
 };
-use crate::entity::{Cell, Entity, Row, Value};
+use crate::entity::Entity;
 use crate::pki::chain;
 use crate::pki::crl::{CrlBuilder, CrlEntry};
-use crate::storage::{Query, Select, Snapshot, Storage, StorageError, View};
+use crate::storage::{Query, Storage, StorageError, View};
 
 /// Rows of one page: enough that asking costs nothing, and few enough that they need no memory to speak of.
 const PAGE: usize = 4_096;
@@ -33,32 +29,25 @@ pub(super) async fn list(
     builder: &mut CrlBuilder,
     wanted: &Wanted<'_>,
 ) -> Result<usize, StorageError> {
-    let mut select = listed(wanted)?;
+    let query = listed(wanted);
     // One connection for all pages, whose memory is used again for each.
     let view = storage.read(View::PointInTime).await?;
-    let (mut count, mut asked) = (0, ask(&*view, &select));
+    let (mut count, mut after) = (0, None);
     loop {
-        (&mut asked).await;
-        let rows = Pin::new(&mut asked).take_output().transpose()?.unwrap_or_default();
-        let more = rows.len() == PAGE;
-        if let Some(last) = rows.last().filter(|_| more) {
-            let place = last.values.get(select.sort).cloned();
-            select.after = place.map(|place| (place, last.id().to_owned()));
-            // The store reads the next page while this one is written down.
-            asked = ask(&*view, &select);
+        let page = view.joined(query.clone().after(after), ListedRevocation::FIELDS.crl_entry).await?;
+        // A row without an entry would be one that is not revoked to whoever reads the list.
+        if builder.add_written(&page.octets) != Some(page.records) {
+            return Err(StorageError::Corrupt { entity: ListedRevocation::SCHEMA.table, column: "crl_entry" });
         }
-        count += rows.len();
-        for row in rows {
-            let (serial, revoked_at, reason) = entry(row)?;
-            builder.add(CrlEntry { serial: &serial, revoked_at, reason });
-        }
-        if !more {
+        count += page.records;
+        after = page.next;
+        if after.is_none() {
             return Ok(count);
         }
     }
 }
 
-fn listed(wanted: &Wanted<'_>) -> Result<Select, StorageError> {
+fn listed(wanted: &Wanted<'_>) -> Query<ListedRevocation> {
     let fields = ListedRevocation::FIELDS;
     let query = Query::sorted(fields.crl_list.ascending()).filter(fields.not_after.not_below(wanted.valid_at));
     let query = match wanted.scope {
@@ -70,35 +59,7 @@ fn listed(wanted: &Wanted<'_>) -> Result<Select, StorageError> {
             query.filter(fields.crl_list.at_least(first)).filter(fields.crl_list.below(behind))
         }
     };
-    query.limit(PAGE).into_select()
-}
-
-type Asked<'a> = MaybeDone<BoxFuture<'a, Result<Vec<Row>, StorageError>>>;
-
-/// Asks for a page, and lets the answer come.
-fn ask<'a>(view: &'a dyn Snapshot, select: &Select) -> Asked<'a> {
-    let select = select.clone();
-    let mut asked = maybe_done(async move { view.select(&select).await }.boxed());
-    (&mut asked).now_or_never();
-    asked
-}
-
-/// What a row says, without what nobody asks of it here.
-fn entry(mut row: Row) -> Result<(Serial, Timestamp, RevocationReason), StorageError> {
-    fn cell<T: Cell>(row: &mut Row, position: usize) -> Result<T, StorageError> {
-        let corrupt = || {
-            let column = ListedRevocation::SCHEMA.columns.get(position).map_or("", |column| column.name);
-            StorageError::Corrupt { entity: ListedRevocation::SCHEMA.table, column }
-        };
-        let value = row.values.get_mut(position).map(|value| std::mem::replace(value, Value::Null));
-        value.and_then(T::from_value).ok_or_else(corrupt)
-    }
-    let fields = ListedRevocation::FIELDS;
-    Ok((
-        cell(&mut row, fields.serial_number.position())?,
-        cell(&mut row, fields.revoked_at.position())?,
-        cell(&mut row, fields.reason.position())?,
-    ))
+    query.limit(PAGE)
 }
 
 /// Adds the CAs right below an authority that are revoked; gives how many those are. They are few, and name the complete list.

@@ -67,6 +67,8 @@ text_enum! {
         RevocationIncomplete = "revocation_incomplete",
         /// Revocation lists lack what was revoked last.
         ListIncomplete = "list_incomplete",
+        /// Lists say of what is revoked for good that it is on hold, as it was before.
+        EntryOutdated = "entry_outdated",
         /// What an issuer is to be told is recorded as told.
         IssuerUntold = "issuer_untold",
         /// Engines do not hear of what others revoke.

@@ -12,6 +12,7 @@ use crate::domain::{
     Version,
 };
 use crate::entity::{Cell, Entity, Json, Record, Row, Update, Value};
+use crate::pki::crl::CrlEntry;
 use crate::storage::{Changes, Query, Select, View};
 
 /// Spoils now and then what passes, if a defect is planted.
@@ -88,6 +89,11 @@ impl Saboteur {
                     }
                 }
             }
+            Defect::EntryOutdated => each::<Revocation>(&mut changes, |row| {
+                let (serial, revoked_at) = (&row.serial_number, row.revoked_at);
+                let entry = CrlEntry { serial, revoked_at, reason: RevocationReason::CertificateHold };
+                row.crl_entry = entry.to_der();
+            }),
             Defect::IssuerUntold => {
                 let told = |notice: &mut RevocationNotice| {
                     if notice.state == RevocationNoticeState::Pending {

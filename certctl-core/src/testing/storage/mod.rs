@@ -59,6 +59,7 @@ pub const CASES: &[Case] = cases![
     records::a_table_that_only_grows_is_read_like_others,
     together::reads_together_give_what_each_gives_alone,
     together::an_excerpt_is_read_like_the_whole,
+    together::octets_are_joined_as_they_are,
     together::an_update_writes_what_changed_and_leaves_the_rest,
     constraints::a_conflict_names_its_field,
     constraints::a_composite_conflict_names_its_last_field,

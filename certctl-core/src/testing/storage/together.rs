@@ -99,6 +99,50 @@ pub(super) async fn an_excerpt_is_read_like_the_whole(store: Store) {
     }
 }
 
+pub(super) async fn octets_are_joined_as_they_are(store: Store) {
+    filled(&store).await;
+    let (whole, part) = (Item::FIELDS, ItemExcerpt::FIELDS);
+    let lists = [
+        Query::<ItemExcerpt>::all(),
+        Query::sorted(part.rank.ascending()),
+        Query::sorted(part.rank.descending()).filter(part.rank.below(1)),
+        Query::sorted(part.rank.ascending()).filter(part.rank.equals(0)),
+        Query::sorted(part.name.ascending()).filter(part.name.at_least("2".into())).filter(part.name.below("8".into())),
+        Query::sorted(part.name.ascending()).filter(part.name.equals("nobody".into())),
+    ];
+    for view in [View::Latest, View::PointInTime] {
+        let view = store.read(view).await.unwrap();
+        for list in &lists {
+            let items = view.all(list.clone()).await.unwrap();
+            // Pages that the rows fill, that they do not, and that hold them all.
+            for limit in [1, 3, 4, 100] {
+                let (mut octets, mut records, mut query) = (Vec::new(), 0, list.clone().limit(limit));
+                loop {
+                    let page = view.joined(query.clone(), part.data).await.unwrap();
+                    let on_page = view.list(query.clone()).await.unwrap();
+                    assert_eq!(page.records, on_page.records.len());
+                    // In whatever order within a page.
+                    let expected: Vec<u8> = on_page.records.iter().flat_map(|item| item.data.clone()).collect();
+                    assert_eq!(sorted(page.octets.clone()), sorted(expected));
+                    (octets, records) = ([octets, page.octets].concat(), records + page.records);
+                    let Some(next) = page.next else { break };
+                    query = query.after(Some(next));
+                }
+                let expected: Vec<u8> = items.iter().flat_map(|item| item.data.clone()).collect();
+                assert_eq!((sorted(octets), records), (sorted(expected), items.len()), "{limit}");
+            }
+        }
+        let behind = Query::<Item>::sorted(whole.rank.ascending()).offset(7).limit(2);
+        let page = view.joined(behind, whole.data).await.unwrap();
+        assert_eq!((page.records, page.next.is_some()), (2, true));
+    }
+}
+
+fn sorted(mut octets: Vec<u8>) -> Vec<u8> {
+    octets.sort_unstable();
+    octets
+}
+
 pub(super) async fn an_update_writes_what_changed_and_leaves_the_rest(store: Store) {
     filled(&store).await;
     let before = get::<Item>(&store, &item(3).id).await.unwrap();

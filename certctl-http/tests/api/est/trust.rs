@@ -1,9 +1,5 @@
 //! Whose client certificates count: those of CAs that are revoked do not, and those that a fallback issuer made do.
 
-use std::sync::Arc;
-
-use certctl_core::domain::{Fingerprint, Revocation, RevocationId, RevocationReason, Version};
-use certctl_core::storage::{Changes, Query, View};
 use certctl_http::{EstAccess, EstProfile, EstTrust, Options, TrustBundle};
 use serde_json::{Value, json};
 
@@ -135,30 +131,7 @@ async fn a_version_that_is_revoked_by_itself_renews_nothing() {
     let names = ["router.example.com"];
     let first = door.machine(1, &names).await;
     let second = door.machine(2, &names).await;
-    let storage = Arc::clone(door.world.engine.storage());
-    let view = storage.read(View::Latest).await.unwrap();
-    let fingerprint = Fingerprint::of(first.chain.leaf());
-    let of = Query::<Version>::all().filter(Version::FIELDS.fingerprint_sha256.equals(fingerprint));
-    let version = view.first(of).await.unwrap().unwrap();
-    let ports = door.world.engine.ports();
-    let now = view.now();
-    let mut changes = Changes::bookkeeping();
-    changes.insert(Revocation {
-        id: RevocationId::generate(&*ports.clock, &*ports.rng),
-        issuer_id: version.issuer_id.clone(),
-        issuer_key_id: version.issuer_key_id.clone(),
-        serial_number: version.serial_number.clone(),
-        crl_list: String::new(),
-        certificate_id: version.certificate_id.clone(),
-        version_id: version.id.clone(),
-        reason: RevocationReason::KeyCompromise,
-        revoked_at: now,
-        revoked_by: "system".into(),
-        not_after: version.not_after,
-        short_lived: false,
-        changed_at: now,
-    });
-    storage.apply(changes).await.unwrap();
+    door.world.revoke_version(first.chain.leaf()).await;
     let text = door.refuses(RENEW, &first, (3, &names)).await;
     assert!(text.contains("it is revoked"), "{text}");
     door.lets_in(RENEW, &second, (4, &names)).await;

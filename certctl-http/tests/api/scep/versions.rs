@@ -1,19 +1,9 @@
 //! Certificates that have more than one version, or one of another issuer than was meant.
 
-use certctl_core::domain::{Fingerprint, Revocation, RevocationReason, Version};
-use certctl_core::entity::Record;
-use certctl_core::storage::{Query, UnitOfWork};
 use certctl_core::testing::scep::{ScepClient, issuer_and_serial};
 use serde_json::json;
 
 use super::{Asked, Scep};
-
-/// The version that a certificate is, and a unit of work to change something about it.
-async fn version(scep: &Scep, der: &[u8]) -> (Record<Version>, UnitOfWork) {
-    let unit = UnitOfWork::begin(scep.world.engine.storage()).await.unwrap().bookkeeping();
-    let of = Query::<Version>::all().filter(Version::FIELDS.fingerprint_sha256.equals(Fingerprint::of(der)));
-    (unit.first(of).await.unwrap().unwrap(), unit)
-}
 
 /// Asks for a certificate; gives the failure.
 async fn looked_for(scep: &Scep, client: &ScepClient, kind: &str, certificate: &[u8]) -> Option<String> {
@@ -32,24 +22,7 @@ async fn a_version_that_is_revoked_alone_proves_nothing() {
     for client in [&old, &new] {
         assert_eq!(looked_for(&scep, client, "21", &wanted).await, None);
     }
-    let (version, mut unit) = version(&scep, &first).await;
-    let now = unit.now();
-    unit.insert(Revocation {
-        id: "rev-alone".parse().unwrap(),
-        issuer_id: version.issuer_id.clone(),
-        issuer_key_id: version.issuer_key_id.clone(),
-        serial_number: version.serial_number.clone(),
-        crl_list: String::new(),
-        certificate_id: version.certificate_id.clone(),
-        version_id: version.id.clone(),
-        reason: RevocationReason::KeyCompromise,
-        revoked_at: now,
-        revoked_by: "test".into(),
-        not_after: version.not_after,
-        short_lived: false,
-        changed_at: now,
-    });
-    unit.commit().await.unwrap();
+    scep.world.revoke_version(&first).await;
     assert_eq!(scep.managed(&first).await["status"], "Active", "it lives on by its newest version");
     for kind in ["21", "22"] {
         assert_eq!(looked_for(&scep, &old, kind, &wanted).await.as_deref(), Some("4"), "{kind}");
@@ -65,7 +38,7 @@ async fn what_a_fallback_issued_is_renewed_where_it_was_enrolled() {
     let (device, next, other) = (scep.client().await, scep.client().await, scep.client().await);
     let first = scep.enrolled(&device, "router").await;
     let wanted = scep.enrolled(&other, "other").await;
-    let (mut version, mut unit) = version(&scep, &first).await;
+    let (mut version, mut unit) = scep.world.version(&first).await;
     version.issuer_id = "iss-spare".parse().unwrap();
     unit.update(version);
     unit.commit().await.unwrap();

@@ -7,6 +7,7 @@ use crate::domain::{
     Certificate, Crl, CrlPart, CrlScope, Lifecycle, Revocation, RevocationNotice, RevocationNoticeState,
     RevocationReason, RevocationRelease, Timestamp, Version,
 };
+use crate::pki::crl::CrlEntry;
 use crate::pki::path::RevocationList;
 use crate::pki::tlv::{self, Damage, Reader, Tlv};
 use crate::ports::{Clock, Monotonic};
@@ -71,6 +72,11 @@ impl Model {
             }
         } else if self.get::<Version>(id.as_str()).is_none_or(|version| version.serial_number != after.serial_number) {
             self.broken(format!("version {id} is revoked with serial {}, which is not its own", after.serial_number));
+        }
+        let (serial, revoked_at, reason) = (&after.serial_number, after.revoked_at, after.reason);
+        let entry = CrlEntry { serial, revoked_at, reason }.to_der();
+        if after.crl_entry != if after.crl_list.is_empty() { Vec::new() } else { entry } {
+            self.broken(format!("revocation lists say something else of version {id} than its revocation"));
         }
         let of = self.revoked.entry(after.certificate_id.to_string()).or_default();
         if of.insert(id.to_string(), after.reason).is_some() && before.is_none() {
