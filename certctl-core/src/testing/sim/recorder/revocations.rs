@@ -74,8 +74,9 @@ impl Model {
             self.broken(format!("version {id} is revoked with serial {}, which is not its own", after.serial_number));
         }
         let (serial, revoked_at, reason) = (&after.serial_number, after.revoked_at, after.reason);
-        let entry = CrlEntry { serial, revoked_at, reason }.to_der();
-        if after.crl_entry != if after.crl_list.is_empty() { Vec::new() } else { entry } {
+        let is_listed = !after.crl_list.is_empty();
+        let entry = is_listed.then(|| CrlEntry { serial, revoked_at, reason }.to_der());
+        if after.crl_entry != entry.unwrap_or_default() {
             self.broken(format!("revocation lists say something else of version {id} than its revocation"));
         }
         let of = self.revoked.entry(after.certificate_id.to_string()).or_default();
